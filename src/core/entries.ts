@@ -1,0 +1,108 @@
+import type { Ballot } from './ballot.ts'
+import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
+import type { Chunk, DecidedRange, LedgerInfo, Values } from './messages.ts'
+import type { Ranges } from './ranges.ts'
+
+/** This voter has taken up its office in a ledger. */
+export interface OpenedEntry extends LedgerInfo {
+  readonly type: 'opened'
+}
+
+export interface ClosedEntry {
+  readonly type: 'closed'
+  readonly ledger: LedgerId
+  readonly end: number
+}
+
+/** Records as received; due and publication times as wall clock of this machine. */
+export interface StoredEntry {
+  readonly type: 'stored'
+  readonly ledger: LedgerId
+  readonly dueWallMs: number
+  readonly publishedWallMs: number
+  readonly chunk: Chunk
+}
+
+/** Run grants, kept so that a handler that kills its node is still counted. */
+export interface GrantedEntry {
+  readonly type: 'granted'
+  readonly ledger: LedgerId
+  readonly claimId: number
+  readonly ballot: Ballot
+  readonly seqs: Ranges
+}
+
+export interface ReleasedEntry {
+  readonly type: 'released'
+  readonly ledger: LedgerId
+  readonly ballot: Ballot
+  readonly seqs: Ranges
+}
+
+export interface AcceptedEntry {
+  readonly type: 'accepted'
+  readonly ledger: LedgerId
+  readonly ballot: Ballot
+  readonly dueWallMs: number
+  readonly values: readonly Values[]
+}
+
+/** Decided outcomes; with their values unless they are those accepted at the same ballot. */
+export interface SettledEntry {
+  readonly type: 'settled'
+  readonly ledger: LedgerId
+  readonly outcomes: readonly DecidedRange[]
+}
+
+/** No counter above the mark has been promised in this ledger. */
+export interface ReservedEntry {
+  readonly type: 'reserved'
+  readonly ledger: LedgerId
+  readonly mark: number
+}
+
+/** Grants of open tasks, as a checkpoint states them: `[tasks, grants, …]` along `seqs`. */
+export interface GrantsEntry {
+  readonly type: 'grants'
+  readonly ledger: LedgerId
+  readonly seqs: Ranges
+  readonly grants: readonly number[]
+}
+
+/** A guest's request and the tasks it became. */
+export interface SubmittedEntry {
+  readonly type: 'submitted'
+  readonly guest: PeerId
+  readonly request: string
+  readonly ledger: LedgerId
+  readonly seqs: Ranges
+}
+
+/** The highest durable lsn seen of a peer's storage. */
+export interface EchoEntry {
+  readonly type: 'echo'
+  readonly peer: PeerId
+  readonly storageId: StorageId
+  readonly lsn: Lsn
+}
+
+/** A process start began here: what was leased to an earlier one of this peer is free. */
+export interface StartedEntry {
+  readonly type: 'started'
+  readonly node: NodeId
+}
+
+/** Everything a node writes to its journal, and all that a checkpoint consists of. */
+export type Entry =
+  | OpenedEntry
+  | ClosedEntry
+  | StoredEntry
+  | GrantedEntry
+  | ReleasedEntry
+  | AcceptedEntry
+  | SettledEntry
+  | ReservedEntry
+  | GrantsEntry
+  | SubmittedEntry
+  | EchoEntry
+  | StartedEntry
