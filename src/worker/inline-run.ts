@@ -1,0 +1,87 @@
+import type { Attempt } from './attempt.ts'
+import type { Running, RunOwner, RunPlace } from './claim.ts'
+import { errorOutcome, type Outcome, resultOutcome, timeoutOutcome } from './outcome.ts'
+
+/** Limits of runs on the main loop. */
+export interface InlineLimits {
+  readonly maxResultBytes: number
+  /** Time that a stopped handler may take to end, in milliseconds. */
+  readonly graceMs: number
+}
+
+/** A run on the main loop whose handler returned a promise. */
+export class InlineRun implements Running {
+  readonly #attempt: Attempt
+  readonly #place: RunPlace
+  readonly #graceMs: number
+  readonly #owner: RunOwner
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+  #over = false
+
+  constructor(
+    attempt: Attempt,
+    place: RunPlace,
+    result: PromiseLike<unknown>,
+    limits: InlineLimits,
+    owner: RunOwner,
+  ) {
+    this.#attempt = attempt
+    this.#place = place
+    this.#graceMs = limits.graceMs
+    this.#owner = owner
+    const { timeoutMs } = attempt
+    if (timeoutMs > 0) this.#timer = timer(() => this.#timeOut(), timeoutMs)
+    // `resolve` adopts promises of any make, and calls back only once.
+    Promise.resolve(result).then(
+      value => this.#end(resultOutcome(value, limits.maxResultBytes)),
+      (error: unknown) => this.#end(errorOutcome(error)),
+    )
+  }
+
+  abort(reason: string): void {
+    this.#stop(reason)
+  }
+
+  #timeOut(): void {
+    this.#stop('timeout')
+    this.#owner.ended(this.#place, timeoutOutcome(this.#attempt.timeoutMs))
+  }
+
+  #stop(reason: string): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#timer = timer(() => this.#giveUp(), this.#graceMs)
+    this.#attempt.mute()
+    this.#attempt.abort(reason)
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#over) return
+    if (!this.#stopped) {
+      this.#attempt.end()
+      this.#owner.ended(this.#place, outcome)
+    }
+    this.#leave()
+  }
+
+  // Nothing can end a function that does not listen; kept slots would in the end stop the node.
+  #giveUp(): void {
+    const run = `Handler of ${this.#place.lane.queue} (task ${this.#attempt.taskId})`
+    const late = `has not ended ${this.#graceMs} ms after its signal was aborted`
+    this.#owner.warn(`${run} ${late}; it is left behind`)
+    this.#leave()
+  }
+
+  #leave(): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+    this.#owner.over(this.#place)
+  }
+}
+
+/** Timers of more than 2³¹ − 1 ms would fire at once. */
+function timer(callback: () => void, ms: number): NodeJS.Timeout | undefined {
+  return ms >= 2 ** 31 ? undefined : setTimeout(callback, ms)
+}

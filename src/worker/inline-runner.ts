@@ -1,0 +1,45 @@
+import { Attempt, AttemptContext, type AttemptHost } from './attempt.ts'
+import type { Batch } from './batch.ts'
+import type { Running, RunOwner, RunPlace } from './claim.ts'
+import type { TaskDefinitionLike } from './definition.ts'
+import { execute, isThenable } from './execute.ts'
+import { type InlineLimits, InlineRun } from './inline-run.ts'
+import { errorOutcome, type Outcome, resultOutcome } from './outcome.ts'
+
+/** Calls handlers on the main loop. */
+export class InlineRunner {
+  readonly #limits: InlineLimits
+  readonly #owner: RunOwner
+  readonly #host: AttemptHost
+
+  constructor(limits: InlineLimits, owner: RunOwner, host: AttemptHost) {
+    this.#limits = limits
+    this.#owner = owner
+    this.#host = host
+  }
+
+  /**
+   * Starts the task that the batch took last. Without a promise its run has ended on return, and
+   * nothing is left of it but its outcome.
+   */
+  start(batch: Batch, definition: TaskDefinitionLike): Running | undefined {
+    const attempt = new Attempt(batch, this.#host)
+    let outcome: Outcome
+    try {
+      const value = execute(definition, batch.payload, new AttemptContext(attempt))
+      if (isThenable(value))
+        return new InlineRun(attempt, placeOf(batch), value, this.#limits, this.#owner)
+      outcome = resultOutcome(value, this.#limits.maxResultBytes)
+    } catch (error) {
+      outcome = errorOutcome(error)
+    }
+    attempt.end()
+    this.#owner.ended(batch, outcome)
+    return undefined
+  }
+}
+
+// A batch moves on, its runs stay where they are.
+function placeOf({ claim, lane, seq }: Batch): RunPlace {
+  return { claim, lane, seq }
+}

@@ -1,0 +1,56 @@
+import { InvalidParametersError } from '@libp2p/interface'
+import type { TaskDefinitionLike } from './definition.ts'
+import type { ModuleHandler } from './module-handlers.ts'
+import type { WorkerInit } from './worker-init.ts'
+
+/** Who runs a queue: a definition on the main loop, or a module's export in a thread. */
+export type LaneHandler =
+  | { readonly type: 'inline'; readonly definition: TaskDefinitionLike }
+  | { readonly type: 'thread'; readonly handler: ModuleHandler }
+
+/** One queue that is served here. */
+export class Lane {
+  readonly queue: string
+  readonly handler: LaneHandler
+  /** Runs of the queue at the same time. */
+  readonly concurrency: number
+  /** Slots not in use. */
+  free: number
+  /** When it was last said that a handler blocks the loop, in milliseconds. */
+  warnedAt = -Infinity
+
+  constructor(queue: string, handler: LaneHandler, concurrency: number) {
+    this.queue = queue
+    this.handler = handler
+    this.concurrency = concurrency
+    this.free = concurrency
+  }
+}
+
+/**
+ * The queues that a worker serves, each once.
+ *
+ * @throws {InvalidParametersError} Two handlers have the same queue.
+ */
+export function lanesOf(
+  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules'>,
+): Map<string, Lane> {
+  const lanes = new Map<string, Lane>()
+  if (init.concurrency <= 0) return lanes
+  const add = (queue: string, handler: LaneHandler, concurrency = init.concurrency): void => {
+    if (lanes.has(queue)) {
+      throw new InvalidParametersError(`Queue ${queue} has more than one handler`)
+    }
+    if (!(concurrency >= 1)) {
+      throw new InvalidParametersError(`concurrency of queue ${queue} must be at least 1`)
+    }
+    lanes.set(queue, new Lane(queue, handler, Math.min(concurrency, init.concurrency)))
+  }
+  for (const definition of init.definitions) {
+    add(definition.name, { type: 'inline', definition }, definition.concurrency)
+  }
+  for (const handler of init.modules ?? []) {
+    add(handler.queue, { type: 'thread', handler }, handler.concurrency)
+  }
+  return lanes
+}

@@ -1,0 +1,89 @@
+/** Sends one line of progress or log. */
+export type Send = (kind: 'progress' | 'log', body: string) => void
+
+/** Bytes that a progress value or a log line may have. */
+export const maxReportBytes = 8_192
+
+/** Shortest time between two progress values of a run, in milliseconds. */
+const progressEveryMs = 100
+
+/** Log lines of a run in one second. */
+const maxLinesPerSecond = 100
+
+/**
+ * Thins what one run tells of itself: the first progress value goes at once, of those that follow
+ * too quickly only the latest, and what is left goes when the run ends.
+ */
+export class Reporter {
+  readonly #send: Send
+  #held: string | undefined
+  #timer: NodeJS.Timeout | undefined
+  #sentAt = -Infinity
+  #secondAt = -Infinity
+  #lines = 0
+  #dropped = 0
+
+  constructor(send: Send) {
+    this.#send = send
+  }
+
+  progress(value: unknown): void {
+    const body = JSON.stringify(value)
+    if (body === undefined) throw new TypeError('A progress value must be JSON')
+    if (body.length * 3 > maxReportBytes && Buffer.byteLength(body) > maxReportBytes) {
+      throw new TypeError(`A progress value may have at most ${maxReportBytes} bytes`)
+    }
+    this.#held = body
+    const waitMs = this.#sentAt + progressEveryMs - performance.now()
+    if (waitMs <= 0) {
+      this.#sendHeld()
+    } else {
+      this.#timer ??= setTimeout(() => this.#sendHeld(), waitMs).unref()
+    }
+  }
+
+  log(line: string): void {
+    const now = performance.now()
+    if (now - this.#secondAt >= 1_000) {
+      this.#secondAt = now
+      this.#lines = 0
+      this.#tellDropped()
+    }
+    if (this.#lines >= maxLinesPerSecond) {
+      this.#dropped++
+      return
+    }
+    this.#lines++
+    this.#send('log', cutLine(line))
+  }
+
+  /** Sends what is held back. Nothing may be reported afterwards. */
+  end(): void {
+    this.#sendHeld()
+    this.#tellDropped()
+  }
+
+  #sendHeld(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    this.#sentAt = performance.now()
+    this.#send('progress', held)
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped === 0) return
+    this.#send('log', `… ${this.#dropped} lines dropped`)
+    this.#dropped = 0
+  }
+}
+
+function cutLine(line: string): string {
+  if (line.length * 3 <= maxReportBytes) return line
+  const bytes = Buffer.from(line.slice(0, maxReportBytes))
+  if (line.length <= maxReportBytes && bytes.length <= maxReportBytes) return line
+  // Three bytes for the ellipsis, and three for a character that is cut in two.
+  return `${bytes.subarray(0, maxReportBytes - 6).toString()}…`
+}

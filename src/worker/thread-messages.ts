@@ -1,0 +1,61 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { AttemptInit } from './attempt.ts'
+import type { ContextPublishOptions, PublishedTask } from './definition.ts'
+
+/** What every thread of a pool is started with. */
+export interface ThreadData {
+  readonly node: string
+  readonly maxResultBytes: number
+}
+
+/** One run for a thread; answered by its `Outcome`. */
+export interface ThreadTask extends AttemptInit {
+  /** Names the run between the threads. */
+  readonly id: number
+  readonly queue: string
+  readonly file: string
+  readonly payload: string
+}
+
+/** A thread's own channel to the main thread, sent once. */
+export interface LineOpened {
+  readonly type: 'meshwork:line'
+  readonly thread: number
+  readonly port: MessagePort
+}
+
+/** What a thread says on its line. */
+export type FromThread =
+  /** The handler is called now, which may block the thread. */
+  | { readonly type: 'started'; readonly id: number }
+  | {
+      readonly type: 'report'
+      readonly id: number
+      readonly kind: 'progress' | 'log'
+      readonly body: string
+    }
+  | {
+      readonly type: 'publish'
+      readonly call: number
+      readonly queue: string
+      /** JSON. */
+      readonly input: string
+      readonly options: ContextPublishOptions
+    }
+
+/** What a thread is told on its line. */
+export type ToThread =
+  | { readonly type: 'abort'; readonly id: number; readonly reason: string }
+  | { readonly type: 'published'; readonly call: number; readonly task: PublishedTask }
+  | {
+      readonly type: 'publish-failed'
+      readonly call: number
+      readonly name: string
+      readonly message: string
+    }
+
+/** Address of a thread's first file, beside this one: `.js` as built, `.ts` in the source. */
+export function threadFile(name: 'thread' | 'inspect'): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`./${name}.${extension}`, import.meta.url)
+}

@@ -1,0 +1,137 @@
+import { fileURLToPath } from 'node:url'
+import { MessagePort, type ResourceLimits, type Worker as Thread } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { PublishedTask, ContextPublishOptions } from './definition.ts'
+import type { AttemptName } from './attempt.ts'
+import type { Batch } from './batch.ts'
+import type { RunOwner } from './claim.ts'
+import type { ModuleHandler } from './module-handlers.ts'
+import type { Outcome } from './outcome.ts'
+import {
+  type FromThread,
+  type LineOpened,
+  type ThreadData,
+  threadFile,
+  type ThreadTask,
+  type ToThread,
+} from './thread-messages.ts'
+import { ThreadRun } from './thread-run.ts'
+
+export interface ThreadPoolInit extends ThreadData {
+  /** Threads at the same time. */
+  readonly threads: number
+  readonly graceMs: number
+  readonly startMs: number
+  /** Time after which a thread without work ends, in milliseconds. */
+  readonly idleMs: number
+  readonly resourceLimits: ResourceLimits | undefined
+  readonly owner: RunOwner
+  report(run: AttemptName, kind: 'progress' | 'log', body: string): void
+  publish(queue: string, input: unknown, options: ContextPublishOptions): Promise<PublishedTask>
+}
+
+/** Longest wait for all threads to be gone, in milliseconds. */
+const exitMs = 2_000
+
+/**
+ * Runs handlers of module files in threads. The pool library keeps the threads: starts them when
+ * there is work, replaces those that died, ends idle ones. What a run says between its start and
+ * its end goes over a line that each thread opens to here.
+ */
+export class ThreadPool {
+  readonly #init: ThreadPoolInit
+  readonly #pool: Piscina<ThreadTask, Outcome>
+  readonly #lines = new Set<MessagePort>()
+  readonly #runs = new Map<number, ThreadRun>()
+  #nextId = 1
+
+  constructor(init: ThreadPoolInit) {
+    this.#init = init
+    const workerData: ThreadData = { node: init.node, maxResultBytes: init.maxResultBytes }
+    this.#pool = new Piscina<ThreadTask, Outcome>({
+      filename: fileURLToPath(threadFile('thread')),
+      name: 'runTask',
+      workerData,
+      // With a minimum, the pool would replace a thread whose end it hears of after `destroy`.
+      minThreads: 0,
+      maxThreads: init.threads,
+      idleTimeout: init.idleMs,
+      // A waiting thread must go on running the timers and sockets that its modules have opened.
+      atomics: 'disabled',
+      recordTiming: false,
+      ...(init.resourceLimits === undefined ? {} : { resourceLimits: init.resourceLimits }),
+    })
+    this.#pool.on('message', (message: unknown) => {
+      if (isLineOpened(message)) this.#open(message)
+    })
+    this.#pool.on('error', (error: Error) => {
+      init.owner.warn(`An idle handler thread has ended: ${error.message}`)
+    })
+  }
+
+  /** Starts the task that the batch took last; there is a thread for it, as runs have slots. */
+  start(batch: Batch, { queue, file }: ModuleHandler): ThreadRun {
+    const { claim, lane, ledger, seq, token, attempt, timeoutMs, payload } = batch
+    const id = this.#nextId++
+    const task = { id, queue, file, ledger, seq, token, attempt, timeoutMs, payload }
+    const { owner, graceMs, startMs } = this.#init
+    const run = new ThreadRun({ place: { claim, lane, seq }, owner, graceMs, startMs, task })
+    this.#runs.set(id, run)
+    const result = this.#pool.run(task, { signal: run.killer.signal })
+    void run.finish(result).finally(() => this.#runs.delete(id))
+    return run
+  }
+
+  /** Ends every thread. Takes bounded time, even if one is in native code. */
+  async stop(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, exitMs)
+    await Promise.race([this.#pool.destroy(), promise])
+    clearTimeout(timer)
+    for (const line of this.#lines) line.close()
+  }
+
+  #open({ thread: threadId, port }: LineOpened): void {
+    const thread = this.#pool.threads.find(thread => thread.threadId === threadId)
+    this.#lines.add(port)
+    port.on('close', () => this.#lines.delete(port))
+    port.on('message', (message: FromThread) => this.#hear(message, port, thread))
+    port.unref()
+  }
+
+  #hear(message: FromThread, line: MessagePort, thread: Thread | undefined): void {
+    switch (message.type) {
+      case 'started':
+        this.#runs.get(message.id)?.started({ line, thread })
+        break
+      case 'report': {
+        const run = this.#runs.get(message.id)
+        if (run?.heard === true) this.#init.report(run.task, message.kind, message.body)
+        break
+      }
+      case 'publish':
+        void this.#publish(message).then(answer => line.postMessage(answer))
+        break
+      default:
+        message satisfies never
+    }
+  }
+
+  async #publish(asked: Extract<FromThread, { type: 'publish' }>): Promise<ToThread> {
+    const { call, queue, input, options } = asked
+    try {
+      const { id, durable } = await this.#init.publish(queue, JSON.parse(input), options)
+      return { type: 'published', call, task: { id, durable } }
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error))
+      return { type: 'publish-failed', call, name, message }
+    }
+  }
+}
+
+// Modules may post to the main thread what they like.
+function isLineOpened(message: unknown): message is LineOpened {
+  if (typeof message !== 'object' || message === null) return false
+  if (!('type' in message) || message.type !== 'meshwork:line') return false
+  return 'port' in message && message.port instanceof MessagePort
+}

@@ -1,0 +1,119 @@
+import type { Worker as Thread, MessagePort } from 'node:worker_threads'
+import type { Running, RunOwner, RunPlace } from './claim.ts'
+import { errorOutcome, type Outcome, timeoutOutcome } from './outcome.ts'
+import type { ThreadTask, ToThread } from './thread-messages.ts'
+
+/** The thread that a run is in. */
+export interface RunThread {
+  readonly line: MessagePort
+  readonly thread: Thread | undefined
+}
+
+export interface ThreadRunInit {
+  readonly task: ThreadTask
+  readonly place: RunPlace
+  readonly owner: RunOwner
+  /** Time that a stopped handler may take to end, in milliseconds. */
+  readonly graceMs: number
+  /** Time that a thread may take to start and to import the handler, in milliseconds. */
+  readonly startMs: number
+}
+
+/** Longest wait for a thread to be gone, in milliseconds: native code cannot be interrupted. */
+const exitMs = 2_000
+
+/** A run in a thread of the pool, as the main thread sees it. */
+export class ThreadRun implements Running {
+  /** Removes the run from its pool, with its thread if it has started. */
+  readonly killer = new AbortController()
+  readonly #init: ThreadRunInit
+  #timer: NodeJS.Timeout | undefined
+  #in: RunThread | undefined
+  #stopped: string | undefined
+  #dropped = false
+  #killed: Promise<unknown> | undefined
+
+  constructor(init: ThreadRunInit) {
+    this.#init = init
+    this.#timer = setTimeout(() => this.#kill(), init.startMs)
+  }
+
+  get task(): ThreadTask {
+    return this.#init.task
+  }
+
+  /** Whether anybody wants to know what the run reports. */
+  get heard(): boolean {
+    return this.#stopped === undefined
+  }
+
+  /** The handler is being called. */
+  started(where: RunThread): void {
+    if (this.#killed !== undefined) return
+    this.#in = where
+    clearTimeout(this.#timer)
+    const { timeoutMs } = this.#init.task
+    if (timeoutMs > 0 && timeoutMs < 2 ** 31) {
+      this.#timer = setTimeout(() => this.#stop('timeout'), timeoutMs)
+    }
+  }
+
+  abort(reason: string): void {
+    this.#dropped = true
+    this.#stop(reason)
+  }
+
+  /** The pool has an answer: the run's outcome, or why its thread ended. */
+  async finish(result: Promise<Outcome>): Promise<void> {
+    const outcome = await result.catch((error: unknown) => this.#crashOutcome(error))
+    clearTimeout(this.#timer)
+    await this.#killed
+    const { owner, place, task } = this.#init
+    if (!this.#dropped) {
+      owner.ended(place, this.#stopped === 'timeout' ? timeoutOutcome(task.timeoutMs) : outcome)
+    }
+    owner.over(place)
+  }
+
+  #stop(reason: string): void {
+    if (this.#stopped !== undefined) return
+    this.#stopped = reason
+    clearTimeout(this.#timer)
+    if (this.#in === undefined) {
+      this.#kill()
+      return
+    }
+    const message: ToThread = { type: 'abort', id: this.#init.task.id, reason }
+    this.#in.line.postMessage(message)
+    this.#timer = setTimeout(() => this.#kill(), this.#init.graceMs)
+  }
+
+  #kill(): void {
+    if (this.#killed !== undefined) return
+    this.#killed = this.#in === undefined ? Promise.resolve() : exitOf(this.#in.thread)
+    if (this.#stopped !== undefined && this.#in !== undefined) {
+      const late = `did not end ${this.#init.graceMs} ms after its signal was aborted`
+      this.#init.owner.warn(`Handler of ${this.#init.task.queue} ${late}; its thread was ended`)
+    }
+    this.killer.abort()
+  }
+
+  #crashOutcome(error: unknown): Outcome {
+    if (this.#killed === undefined) return errorOutcome(error)
+    const { queue, file } = this.#init.task
+    const late = `was not ready to run after ${this.#init.startMs} ms`
+    return errorOutcome(new Error(`Handler of ${queue} in ${file} ${late}`))
+  }
+}
+
+/** When a thread is gone, or has been waited for long enough. */
+function exitOf(thread: Thread | undefined): Promise<unknown> {
+  if (thread === undefined) return Promise.resolve()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, exitMs)
+  thread.once('exit', () => {
+    clearTimeout(timer)
+    resolve()
+  })
+  return promise
+}

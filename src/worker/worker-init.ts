@@ -1,0 +1,60 @@
+import type { ResourceLimits } from 'node:worker_threads'
+import type { ContextPublishOptions, PublishedTask, TaskDefinitionLike } from './definition.ts'
+import type { ModuleHandler } from './module-handlers.ts'
+
+/** What a worker runs, and its limits. */
+export interface WorkerInit {
+  /** Runs at the same time; 0 to run nothing. */
+  readonly concurrency: number
+  /** Handlers that run on the main loop. */
+  readonly definitions: readonly TaskDefinitionLike[]
+  /** Handlers that run in threads, as `loadHandlers` found them. */
+  readonly modules?: readonly ModuleHandler[] | undefined
+  /** Peer id of this node, for the handlers' contexts. */
+  readonly node: string
+  readonly logger: WorkerLogger
+  /** Publishes for a handler that asks its context to. A thread gives the queue's name only. */
+  publish(
+    task: string | { readonly name: string },
+    input: unknown,
+    options: ContextPublishOptions,
+  ): Promise<PublishedTask>
+  /**
+   * Bytes that a result may have as JSON.
+   *
+   * @default 65_536
+   */
+  readonly maxResultBytes?: number | undefined
+  /**
+   * Time that a stopped handler may take to end, in milliseconds. After it, its thread is ended;
+   * a handler on the main loop loses its slot only.
+   *
+   * @default 5_000
+   */
+  readonly graceMs?: number | undefined
+  /**
+   * Time that a handler may block the main loop before a warning names it, in milliseconds.
+   *
+   * @default 1_000
+   */
+  readonly blockMs?: number | undefined
+  /**
+   * Time that a thread may take to start and to import a handler, in milliseconds.
+   *
+   * @default 30_000
+   */
+  readonly startMs?: number | undefined
+  /**
+   * Time after which a thread without work ends, in milliseconds.
+   *
+   * @default 60_000
+   */
+  readonly idleMs?: number | undefined
+  /** Memory that each thread may use; one that uses more ends, and its run in an error. */
+  readonly resourceLimits?: ResourceLimits | undefined
+}
+
+/** Where the worker tells what users should know. */
+export interface WorkerLogger {
+  warn(message: string): void
+}
