@@ -1,0 +1,80 @@
+import { Command, InvalidArgumentError } from 'commander'
+import type { TaskState } from '../../index.ts'
+import { ask } from '../ask.ts'
+import { parseInteger } from '../duration.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { command, globalOptions } from '../global-options.ts'
+import type { Output } from '../output.ts'
+import type { Terminal } from '../terminal.ts'
+
+const listedByDefault = 100
+const states: readonly TaskState[] = [
+  'pending',
+  'delayed',
+  'running',
+  'done',
+  'failed',
+  'cancelled',
+]
+const columns = ['taskId', 'queue', 'state', 'priority', 'attempt', 'node', 'age']
+
+/** `meshwork task ls | show | cancel`. */
+export function taskCommand(terminal: Terminal): Command {
+  return new Command('task')
+    .description('look at tasks, cancel them')
+    .addCommand(listCommand(terminal))
+    .addCommand(showCommand(terminal))
+    .addCommand(cancelCommand(terminal))
+}
+
+function listCommand(terminal: Terminal): Command {
+  return command('ls', 'list the tasks that the mesh knows')
+    .option('--queue <name>', 'of this queue only')
+    .option('--state <state>', `of this state only: ${states.join(', ')}`, parseState)
+    .option('--limit <n>', 'at most so many', text => parseInteger(text, 1), listedByDefault)
+    .action(async (flags: { queue?: string; state?: TaskState; limit: number }, self: Command) => {
+      const output = terminal.output(globalOptions(self.opts()).json)
+      const { queue, state, limit } = flags
+      const rows = await ask({ op: 'tasks', queue, state, limit }, self, terminal)
+      output.table(columns, rows)
+      if (rows.length === limit) output.note(`the first ${limit}; --limit shows more`)
+    })
+}
+
+function showCommand(terminal: Terminal): Command {
+  return command('show', 'show one task')
+    .argument('<id>', 'task id')
+    .action(async (id: string, _, self: Command) => {
+      const output = terminal.output(globalOptions(self.opts()).json)
+      for (const row of await ask({ op: 'task', id }, self, terminal)) showRow(row, output)
+    })
+}
+
+function cancelCommand(terminal: Terminal): Command {
+  return command('cancel', 'end tasks before they are done')
+    .argument('<id...>', 'task ids')
+    .option('--reason <text>', 'kept with the task')
+    .action(async (ids: string[], flags: { reason?: string }, self: Command) => {
+      const output = terminal.output(globalOptions(self.opts()).json)
+      const { reason } = flags
+      for (const row of await ask({ op: 'cancel', ids, reason }, self, terminal)) {
+        output.result(row, `${String(row['taskId'])} ${String(row['state'])}`)
+        if (row['state'] !== 'cancelled') terminal.setExitCode(exitCodes.failed)
+      }
+    })
+}
+
+function showRow(row: Readonly<Record<string, unknown>>, output: Output): void {
+  const lines = Object.entries(row)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      return `${name.padEnd(10)} ${typeof value === 'string' ? value : JSON.stringify(value)}`
+    })
+  output.result(row, lines.join('\n'))
+}
+
+function parseState(text: string): TaskState {
+  const state = states.find(known => known === text)
+  if (state === undefined) throw new InvalidArgumentError(`Expected one of ${states.join(', ')}.`)
+  return state
+}

@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { InvalidArgumentError, type Command } from 'commander'
+import { createNode, type MeshNode } from '../../index.ts'
+import { serveControl } from '../control-server.ts'
+import { parseInteger } from '../duration.ts'
+import { UsageError } from '../errors.ts'
+import {
+  append,
+  command,
+  defaultMesh,
+  globalOptions,
+  readSecret,
+  type GlobalOptions,
+} from '../global-options.ts'
+import type { Output } from '../output.ts'
+import { ownQueues } from '../served.ts'
+import type { Terminal } from '../terminal.ts'
+import { showEvents, showUp } from '../up-events.ts'
+
+/** How long running handlers may take to finish after Ctrl-C, in milliseconds. */
+const drainMs = 30_000
+
+interface UpFlags {
+  readonly concurrency?: number
+  readonly label: Readonly<Record<string, string>>
+  readonly listen: readonly string[]
+}
+
+/** `meshwork up [FILE or DIR]`: starts a node and keeps it up. */
+export function upCommand(terminal: Terminal): Command {
+  return command('up', 'start a node')
+    .argument('[handlers]', 'module whose exports are the queues, or a folder of such modules')
+    .option(
+      '--concurrency <n>',
+      `tasks run at the same time (default: ${availableParallelism()}, the cores)`,
+      text => parseInteger(text, 0),
+    )
+    .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel, {})
+    .option('--listen <address>', 'multiaddr to listen at; may be repeated', append, [])
+    .action(async (handlers: string | undefined, flags: UpFlags, self: Command) => {
+      const options = globalOptions(self.opts())
+      const output = terminal.output(options.json)
+      if (handlers !== undefined) await mustExist(handlers)
+
+      await using node = await startNode(handlers, flags, options, terminal)
+      await stayUp(node, options, output, terminal)
+    })
+}
+
+async function startNode(
+  handlers: string | undefined,
+  flags: UpFlags,
+  options: GlobalOptions,
+  terminal: Terminal,
+): Promise<MeshNode> {
+  const secret = await readSecret(options, terminal.env)
+  const output = terminal.output(options.json)
+  if (secret === undefined) {
+    output.warn('no secret: this mesh is open to its whole LAN; meshwork secret makes one')
+  }
+  terminal.interrupted.throwIfAborted()
+  return await createNode({
+    mesh: options.mesh ?? defaultMesh,
+    secret,
+    handlers,
+    concurrency: flags.concurrency,
+    labels: flags.label,
+    dataDir: options.data,
+    listen: flags.listen.length > 0 ? flags.listen : undefined,
+    bootstrap: options.bootstrap,
+    mdns: options.mdns,
+  })
+}
+
+/** Until the user interrupts it, or it cannot go on. */
+async function stayUp(
+  node: MeshNode,
+  options: GlobalOptions,
+  output: Output,
+  { interrupted }: Terminal,
+): Promise<void> {
+  const mesh = options.mesh ?? defaultMesh
+  const interruption = once(interrupted, 'abort')
+  showEvents(node, output)
+  const control = await serveControl({ node, mesh, dataDir: options.data })
+  try {
+    if (!interrupted.aborted) {
+      showUp(node, mesh, await ownQueues(node, interrupted), output)
+      const failure = await Promise.race([node.stopped, interruption])
+      if (failure instanceof Error) throw failure
+    }
+    output.note('finishing what runs; press Ctrl-C again to stop at once')
+    await node.drain({ signal: AbortSignal.timeout(drainMs) }).catch(() => undefined)
+  } finally {
+    await control.close()
+  }
+}
+
+async function mustExist(path: string): Promise<void> {
+  await stat(path).catch((error: unknown) => {
+    throw new UsageError(`There are no handlers at ${path}`, { cause: error })
+  })
+}
+
+function appendLabel(
+  text: string,
+  previous: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? []
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('Expected NAME=VALUE.')
+  }
+  return { ...previous, [name]: value }
+}

@@ -1,0 +1,118 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { MeshNode } from '../index.ts'
+import {
+  controlLineBytesMax,
+  parseFrame,
+  writeFrames,
+  type FromCommand,
+  type FromNode,
+} from './control-frames.ts'
+import { makeControlPath, removeControlPath } from './control-path.ts'
+import { UsageError } from './errors.ts'
+import { linesOf } from './lines.ts'
+import { perform } from './operations.ts'
+
+/** Commands that may be connected at the same time. */
+const connectionsMax = 64
+
+/** A running node's open ear for commands of the same user. */
+export interface ControlServer {
+  readonly path: string
+  close(): Promise<void>
+}
+
+/** What a control server is made of. */
+export interface ControlServerInit {
+  readonly node: MeshNode
+  readonly mesh: string
+  readonly dataDir: string
+}
+
+/** Lets commands reach a node through a socket that only its user may open. */
+export async function serveControl(init: ControlServerInit): Promise<ControlServer> {
+  const path = await makeControlPath(init.dataDir)
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    void converse(init, socket)
+  })
+  server.maxConnections = connectionsMax
+  await listen(server, path)
+
+  return {
+    path,
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise<void>(resolve => server.close(() => resolve()))
+      await removeControlPath(init.dataDir)
+    },
+  }
+}
+
+/** Binds with nobody else's rights on the socket, at no moment. */
+async function listen(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('listening', resolve).once('error', reject)
+  // A socket is bound within `listen`, so the mask need not outlive the call.
+  const mask = process.umask(0o177)
+  try {
+    server.listen(path)
+  } finally {
+    process.umask(mask)
+  }
+  await promise
+}
+
+/** One connection: greet, take the request, perform it, reply as it goes. */
+async function converse({ node, mesh }: ControlServerInit, socket: Socket): Promise<void> {
+  const gone = new AbortController()
+  socket.on('error', () => undefined)
+  socket.once('close', () => gone.abort(new Error('The command has gone')))
+
+  try {
+    await writeFrames(socket, [
+      { type: 'greeting', greeting: { version: 1, mesh, peerId: node.peerId } },
+    ])
+    const frames = framesOf(socket)
+    const first = await frames.next()
+    if (first.done === true || first.value.type !== 'request') {
+      throw new UsageError('A request was expected')
+    }
+    const replies = perform(node, first.value.request, inputsOf(frames), gone.signal)
+    for await (const batch of replies) {
+      await writeFrames(
+        socket,
+        batch.map((reply): FromNode => ({ type: 'reply', reply })),
+      )
+    }
+    await writeFrames(socket, [{ type: 'end' }])
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error))
+    await writeFrames(socket, [{ type: 'error', name, message }]).catch(() => undefined)
+  } finally {
+    socket.destroySoon()
+  }
+}
+
+async function* framesOf(socket: Socket): AsyncGenerator<FromCommand> {
+  for await (const lines of linesOf(socket, controlLineBytesMax)) {
+    for (const line of lines) {
+      const frame = parseFrame<FromCommand>(line, ['request', 'inputs', 'end'])
+      if (frame === undefined) throw new UsageError('What the command sent is not a frame')
+      yield frame
+    }
+  }
+}
+
+async function* inputsOf(frames: AsyncGenerator<FromCommand>): AsyncGenerator<readonly unknown[]> {
+  for await (const frame of frames) {
+    if (frame.type === 'end') return
+    if (frame.type !== 'inputs' || !Array.isArray(frame.inputs)) {
+      throw new UsageError('Inputs were expected')
+    }
+    yield frame.inputs
+  }
+  // A command that dies half-way must not look like one that has given all its inputs.
+  throw new UsageError('The inputs ended without their end')
+}

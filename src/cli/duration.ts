@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander'
+
+const unitsMs: Readonly<Record<string, number>> = {
+  '': 1,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/**
+ * Reads `1500`, `500ms`, `1.5s`, `2m`, `1h` or `7d` as milliseconds, which is also what a bare
+ * number means, as in the library.
+ *
+ * @throws {InvalidArgumentError} It is none of these.
+ */
+export function parseDuration(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)?$/.exec(text) ?? []
+  const factor = unitsMs[unit]
+  if (digits === undefined || factor === undefined) {
+    throw new InvalidArgumentError('Expected a duration such as 500ms, 30s, 5m, 2h or 7d.')
+  }
+  return Math.round(Number(digits) * factor)
+}
+
+/** A whole number of at least `min`, from an option's text. */
+export function parseInteger(text: string, min: number): number {
+  const value = Number(text)
+  if (!/^-?\d{1,15}$/.test(text) || value < min) {
+    throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`)
+  }
+  return value
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander'
+import { InterruptedError } from './errors.ts'
+import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
+import { createOutput, endWithReader } from './output.ts'
+import { createProgram } from './program.ts'
+
+/** How long open handles of others may keep a finished command alive, in milliseconds. */
+const lingerMs = 3_000
+
+let exitCode: ExitCode = exitCodes.ok
+const interruption = new AbortController()
+
+function interrupt(): void {
+  if (interruption.signal.aborted) process.exit(exitCodes.interrupted)
+  interruption.abort(new InterruptedError())
+}
+
+/** The exit code of what ended the command; says what that was, unless it was said before. */
+function conclude(error: unknown): ExitCode {
+  const output = createOutput(false)
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.ok
+    // Commander has shown the help already; everything else it leaves to us.
+    if (error.code !== 'commander.help') output.error(error.message.replace(/^error: /, ''))
+    return exitCodes.usage
+  }
+  const reason = interruption.signal.aborted ? interruption.signal.reason : error
+  if (!(reason instanceof InterruptedError)) output.error(reason)
+  return exitCodeOf(reason instanceof Error ? reason.name : '')
+}
+
+endWithReader()
+process.on('SIGINT', interrupt)
+process.on('SIGTERM', interrupt)
+
+try {
+  await createProgram({
+    stdin: process.stdin,
+    env: process.env,
+    output: createOutput,
+    interrupted: interruption.signal,
+    setExitCode(code) {
+      if (code > exitCode) exitCode = code
+    },
+  }).parseAsync()
+} catch (error) {
+  exitCode = conclude(error)
+}
+process.exitCode = exitCode
+setTimeout(() => process.exit(), lingerMs).unref()

@@ -1,0 +1,90 @@
+import type { MeshNode } from '../index.ts'
+import { UsageError } from './errors.ts'
+import { publish } from './publish-operation.ts'
+import type { Reply, Request, RowReply } from './requests.ts'
+
+type Row = RowReply['row']
+
+/** Rows handed on together. */
+const batchRows = 500
+
+/**
+ * Does what a command asks for, on a node that a user keeps up or on the command's own guest.
+ *
+ * @throws {UsageError} The request is none.
+ */
+export async function* perform(
+  node: MeshNode,
+  request: Request,
+  inputs: AsyncIterable<readonly unknown[]>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Reply[]> {
+  switch (request.op) {
+    case 'publish':
+      yield* publish(node, request, inputs, signal)
+      break
+    case 'tasks': {
+      const { queue, state, limit } = request
+      yield* rowsOf(node.tasks({ queue, state, signal }), limit, info => {
+        const { id, ...rest } = info
+        return { taskId: id, ...rest }
+      })
+      break
+    }
+    case 'task':
+      yield [{ type: 'row', row: await describe(node, request.id, signal) }]
+      break
+    case 'cancel':
+      for (const id of request.ids) {
+        yield [{ type: 'row', row: await cancel(node, id, request.reason, signal) }]
+      }
+      break
+    case 'nodes':
+      for (const info of await node.nodes({ signal })) yield [{ type: 'row', row: { ...info } }]
+      break
+    default:
+      // A request may come from a command of another version.
+      request satisfies never
+      throw new UsageError('The node does not know this request')
+  }
+}
+
+async function* rowsOf<T>(
+  items: AsyncIterable<T>,
+  limit: number,
+  rowOf: (item: T) => Row,
+): AsyncGenerator<readonly RowReply[]> {
+  let batch: RowReply[] = []
+  let left = limit
+  for await (const item of items) {
+    if (left <= 0) break
+    left -= 1
+    batch.push({ type: 'row', row: rowOf(item) })
+    if (batch.length < batchRows) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+async function describe(node: MeshNode, id: string, signal: AbortSignal): Promise<Row> {
+  const handle = node.task(id)
+  const state = await handle.state({ signal })
+  const ended = state === 'done' || state === 'failed' || state === 'cancelled'
+  if (!ended) {
+    return { taskId: id, state, durable: handle.durable, explain: await handle.explain({ signal }) }
+  }
+  const { taskId, error, ...outcome } = await handle.outcome({ signal })
+  return { taskId, ...outcome, error: error?.message }
+}
+
+async function cancel(
+  node: MeshNode,
+  id: string,
+  reason: string | undefined,
+  signal: AbortSignal,
+): Promise<Row> {
+  const handle = node.task(id)
+  const cancelled = await handle.cancel(reason, { signal })
+  return { taskId: id, state: cancelled ? 'cancelled' : await handle.state({ signal }) }
+}

@@ -1,0 +1,69 @@
+import { oneLine, printable } from './errors.ts'
+
+/** Where a command's words go: the only place of the package that writes to the terminal. */
+export interface Output {
+  /** Whether the user asked for one JSON object per line. */
+  readonly json: boolean
+  /** A result on stdout: the record as JSON, or else the text; nothing if there is no text. */
+  result(record: Readonly<Record<string, unknown>>, text: string | undefined): void
+  /** Rows under a header on stdout, in columns; as JSON one object per row. */
+  table(columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): void
+  /** A line for people, on stderr. */
+  note(text: string): void
+  /** A warning, on stderr. */
+  warn(text: string): void
+  /** An error, on stderr: one line, whatever the message is. */
+  error(error: unknown): void
+}
+
+/** Words of this process, to its own stdout and stderr. */
+export function createOutput(json: boolean): Output {
+  const print = (text: string): void => console.log(text)
+  const note = (text: string): void => console.error(text)
+
+  return {
+    json,
+    result(record, text) {
+      if (json) print(JSON.stringify(record))
+      else if (text !== undefined) print(text)
+    },
+    table(columns, rows) {
+      if (json) for (const row of rows) print(JSON.stringify(row))
+      else for (const line of layOut(columns, rows)) print(line)
+    },
+    note,
+    warn: text => note(`warning: ${text}`),
+    error: error => note(`error: ${oneLine(error)}`),
+  }
+}
+
+/**
+ * Ends the process quietly when what reads its stdout has gone away, as with `| head`: there is
+ * nobody left to tell.
+ */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}
+
+function layOut(
+  columns: readonly string[],
+  rows: readonly Readonly<Record<string, unknown>>[],
+): string[] {
+  const cells = rows.map(row => columns.map(column => cell(row[column])))
+  const all = [columns.map(column => column.toUpperCase()), ...cells]
+  const widths = columns.map((_, index) => Math.max(...all.map(row => row[index]?.length ?? 0)))
+  return all.map(row =>
+    row
+      .map((text, index) => text.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function cell(value: unknown): string {
+  if (value === undefined || value === null) return '-'
+  return printable(typeof value === 'string' ? value : JSON.stringify(value))
+}

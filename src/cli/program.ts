@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { nodeCommand } from './commands/node.ts'
+import { publishCommand } from './commands/publish.ts'
+import { secretCommand } from './commands/secret.ts'
+import { taskCommand } from './commands/task.ts'
+import { upCommand } from './commands/up.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The version in the package's manifest. */
+export function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { readonly version: string }).version
+}
+
+/** The whole command line. It throws instead of ending the process, and prints no errors. */
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command('meshwork')
+    .description('A brokerless work-sharing mesh: publish a task anywhere, any node runs it')
+    .version(packageVersion())
+    .addCommand(upCommand(terminal))
+    .addCommand(publishCommand(terminal))
+    .addCommand(taskCommand(terminal))
+    .addCommand(nodeCommand(terminal))
+    .addCommand(secretCommand(terminal))
+  quiet(program)
+  return program
+}
+
+function quiet(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined })
+  for (const child of command.commands) quiet(child)
+}

@@ -1,0 +1,131 @@
+import { setMaxListeners } from 'node:events'
+import type { MeshNode, TaskHandle, TaskOutcome } from '../index.ts'
+import { Channel } from './channel.ts'
+import type { OutcomeReply, PublishRequest, Reply } from './requests.ts'
+import { untilServed } from './served.ts'
+
+/** Outcomes waited for at the same time; reading more inputs waits until there are fewer. */
+const outstandingMax = 100_000
+
+/**
+ * Publishes inputs as they come and replies with their ids and, if wanted, with each outcome as
+ * it is decided.
+ *
+ * @throws {NobodyServesError} Outcomes are wanted, and nobody has served the queue in time.
+ */
+export async function* publish(
+  node: MeshNode,
+  request: PublishRequest,
+  inputs: AsyncIterable<readonly unknown[]>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Reply[]> {
+  const ended = new AbortController()
+  const replies = new Channel<Reply>()
+  const both = AbortSignal.any([signal, ended.signal])
+  // Every outcome that is waited for listens to it.
+  setMaxListeners(0, both)
+  const publisher = new Publisher(node, request, replies, both)
+  publisher.run(inputs).then(
+    () => replies.end(),
+    error => replies.fail(error),
+  )
+  try {
+    yield* replies
+  } finally {
+    ended.abort()
+  }
+}
+
+/** One publish request on its way. */
+class Publisher {
+  readonly #node: MeshNode
+  readonly #request: PublishRequest
+  readonly #replies: Channel<Reply>
+  readonly #signal: AbortSignal
+  #outstanding = 0
+  #onFewer: (() => void) | undefined
+  readonly #failed = Promise.withResolvers<never>()
+  readonly #ranOnce = new AbortController()
+
+  constructor(
+    node: MeshNode,
+    request: PublishRequest,
+    replies: Channel<Reply>,
+    signal: AbortSignal,
+  ) {
+    this.#node = node
+    this.#request = request
+    this.#replies = replies
+    this.#signal = signal
+    this.#failed.promise.catch(() => undefined)
+  }
+
+  async run(inputs: AsyncIterable<readonly unknown[]>): Promise<void> {
+    const served = this.#watchServed()
+    served.catch(this.#failed.reject)
+    await Promise.race([this.#publishAll(inputs), this.#failed.promise])
+    if (this.#request.wait) await Promise.race([this.#until(0), this.#failed.promise])
+    else await served
+  }
+
+  /** Warns, and when outcomes are wanted gives up, while nobody serves the queue. */
+  async #watchServed(): Promise<void> {
+    const { queue, wait, waitTimeoutMs } = this.#request
+    const proven = this.#ranOnce.signal
+    try {
+      await untilServed(this.#node, {
+        queue,
+        timeoutMs: wait ? waitTimeoutMs : 0,
+        signal: AbortSignal.any([this.#signal, proven]),
+        warn: () => this.#replies.push({ type: 'unserved', queue }),
+      })
+    } catch (error) {
+      // An outcome shows that somebody works, whatever is known of the queues.
+      if (!proven.aborted) throw error
+    }
+  }
+
+  async #publishAll(inputs: AsyncIterable<readonly unknown[]>): Promise<void> {
+    const { queue, options } = this.#request
+    const signal = this.#signal
+    for await (const batch of inputs) {
+      const handles = await this.#node.publishMany(queue, batch, { ...options, signal })
+      this.#replies.push({
+        type: 'published',
+        taskIds: handles.map(handle => handle.id),
+        durable: handles.every(handle => handle.durable),
+      })
+      if (!this.#request.wait) continue
+      for (const handle of handles) this.#await(handle).catch(this.#failed.reject)
+      await this.#until(outstandingMax)
+    }
+  }
+
+  async #await(handle: TaskHandle): Promise<void> {
+    this.#outstanding += 1
+    const outcome = await handle.outcome({ signal: this.#signal })
+    this.#ranOnce.abort()
+    this.#outstanding -= 1
+    this.#replies.push(replyOf(outcome))
+    this.#onFewer?.()
+  }
+
+  /** Resolves when no more outcomes than this are waited for. */
+  async #until(outstanding: number): Promise<void> {
+    while (this.#outstanding > outstanding) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#onFewer = resolve
+      await promise
+    }
+  }
+}
+
+function replyOf({ error, node, attempt, ...rest }: TaskOutcome): OutcomeReply {
+  return {
+    type: 'outcome',
+    ...rest,
+    error: error?.message,
+    node: node === '' ? undefined : node,
+    attempt: attempt === 0 ? undefined : attempt,
+  }
+}

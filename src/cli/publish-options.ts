@@ -1,0 +1,50 @@
+import { InvalidArgumentError, Option, type Command, type OptionValues } from 'commander'
+import type { PublishOptions } from '../index.ts'
+import { parseDuration, parseInteger } from './duration.ts'
+
+/** Adds the options of a publish, named as in the library. */
+export function addPublishOptions(to: Command): Command {
+  return to
+    .option('--priority <n>', 'higher runs first', text => parseInteger(text, -1_000_000))
+    .option('--delay <duration>', 'not before this time has passed, such as 30s', parseDuration)
+    .option('--attempts <n>', 'runs that may fail before the task has', text =>
+      parseInteger(text, 1),
+    )
+    .option('--backoff <[type:]duration>', 'wait before a retry, such as fixed:1s', parseBackoff)
+    .option('--timeout <duration>', 'longest time of one run', parseDuration)
+    .option('--result-ttl <duration>', 'how long the result is kept', parseDuration)
+    .addOption(new Option('--delay-ms <n>').argParser(parseDuration).hideHelp())
+    .addOption(new Option('--timeout-ms <n>').argParser(parseDuration).hideHelp())
+    .addOption(new Option('--result-ttl-ms <n>').argParser(parseDuration).hideHelp())
+}
+
+/** The publish options among a command's options. */
+export function publishOptions(options: OptionValues): PublishOptions {
+  const all = options as {
+    readonly priority?: number
+    readonly attempts?: number
+    readonly backoff?: NonNullable<PublishOptions['backoff']>
+    readonly delay?: number
+    readonly delayMs?: number
+    readonly timeout?: number
+    readonly timeoutMs?: number
+    readonly resultTtl?: number
+    readonly resultTtlMs?: number
+  }
+  return {
+    priority: all.priority,
+    attempts: all.attempts,
+    backoff: all.backoff,
+    delayMs: all.delay ?? all.delayMs,
+    timeoutMs: all.timeout ?? all.timeoutMs,
+    resultTtlMs: all.resultTtl ?? all.resultTtlMs,
+  }
+}
+
+function parseBackoff(text: string): NonNullable<PublishOptions['backoff']> {
+  const [type, duration] = text.includes(':') ? text.split(':', 2) : ['exponential', text]
+  if (type !== 'fixed' && type !== 'exponential') {
+    throw new InvalidArgumentError('Expected fixed:DURATION or exponential:DURATION.')
+  }
+  return { type, delayMs: parseDuration(duration ?? '') }
+}

@@ -1,0 +1,75 @@
+import type { PublishOptions, TaskState } from '../index.ts'
+
+/** Publishes the inputs that follow. */
+export interface PublishRequest {
+  readonly op: 'publish'
+  readonly queue: string
+  readonly options: PublishOptions
+  /** Whether outcomes are wanted, too. */
+  readonly wait: boolean
+  /** Give up when nobody has served the queue for this long, in milliseconds. */
+  readonly waitTimeoutMs: number
+}
+
+/** Lists tasks that the mesh knows, newest ledgers first. */
+export interface TasksRequest {
+  readonly op: 'tasks'
+  readonly queue?: string | undefined
+  readonly state?: TaskState | undefined
+  /** How many at most. */
+  readonly limit: number
+}
+
+/** Shows one task. */
+export interface TaskRequest {
+  readonly op: 'task'
+  readonly id: string
+}
+
+export interface CancelRequest {
+  readonly op: 'cancel'
+  readonly ids: readonly string[]
+  readonly reason?: string | undefined
+}
+
+/** Lists the nodes of the mesh. */
+export interface NodesRequest {
+  readonly op: 'nodes'
+}
+
+/** What a command asks of a node, whether over its control socket or within a guest. */
+export type Request = PublishRequest | TasksRequest | TaskRequest | CancelRequest | NodesRequest
+
+/** Tasks have been published. */
+export interface PublishedReply {
+  readonly type: 'published'
+  readonly taskIds: readonly string[]
+  readonly durable: boolean
+}
+
+/** Nobody is known to serve the queue at the moment. */
+export interface UnservedReply {
+  readonly type: 'unserved'
+  readonly queue: string
+}
+
+/** A task has been decided. */
+export interface OutcomeReply {
+  readonly type: 'outcome'
+  readonly taskId: string
+  readonly state: 'done' | 'failed' | 'cancelled'
+  readonly result?: unknown
+  readonly reason?: string | undefined
+  readonly error?: string | undefined
+  /** Peer id of the worker; absent if none ran. */
+  readonly node?: string | undefined
+  readonly attempt?: number | undefined
+}
+
+/** One row of a list. */
+export interface RowReply {
+  readonly type: 'row'
+  readonly row: Readonly<Record<string, unknown>>
+}
+
+export type Reply = PublishedReply | UnservedReply | OutcomeReply | RowReply

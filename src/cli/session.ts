@@ -1,0 +1,69 @@
+import { createNode } from '../index.ts'
+import { connectControl } from './control-client.ts'
+import { NoPeersError } from './errors.ts'
+import { defaultMesh, readSecret, type GlobalOptions } from './global-options.ts'
+import { perform } from './operations.ts'
+import type { Reply, Request } from './requests.ts'
+import type { Terminal } from './terminal.ts'
+
+/** How long a guest looks for a node of the mesh, in milliseconds. */
+const findMs = 10_000
+
+/** A way to ask the mesh: through a node of this machine or as a guest. For one request. */
+export interface Session extends AsyncDisposable {
+  request(
+    request: Request,
+    inputs?: AsyncIterable<readonly unknown[]>,
+  ): AsyncGenerator<readonly Reply[]>
+}
+
+/**
+ * Uses the node that runs on the data directory, and joins as a guest where there is none or it
+ * is of another mesh than the one asked for.
+ *
+ * @throws {NoPeersError} No node of the mesh was found.
+ */
+export async function openSession(options: GlobalOptions, terminal: Terminal): Promise<Session> {
+  const signal = terminal.interrupted
+  signal.throwIfAborted()
+
+  const control = await connectControl(options.data)
+  if (control !== undefined) {
+    if (options.mesh === undefined || options.mesh === control.greeting.mesh) {
+      return {
+        request: (request, inputs = nothing()) => control.request(request, inputs, signal),
+        [Symbol.asyncDispose]: async () => control.close(),
+      }
+    }
+    control.close()
+  }
+  return await joinAsGuest(options, terminal)
+}
+
+async function joinAsGuest(options: GlobalOptions, terminal: Terminal): Promise<Session> {
+  const signal = terminal.interrupted
+  const mesh = options.mesh ?? defaultMesh
+  const node = await createNode({
+    mesh,
+    secret: await readSecret(options, terminal.env),
+    guest: true,
+    bootstrap: options.bootstrap,
+    mdns: options.mdns,
+  })
+  try {
+    const found = AbortSignal.any([signal, AbortSignal.timeout(findMs)])
+    await node.ready({ peers: 1, signal: found })
+  } catch (error) {
+    await node.stop()
+    signal.throwIfAborted()
+    throw new NoPeersError(mesh, findMs, { cause: error })
+  }
+  return {
+    request: (request, inputs = nothing()) => perform(node, request, inputs, signal),
+    [Symbol.asyncDispose]: () => node.stop(),
+  }
+}
+
+async function* nothing(): AsyncGenerator<readonly unknown[]> {
+  // A request without inputs.
+}

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseDuration, parseInteger } from '../../src/cli/duration.ts'
+
+test('durations have a unit, and a bare number is milliseconds', () => {
+  const cases = [
+    ['0', 0],
+    ['1500', 1_500],
+    ['500ms', 500],
+    ['1.5s', 1_500],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['7d', 604_800_000],
+  ] as const
+  for (const [text, ms] of cases) assert.equal(parseDuration(text), ms, text)
+})
+
+test('what is no duration is refused', () => {
+  for (const text of ['', 's', '-1s', '1 s', '1w', '1e3', 'NaN', '9'.repeat(13)]) {
+    assert.throws(() => parseDuration(text), /Expected a duration/, text)
+  }
+})
+
+test('whole numbers have a lower bound', () => {
+  assert.equal(parseInteger('-3', -5), -3)
+  for (const text of ['', '1.5', 'x', '0x10', '-6', '9'.repeat(16)]) {
+    assert.throws(() => parseInteger(text, -5), /Expected a whole number/, text)
+  }
+})
