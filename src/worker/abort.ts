@@ -1,8 +1,5 @@
 import { LeaseLostError } from './errors.ts'
 
-/** Why a run is stopped: the reasons of the port, and that its time is up. */
-export type AbortReason = 'lease-lost' | 'cancelled' | 'leaving' | 'timeout'
-
 /** What is known of the run that is stopped. */
 export interface AbortedRun {
   readonly taskId: string
@@ -10,7 +7,7 @@ export interface AbortedRun {
   readonly timeoutMs: number
 }
 
-/** What the run's signal is aborted with. */
+/** What the run's signal is aborted with, for a reason of the port or `timeout`. */
 export function abortError(reason: string, run: AbortedRun): Error {
   switch (reason) {
     case 'lease-lost':

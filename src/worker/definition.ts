@@ -60,15 +60,15 @@ export interface TaskContext {
    *
    * @throws {TypeError} The value is not JSON or too large.
    */
-  progress(value: unknown): void
+  readonly progress: (value: unknown) => void
   /** Tells whoever watches the task a line, cut at 8 KiB. Lossy: a flood of lines is thinned. */
-  log(line: string): void
+  readonly log: (line: string) => void
   /** Publishes another task; resolves when the mesh holds it. */
-  publish(
+  readonly publish: (
     task: string | { readonly name: string },
     input: unknown,
     options?: ContextPublishOptions,
-  ): Promise<PublishedTask>
+  ) => Promise<PublishedTask>
 }
 
 /** Limits that hold in the whole mesh. Not supported by this version. */

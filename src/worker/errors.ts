@@ -53,7 +53,14 @@ export function isUnrecoverable(error: unknown): boolean {
   return isErrorLike(error) && error.name === 'UnrecoverableError'
 }
 
+/** What can be told of an error. */
+export interface ErrorLike {
+  readonly name: unknown
+  readonly message: unknown
+  readonly stack?: unknown
+}
+
 /** Whether a value can be told as an error; those of other realms are no `Error` of this one. */
-export function isErrorLike(error: unknown): error is Error {
+export function isErrorLike(error: unknown): error is ErrorLike {
   return typeof error === 'object' && error !== null && 'name' in error && 'message' in error
 }

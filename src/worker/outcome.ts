@@ -49,7 +49,7 @@ export function timeoutOutcome(timeoutMs: number): Outcome {
 function errorNote(error: unknown): string {
   if (!isErrorLike(error)) return noteOf('Error', stringOf(error))
   const { name, message, stack } = error
-  return noteOf(`${name}`, `${message}`, typeof stack === 'string' ? stack : undefined)
+  return noteOf(stringOf(name), stringOf(message), typeof stack === 'string' ? stack : undefined)
 }
 
 function noteOf(name: string, message: string, stack?: string): string {
@@ -79,7 +79,7 @@ function cut(text: string, chars: number): string {
 }
 
 function messageOf(error: unknown): string {
-  return isErrorLike(error) ? `${error.message}` : stringOf(error)
+  return stringOf(isErrorLike(error) ? error.message : error)
 }
 
 function stringOf(value: unknown): string {
