@@ -1,35 +1,22 @@
-import { fromBinary, toBinary } from '@bufbuild/protobuf'
-import type { Message as WireMessage } from '@bufbuild/protobuf'
-import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
 import { InvalidMessageError, InvalidParametersError } from '@libp2p/interface'
 import type { Entry } from '../core/entries.ts'
-import type { Envelope, Hint } from '../core/messages.ts'
+import type { Envelope, Hint, Message } from '../core/messages.ts'
 import { entries } from './entries.ts'
 import { lsn } from './fields.ts'
-import {
-  EntrySchema,
-  EnvelopeSchema,
-  GossipFrameSchema,
-  HintSchema,
-} from './generated/meshwork_pb.ts'
-import { hints as hintCases } from './hints.ts'
+import { hints as hintMembers } from './hints.ts'
 import { maxEntryBytes, maxFrameBytes, maxHintBytes, maxHintsPerFrame } from './limits.ts'
 import { messages } from './messages.ts'
-import { Problem, within } from './problem.ts'
-import { scan, shapeOf } from './scan.ts'
+import { Problem, demand, within } from './problem.ts'
+import { Reader, wireTypes } from './reader.ts'
+import type { Union } from './records.ts'
+import { Writer } from './writer.ts'
 
-/** Numbers of an envelope's fields from here on are messages, known to this version or not. */
-const firstMessageNumber = 10
+const lsnTag = (1 << 3) | wireTypes.varint
+/** An envelope's fields from this number on are messages, known to this version or not. */
+const firstMessageTag = 10 << 3
+const hintsTag = (1 << 3) | wireTypes.delimited
 
-const envelopeShape = shapeOf(EnvelopeSchema, { lsn: lsn.bound, ...messages.bounds })
-const hintShape = shapeOf(HintSchema, hintCases.bounds)
-const gossipShape = shapeOf(GossipFrameSchema, {
-  hints: { shape: hintShape, maxCount: maxHintsPerFrame },
-})
-const entryShape = shapeOf(EntrySchema, entries.bounds)
-
-/** What later versions add is left behind, not kept: nothing is ever sent on. */
-const readOptions = { readUnknownFields: false }
+const writer = new Writer()
 
 /**
  * One frame of a control stream.
@@ -37,11 +24,10 @@ const readOptions = { readUnknownFields: false }
  * @throws {InvalidParametersError} A value is beyond a limit or of the wrong form.
  */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  return encoding('Envelope', EnvelopeSchema, maxFrameBytes, () => ({
-    $typeName: EnvelopeSchema.typeName,
-    lsn: lsn.toWire(envelope.lsn),
-    message: messages.toWire(envelope.message),
-  }))
+  return encoding('Envelope', maxFrameBytes, out => {
+    messages.write(out, envelope.message)
+    lsn.write(out, lsnTag, envelope.lsn)
+  })
 }
 
 /**
@@ -51,13 +37,25 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  * @throws {InvalidMessageError} Malformed or beyond a limit; the text names the field.
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
-  return decoding('Envelope', bytes, maxFrameBytes, () => {
-    const highestUnknown = scan(envelopeShape, bytes)
-    const frame = fromBinary(EnvelopeSchema, plain(bytes), readOptions)
-    const message = messages.fromWire(frame.message)
-    if (message !== undefined) return { lsn: lsn.fromWire(frame.lsn), message }
-    if (highestUnknown >= firstMessageNumber) return undefined
-    throw new Problem('no message')
+  return decoding('Envelope', bytes, maxFrameBytes, input => {
+    let position = 0
+    let message: Message | undefined
+    let isNewer = false
+    while (input.more) {
+      const tag = input.tag()
+      if (tag === lsnTag) {
+        position = lsn.read(input, undefined)
+      } else if (messages.has(tag)) {
+        demand(message === undefined, 'more than one message')
+        message = messages.read(input, tag)
+      } else {
+        isNewer ||= tag >= firstMessageTag
+        input.skip(tag & 7)
+      }
+    }
+    if (message !== undefined) return { lsn: position, message }
+    demand(isNewer, 'no message')
+    return undefined
   })
 }
 
@@ -67,16 +65,13 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
  * @throws {InvalidParametersError} A value is beyond a limit or of the wrong form.
  */
 export function encodeHints(hints: readonly Hint[]): Uint8Array {
-  return encoding('GossipFrame', GossipFrameSchema, maxHintBytes, () => {
-    if (hints.length > maxHintsPerFrame) {
-      throw new Problem(`${hints.length} hints, at most ${maxHintsPerFrame}`)
-    }
-    return {
-      $typeName: GossipFrameSchema.typeName,
-      hints: hints.map((hint, i) => ({
-        $typeName: HintSchema.typeName,
-        hint: inHint(i, () => hintCases.toWire(hint)),
-      })),
+  return encoding('GossipFrame', maxHintBytes, out => {
+    if (hints.length > maxHintsPerFrame) throw tooManyHints(hints.length)
+    for (const hint of hints.toReversed()) {
+      const before = out.used
+      hintMembers.write(out, hint)
+      out.varint(out.used - before)
+      out.varint(hintsTag)
     }
   })
 }
@@ -87,16 +82,29 @@ export function encodeHints(hints: readonly Hint[]): Uint8Array {
  * @throws {InvalidMessageError} Malformed or beyond a limit; the text names the field.
  */
 export function decodeHints(bytes: Uint8Array): Hint[] {
-  return decoding('GossipFrame', bytes, maxHintBytes, () => {
-    scan(gossipShape, bytes)
-    const frame = fromBinary(GossipFrameSchema, plain(bytes), readOptions)
+  return decoding('GossipFrame', bytes, maxHintBytes, input => {
     const hints: Hint[] = []
-    for (const [i, { hint }] of frame.hints.entries()) {
-      const known = inHint(i, () => hintCases.fromWire(hint))
-      if (known !== undefined) hints.push(known)
+    let count = 0
+    while (input.more) {
+      const tag = input.tag()
+      if (tag !== hintsTag) {
+        input.skip(tag & 7)
+        continue
+      }
+      if (++count > maxHintsPerFrame) throw tooManyHints(count)
+      const hint = input.part(readHint)
+      if (hint !== undefined) hints.push(hint)
     }
     return hints
   })
+}
+
+function readHint(input: Reader): Hint | undefined {
+  return readMember(input, hintMembers)
+}
+
+function tooManyHints(count: number): Problem {
+  return new Problem(`${count} hints, at most ${maxHintsPerFrame}`)
 }
 
 /**
@@ -105,10 +113,9 @@ export function decodeHints(bytes: Uint8Array): Hint[] {
  * @throws {InvalidParametersError} A value is beyond a limit or of the wrong form.
  */
 export function encodeEntry(entry: Entry): Uint8Array {
-  return encoding('Entry', EntrySchema, maxEntryBytes, () => ({
-    $typeName: EntrySchema.typeName,
-    entry: entries.toWire(entry),
-  }))
+  return encoding('Entry', maxEntryBytes, out => {
+    entries.write(out, entry)
+  })
 }
 
 /**
@@ -119,48 +126,53 @@ export function encodeEntry(entry: Entry): Uint8Array {
  * knows: a journal is only good as a whole.
  */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  return decoding('Entry', bytes, maxEntryBytes, () => {
-    scan(entryShape, bytes)
-    const entry = entries.fromWire(fromBinary(EntrySchema, plain(bytes), readOptions).entry)
+  return decoding('Entry', bytes, maxEntryBytes, input => {
+    const entry = readMember(input, entries)
     if (entry === undefined) throw new Problem('no entry of a known kind')
     return entry
   })
 }
 
-function encoding<W extends WireMessage>(
-  name: string,
-  schema: GenMessage<W>,
-  maxBytes: number,
-  form: () => W,
-): Uint8Array {
+/** Reads a message that has nothing but a `oneof`. */
+function readMember<T>(input: Reader, members: Union<T>): T | undefined {
+  let value: T | undefined
+  while (input.more) {
+    const tag = input.tag()
+    if (members.has(tag)) {
+      demand(value === undefined, 'more than one kind')
+      value = members.read(input, tag)
+    } else {
+      input.skip(tag & 7)
+    }
+  }
+  return value
+}
+
+function encoding(name: string, maxBytes: number, write: (out: Writer) => void): Uint8Array {
+  writer.clear()
   try {
-    const bytes = toBinary(schema, form())
-    if (bytes.length > maxBytes) throw new Problem(`${bytes.length} bytes, at most ${maxBytes}`)
-    return bytes
+    write(writer)
+    if (writer.used > maxBytes) throw tooLong(writer.used, maxBytes)
+    return writer.take()
   } catch (error) {
     throw new InvalidParametersError(String(within(name, error)))
   }
 }
 
-function decoding<T>(name: string, bytes: Uint8Array, maxBytes: number, read: () => T): T {
+function decoding<T>(
+  name: string,
+  bytes: Uint8Array,
+  maxBytes: number,
+  read: (input: Reader) => T,
+): T {
   try {
-    if (bytes.length > maxBytes) throw new Problem(`${bytes.length} bytes, at most ${maxBytes}`)
-    return read()
+    if (bytes.length > maxBytes) throw tooLong(bytes.length, maxBytes)
+    return read(new Reader(bytes))
   } catch (error) {
     throw new InvalidMessageError(String(within(name, error)))
   }
 }
 
-/** The same bytes, not as a Buffer: what is decoded has views of them. */
-function plain(bytes: Uint8Array): Uint8Array {
-  if (bytes.constructor === Uint8Array) return bytes
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function inHint<T>(index: number, translate: () => T): T {
-  try {
-    return translate()
-  } catch (error) {
-    throw within(`.hints[${index}]`, error)
-  }
+function tooLong(bytes: number, maxBytes: number): Problem {
+  return new Problem(`${bytes} bytes, at most ${maxBytes}`)
 }

@@ -1,6 +1,5 @@
 import type * as core from '../core/entries.ts'
 import {
-  checkGrants,
   integer,
   ledgerId,
   lsn,
@@ -13,6 +12,7 @@ import {
   text,
   uint32,
 } from './fields.ts'
+import { checkGrants } from './checks.ts'
 import * as wire from './generated/meshwork_pb.ts'
 import { maxRangesPerSet, maxSeq, maxStringBytes } from './limits.ts'
 import { record, union } from './records.ts'
@@ -20,80 +20,78 @@ import { ballot, chunk, ledgerInfoFields, outcomes, valuesList } from './values.
 
 /* The entries of a journal, each as a table of its fields. */
 
-const opened = record<core.OpenedEntry, wire.OpenedEntry>(
-  wire.OpenedEntrySchema,
-  ledgerInfoFields,
-  { type: 'opened' },
-)
+const opened = record<core.OpenedEntry>(wire.OpenedEntrySchema, ledgerInfoFields, {
+  type: 'opened',
+})
 
-const closed = record<core.ClosedEntry, wire.ClosedEntry>(
+const closed = record<core.ClosedEntry>(
   wire.ClosedEntrySchema,
   { ledger: ledgerId, end: integer(0, maxSeq) },
   { type: 'closed' },
 )
 
-const stored = record<core.StoredEntry, wire.StoredEntry>(
+const stored = record<core.StoredEntry>(
   wire.StoredEntrySchema,
   { ledger: ledgerId, dueWallMs: ms, publishedWallMs: ms, chunk },
   { type: 'stored' },
 )
 
-const granted = record<core.GrantedEntry, wire.GrantedEntry>(
+const granted = record<core.GrantedEntry>(
   wire.GrantedEntrySchema,
   { ledger: ledgerId, claimId: uint32, ballot, seqs: ranges },
   { type: 'granted' },
 )
 
-const released = record<core.ReleasedEntry, wire.ReleasedEntry>(
+const released = record<core.ReleasedEntry>(
   wire.ReleasedEntrySchema,
   { ledger: ledgerId, ballot, seqs: ranges },
   { type: 'released' },
 )
 
-const accepted = record<core.AcceptedEntry, wire.AcceptedEntry>(
+const accepted = record<core.AcceptedEntry>(
   wire.AcceptedEntrySchema,
   { ledger: ledgerId, ballot, dueWallMs: ms, values: valuesList },
   { type: 'accepted' },
 )
 
-const settled = record<core.SettledEntry, wire.SettledEntry>(
+const settled = record<core.SettledEntry>(
   wire.SettledEntrySchema,
   { ledger: ledgerId, outcomes },
   { type: 'settled' },
 )
 
-const reserved = record<core.ReservedEntry, wire.ReservedEntry>(
+const reserved = record<core.ReservedEntry>(
   wire.ReservedEntrySchema,
   { ledger: ledgerId, mark: uint32 },
   { type: 'reserved' },
 )
 
-const grants = record<core.GrantsEntry, wire.GrantsEntry>(
+const grants = record<core.GrantsEntry>(
   wire.GrantsEntrySchema,
   { ledger: ledgerId, seqs: ranges, grants: numbers(2 * maxRangesPerSet) },
   { type: 'grants', check: ({ grants, seqs }) => checkGrants(grants, seqs) },
 )
 
-const submitted = record<core.SubmittedEntry, wire.SubmittedEntry>(
+const submitted = record<core.SubmittedEntry>(
   wire.SubmittedEntrySchema,
-  { guest: peerId, request: text(maxStringBytes, 1), ledger: ledgerId, seqs: ranges },
+  { guest: peerId, request: text(maxStringBytes), ledger: ledgerId, seqs: ranges },
   { type: 'submitted' },
 )
 
-const echo = record<core.EchoEntry, wire.EchoEntry>(
+const echo = record<core.EchoEntry>(
   wire.EchoEntrySchema,
   { peer: peerId, storageId, lsn },
   { type: 'echo' },
 )
 
-const started = record<core.StartedEntry, wire.StartedEntry>(
+const started = record<core.StartedEntry>(
   wire.StartedEntrySchema,
   { node: nodeId },
   { type: 'started' },
 )
 
 /** Every entry of a journal. */
-export const entries = union<core.Entry, wire.Entry['entry']>({
+export const entries = union<core.Entry>(wire.EntrySchema, {
   opened,
   closed,
   stored,

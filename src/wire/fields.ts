@@ -1,6 +1,4 @@
-import { countOf } from '../core/ranges.ts'
 import type { Ranges } from '../core/ranges.ts'
-import { readColumn, readRanges, writeColumn, writeRanges } from './columns.ts'
 import {
   maxAddressBytes,
   maxLabelsBytes,
@@ -13,48 +11,67 @@ import {
   maxTasksPerChunk,
   maxUint32,
 } from './limits.ts'
-import { Problem, demand } from './problem.ts'
-import type { Bound } from './scan.ts'
+import { Problem } from './problem.ts'
+import type { Reader } from './reader.ts'
+import { wireTypes } from './reader.ts'
+import type { Writer } from './writer.ts'
 
 /**
- * Translates a field between the form that the core has (`T`) and that of the generated codec
- * (`W`), and holds it to its limits in both directions.
+ * How one kind of field travels. Values of the wrong form or beyond a limit are problems in both
+ * directions.
  */
-export interface Field<T, W> {
-  readonly bound: Bound
-  toWire(value: T): W
-  fromWire(wire: W): T
+export interface Field<T> {
+  /** What the schema must say of it: a scalar type, `enum`, or a message's full name. */
+  readonly kind: string
+  readonly repeated: boolean
+  readonly wireType: number
+  /** Writes tag and value, or nothing where the value is the type's zero. */
+  write(out: Writer, tag: number, value: T): void
+  /** Reads the value behind a tag; `before` is what an earlier one of the same field gave. */
+  read(input: Reader, before: T | undefined): T
+  /** The value of a field that is not there. */
+  absent(): T
 }
 
-/** Longest column of sequence numbers, in bytes: two varints of 32 bits for each run. */
-const maxRangesBytes = 2 * 5 * maxRangesPerSet
-
-const noBound: Bound = {}
+/** A field that is one varint; zero is not written. */
+export function varintField<T>(
+  kind: string,
+  toWire: (value: T) => number,
+  fromWire: (wire: number) => T,
+): Field<T> {
+  return {
+    kind,
+    repeated: false,
+    wireType: wireTypes.varint,
+    write(out, tag, value) {
+      const wire = toWire(value)
+      if (wire === 0) return
+      out.varint(wire)
+      out.varint(tag)
+    },
+    read: input => fromWire(input.varint()),
+    absent: () => fromWire(0),
+  }
+}
 
 /** An integer from `min` to `max`, both at most 2³² − 1. */
-export function integer(min = 0, max = maxUint32): Field<number, number> {
+export function integer(min = 0, max = maxUint32): Field<number> {
   const check = (value: number): number => {
     if (!Number.isInteger(value) || value < min || value > max) {
       throw new Problem(`${value} is not an integer from ${min} to ${max}`)
     }
     return value
   }
-  return { bound: noBound, toWire: check, fromWire: check }
+  return varintField('uint32', check, check)
 }
 
 /** A whole number that may need more than 32 bits; fractions are cut off. */
-function wide(max: number): Field<number, bigint> {
-  return {
-    bound: noBound,
-    toWire(value) {
-      demand(value >= 0 && value <= max, `${value} is not a number from 0 to ${max}`)
-      return BigInt(Math.floor(value))
-    },
-    fromWire(wire) {
-      demand(wire <= max, `${wire} is not a number from 0 to ${max}`)
-      return Number(wire)
-    },
+function wide(max: number): Field<number> {
+  const check = (value: number): number => {
+    if (value >= 0 && value <= max) return Math.floor(value)
+    throw new Problem(`${value} is not a number from 0 to ${max}`)
   }
+  return varintField('uint64', check, check)
 }
 
 /** Milliseconds. A clock's fractions do not travel. */
@@ -63,132 +80,166 @@ export const ms = wide(maxMs)
 export const lsn = wide(Number.MAX_SAFE_INTEGER)
 /** A counter, epoch, claim id or plain count. */
 export const uint32 = integer()
-export const priority = integer(-maxPriority, maxPriority)
 
-export const flag: Field<boolean, boolean> = {
-  bound: noBound,
-  toWire: value => value,
-  fromWire: wire => wire,
+function checkPriority(value: number): number {
+  if (Number.isInteger(value) && Math.abs(value) <= maxPriority) return value
+  throw new Problem(`${value} is not an integer within ${maxPriority} of 0`)
 }
 
-/** A string of `minBytes` (0 or 1) to `maxBytes` bytes of UTF-8. */
-export function text(maxBytes: number, minBytes = 0): Field<string, string> {
+/** Zigzag: 0, −1, 1, −2 … travel as 0, 1, 2, 3 … */
+export const priority = varintField<number>(
+  'sint32',
+  value => (checkPriority(value) < 0 ? -2 * value - 1 : 2 * value),
+  wire => checkPriority(wire % 2 === 0 ? wire / 2 : -(wire + 1) / 2),
+)
+
+export const flag = varintField<boolean>('bool', Number, wire => wire !== 0)
+
+/** A field that is bytes of one kind or another; none are not written. */
+function bytesField<T>(
+  kind: 'string' | 'bytes',
+  maxBytes: number,
+  put: (out: Writer, value: T) => void,
+  take: (input: Reader, bytes: number) => T,
+  absent: () => T,
+): Field<T> {
   return {
-    bound: { maxBytes },
-    toWire(value) {
-      demand(value.length >= minBytes, 'empty')
-      if (value.length * 3 > maxBytes) {
-        const bytes = Buffer.byteLength(value)
-        demand(bytes <= maxBytes, `${bytes} bytes, at most ${maxBytes}`)
-      }
-      return value
+    kind,
+    repeated: false,
+    wireType: wireTypes.delimited,
+    write(out, tag, value) {
+      const before = out.used
+      put(out, value)
+      const bytes = out.used - before
+      if (bytes > maxBytes) throw new Problem(`${bytes} bytes, at most ${maxBytes}`)
+      if (bytes === 0) return
+      out.varint(bytes)
+      out.varint(tag)
     },
-    fromWire(wire) {
-      demand(wire.length >= minBytes, 'empty')
-      return wire
-    },
+    read: input => take(input, input.length(maxBytes)),
+    absent,
   }
 }
 
-export const peerId = text(maxPeerIdBytes, 1)
-/** A peer id, or '' for none. */
-export const peerIdOrNone = text(maxPeerIdBytes)
-export const nodeId = text(maxNodeIdBytes, 1)
-/** A node id, or '' for none. */
-export const nodeIdOrNone = text(maxNodeIdBytes)
-export const address = text(maxAddressBytes, 1)
-export const queue = text(maxQueueBytes, 1)
-export const labels = text(maxLabelsBytes)
+function empty(): never {
+  throw new Problem('empty')
+}
 
-/** An id that is hex digits in the core and half as many bytes on the wire. */
-function hex(bytes: number, orNone: boolean): Field<string, Uint8Array> {
+/** A string of at most `maxBytes` bytes of UTF-8, not empty. */
+export function text(maxBytes: number): Field<string> {
+  return bytesField<string>(
+    'string',
+    maxBytes,
+    (out, value) => (value === '' ? empty() : out.text(value)),
+    (input, bytes) => (bytes === 0 ? empty() : input.text(bytes)),
+    empty,
+  )
+}
+
+/** A string of at most `maxBytes` bytes of UTF-8, or ''. */
+export function textOrNone(maxBytes: number): Field<string> {
+  return bytesField(
+    'string',
+    maxBytes,
+    (out, value) => out.text(value),
+    (input, bytes) => input.text(bytes),
+    () => '',
+  )
+}
+
+export const peerId = text(maxPeerIdBytes)
+export const peerIdOrNone = textOrNone(maxPeerIdBytes)
+export const nodeId = text(maxNodeIdBytes)
+export const nodeIdOrNone = textOrNone(maxNodeIdBytes)
+export const address = text(maxAddressBytes)
+export const queue = text(maxQueueBytes)
+export const labels = textOrNone(maxLabelsBytes)
+
+/** An id that is hex digits in the core and half as many bytes on the wire; '' for none. */
+function hex(bytes: number, none: () => string): Field<string> {
   const form = new RegExp(`^[0-9a-f]{${2 * bytes}}$`)
-  return {
-    bound: { maxBytes: bytes },
-    toWire(value) {
-      if (orNone && value === '') return new Uint8Array(0)
-      demand(form.test(value), `not ${2 * bytes} hex digits`)
-      return Buffer.from(value, 'hex')
+  return bytesField(
+    'bytes',
+    bytes,
+    (out, value) => {
+      if (value === '') none()
+      else if (form.test(value)) out.hex(value)
+      else throw new Problem(`not ${2 * bytes} hex digits`)
     },
-    fromWire(wire) {
-      if (orNone && wire.length === 0) return ''
-      demand(wire.length === bytes, `${wire.length} bytes instead of ${bytes}`)
-      return Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString('hex')
+    (input, length) => {
+      if (length === 0) return none()
+      if (length !== bytes) throw new Problem(`${length} bytes instead of ${bytes}`)
+      return input.hex(length)
     },
-  }
+    none,
+  )
 }
 
-export const incarnation = hex(8, false)
-export const ledgerId = hex(16, false)
-/** A ledger id, or '' for none. */
-export const ledgerIdOrNone = hex(16, true)
-export const storageId = hex(16, false)
-/** A storage id, or '' for none. */
-export const storageIdOrNone = hex(16, true)
+export const incarnation = hex(8, empty)
+export const ledgerId = hex(16, empty)
+export const ledgerIdOrNone = hex(16, () => '')
+export const storageId = hex(16, empty)
+export const storageIdOrNone = hex(16, () => '')
 
-/** Bytes as they are: what is decoded shares memory with the frame. */
-export function blob(maxBytes: number): Field<Uint8Array, Uint8Array> {
-  return {
-    bound: { maxBytes },
-    toWire(value) {
-      demand(value.length <= maxBytes, `${value.length} bytes, at most ${maxBytes}`)
-      return value
-    },
-    fromWire: wire => wire,
-  }
+const noBytes = new Uint8Array(0)
+
+/** Bytes as they are: what is read shares memory with the frame. */
+export function blob(maxBytes: number): Field<Uint8Array> {
+  return bytesField<Uint8Array>(
+    'bytes',
+    maxBytes,
+    (out, value) => out.raw(value),
+    (input, bytes) => input.raw(bytes),
+    () => noBytes,
+  )
 }
+
+/** Longest varint of a 32-bit number, in bytes. */
+const varintBytes = 5
 
 /** A set of sequence numbers. */
-export const ranges: Field<Ranges, Uint8Array> = {
-  bound: { maxBytes: maxRangesBytes },
-  toWire: writeRanges,
-  fromWire: readRanges,
-}
+export const ranges: Field<Ranges> = bytesField<Ranges>(
+  'bytes',
+  2 * varintBytes * maxRangesPerSet,
+  (out, value) => out.ranges(value),
+  (input, bytes) => input.ranges(bytes),
+  () => [],
+)
 
 /** A column of plain numbers. */
-export function numbers(maxValues: number): Field<readonly number[], Uint8Array> {
-  return {
-    bound: { maxBytes: 5 * maxValues },
-    toWire: value => writeColumn(value, maxValues),
-    fromWire: wire => readColumn<number[]>(wire, maxValues, () => []),
-  }
+export function numbers(maxValues: number): Field<readonly number[]> {
+  return bytesField<readonly number[]>(
+    'bytes',
+    varintBytes * maxValues,
+    (out, value) => out.column(value, maxValues),
+    (input, bytes) => input.numbers(bytes, maxValues),
+    () => [],
+  )
 }
 
 /** A column of byte lengths, one for each task. */
-export const lengths: Field<Uint32Array, Uint8Array> = {
-  bound: { maxBytes: 5 * maxTasksPerChunk },
-  toWire: value => writeColumn(value, maxTasksPerChunk),
-  fromWire: wire => readColumn(wire, maxTasksPerChunk, count => new Uint32Array(count)),
-}
+export const lengths: Field<Uint32Array> = bytesField<Uint32Array>(
+  'bytes',
+  varintBytes * maxTasksPerChunk,
+  (out, value) => out.column(value, maxTasksPerChunk),
+  (input, bytes) => input.words(bytes, maxTasksPerChunk),
+  () => new Uint32Array(0),
+)
 
-/** Throws unless there are `count` lengths of at most `maxBytes` that add up to the blob. */
-export function checkLengths(
-  lengths: Uint32Array,
-  count: number,
-  blobBytes: number,
-  maxBytes: number,
-): void {
-  if (lengths.length !== count) {
-    throw new Problem(`${lengths.length} lengths for ${count} tasks`)
-  }
-  let sum = 0
-  for (let i = 0; i < count; i++) {
-    const length = lengths[i] as number
-    if (length > maxBytes) throw new Problem(`length ${length}, at most ${maxBytes} bytes`)
-    sum += length
-  }
-  if (sum !== blobBytes) throw new Problem(`lengths add up to ${sum} of ${blobBytes} bytes`)
-}
-
-/** Throws unless `[tasks, grants, …]` is about all of the tasks, or about none. */
-export function checkGrants(grants: readonly number[], seqs: Ranges): void {
-  demand(grants.length % 2 === 0, 'grants without a count of tasks')
-  let tasks = 0
-  for (let i = 0; i < grants.length; i += 2) {
-    const run = grants[i] as number
-    demand(run > 0, 'grants of no tasks')
-    tasks += run
-  }
-  const count = countOf(seqs)
-  demand(tasks === count || tasks === 0, `grants of ${tasks} tasks instead of ${count}`)
+/** One of a closed set of words, as a number of an enum. */
+export function choice<T extends string>(numbers: Readonly<Record<T, number>>): Field<T> {
+  const words = new Map<number, T>()
+  for (const word of Object.keys(numbers) as T[]) words.set(numbers[word], word)
+  return varintField<T>(
+    'enum',
+    value => {
+      if (!Object.hasOwn(numbers, value)) throw new Problem(`unknown kind '${value}'`)
+      return numbers[value]
+    },
+    wire => {
+      const word = words.get(wire)
+      if (word === undefined) throw new Problem(`unknown kind ${wire}`)
+      return word
+    },
+  )
 }

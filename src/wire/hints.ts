@@ -7,23 +7,19 @@ import { backlog, ledgerInfo } from './values.ts'
 
 /* The hints of the gossip topic, each as a table of its fields. */
 
-const announce = record<Announce, wire.Announce>(
+const announce = record<Announce>(
   wire.AnnounceSchema,
   { info: ledgerInfo, round: uint32, counter: uint32, classes: list(backlog, maxClasses) },
   { type: 'announce' },
 )
 
-const taken = record<Taken, wire.Taken>(
-  wire.TakenSchema,
-  { ledger: ledgerId, seqs: ranges },
-  { type: 'taken' },
-)
+const taken = record<Taken>(wire.TakenSchema, { ledger: ledgerId, seqs: ranges }, { type: 'taken' })
 
-const presence = record<Presence, wire.Presence>(
+const presence = record<Presence>(
   wire.PresenceSchema,
   { queues: list(queue, maxQueues), concurrency: uint32, free: uint32 },
   { type: 'presence' },
 )
 
 /** Every hint. */
-export const hints = union<Hint, wire.Hint['hint']>({ announce, taken, presence })
+export const hints = union<Hint>(wire.HintSchema, { announce, taken, presence })

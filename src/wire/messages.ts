@@ -2,7 +2,7 @@ import type * as core from '../core/messages.ts'
 import {
   address,
   blob,
-  checkGrants,
+  choice,
   flag,
   incarnation,
   integer,
@@ -15,6 +15,7 @@ import {
   ranges,
   storageIdOrNone,
   text,
+  textOrNone,
   uint32,
 } from './fields.ts'
 import type { Field } from './fields.ts'
@@ -33,8 +34,9 @@ import {
   maxTasksPerChunk,
   maxVoters,
 } from './limits.ts'
-import { demand } from './problem.ts'
-import { choice, list, record, union, wrapped } from './records.ts'
+import { checkGrants } from './checks.ts'
+import { Problem } from './problem.ts'
+import { list, optional, record, union, wrapped } from './records.ts'
 import {
   acceptedValues,
   backlog,
@@ -53,6 +55,7 @@ import {
 
 /* The messages of a control stream, each as a table of its fields. */
 
+const end = integer(0, maxSeq)
 const ofLedger = { ledger: ledgerId, epoch: uint32 }
 const lostLeases = list(lostLease, maxLeasesPerMessage)
 const voterSeqs = { stored: ranges, settled: ranges }
@@ -60,7 +63,7 @@ const voterSeqs = { stored: ranges, settled: ranges }
 /** Run grants along a set: at most one pair for each of its tasks. */
 export const grants = numbers(2 * maxTasksPerChunk)
 
-const hello = record<core.Hello, wire.Hello>(
+const hello = record<core.Hello>(
   wire.HelloSchema,
   {
     minVersion: integer(1),
@@ -78,48 +81,44 @@ const hello = record<core.Hello, wire.Hello>(
   {
     type: 'hello',
     check({ minVersion, maxVersion }) {
-      demand(minVersion <= maxVersion, `versions from ${minVersion} to ${maxVersion}`)
+      if (minVersion > maxVersion) {
+        throw new Problem(`versions from ${minVersion} to ${maxVersion}`)
+      }
     },
   },
 )
 
-const goodbye = record<core.Goodbye, wire.Goodbye>(wire.GoodbyeSchema, {}, { type: 'goodbye' })
+const goodbye = record<core.Goodbye>(wire.GoodbyeSchema, {}, { type: 'goodbye' })
 
-const open = record<core.OpenLedger, wire.Open>(wire.OpenSchema, ledgerInfoFields, { type: 'open' })
+const open = record<core.OpenLedger>(wire.OpenSchema, ledgerInfoFields, { type: 'open' })
 
-const opened = record<core.LedgerOpened, wire.Opened>(wire.OpenedSchema, ofLedger, {
+const opened = record<core.LedgerOpened>(wire.OpenedSchema, ofLedger, {
   type: 'opened',
 })
 
-const close = record<core.CloseLedger, wire.Close>(
-  wire.CloseSchema,
-  { ...ofLedger, end: integer(0, maxSeq) },
-  { type: 'close' },
-)
+const close = record<core.CloseLedger>(wire.CloseSchema, { ...ofLedger, end }, { type: 'close' })
 
-const closed = record<core.LedgerClosed, wire.Closed>(wire.ClosedSchema, ofLedger, {
+const closed = record<core.LedgerClosed>(wire.ClosedSchema, ofLedger, {
   type: 'closed',
 })
 
-const unknownLedger = record<core.UnknownLedger, wire.UnknownLedger>(
-  wire.UnknownLedgerSchema,
-  ofLedger,
-  { type: 'unknown-ledger' },
-)
+const unknownLedger = record<core.UnknownLedger>(wire.UnknownLedgerSchema, ofLedger, {
+  type: 'unknown-ledger',
+})
 
-const store = record<core.Store, wire.Store>(
+const store = record<core.Store>(
   wire.StoreSchema,
   { ...ofLedger, fresh: flag, chunks },
   { type: 'store' },
 )
 
-const stored = record<core.Stored, wire.Stored>(
+const stored = record<core.Stored>(
   wire.StoredSchema,
   { ...ofLedger, counter: uint32, ...voterSeqs, conflict: ranges, full: ranges, fullMs: ms },
   { type: 'stored' },
 )
 
-const claim = record<core.Claim, wire.Claim>(
+const claim = record<core.Claim>(
   wire.ClaimSchema,
   {
     ...ofLedger,
@@ -139,7 +138,7 @@ const claim = record<core.Claim, wire.Claim>(
   { type: 'claim' },
 )
 
-const claimed = record<core.Claimed, wire.Claimed>(
+const claimed = record<core.Claimed>(
   wire.ClaimedSchema,
   {
     ...ofLedger,
@@ -157,39 +156,39 @@ const claimed = record<core.Claimed, wire.Claimed>(
   { type: 'claimed', check: ({ grants, granted }) => checkGrants(grants, granted) },
 )
 
-const renew = record<core.Renew, wire.Renew>(
+const renew = record<core.Renew>(
   wire.RenewSchema,
   {
     beat: uint32,
     confirmed: numbers(maxLeasesPerMessage),
     held: uint32,
     digest: uint32,
-    list: wrapped(wire.LeaseListSchema, 'leases', list(heldLease, maxLeasesPerMessage)),
+    list: optional(wrapped(wire.LeaseListSchema, 'leases', list(heldLease, maxLeasesPerMessage))),
   },
   { type: 'renew' },
 )
 
-const renewed = record<core.Renewed, wire.Renewed>(
+const renewed = record<core.Renewed>(
   wire.RenewedSchema,
   { beat: uint32, leaseMs: ms, sendList: flag, lost: lostLeases },
   { type: 'renewed' },
 )
 
-const lost = record<core.Lost, wire.Lost>(wire.LostSchema, { lost: lostLeases }, { type: 'lost' })
+const lost = record<core.Lost>(wire.LostSchema, { lost: lostLeases }, { type: 'lost' })
 
-const release = record<core.Release, wire.Release>(
+const release = record<core.Release>(
   wire.ReleaseSchema,
   { ...ofLedger, claimId: uint32, ballot, seqs: ranges },
   { type: 'release' },
 )
 
-const settle = record<core.Settle, wire.Settle>(
+const settle = record<core.Settle>(
   wire.SettleSchema,
   { ...ofLedger, ballot, values: valuesList, acceptLsn: lsn },
   { type: 'settle' },
 )
 
-const accepted = record<core.Accepted, wire.Accepted>(
+const accepted = record<core.Accepted>(
   wire.AcceptedSchema,
   {
     ...ofLedger,
@@ -203,13 +202,13 @@ const accepted = record<core.Accepted, wire.Accepted>(
   { type: 'accepted' },
 )
 
-const decided = record<core.Decided, wire.Decided>(
+const decided = record<core.Decided>(
   wire.DecidedSchema,
   { ...ofLedger, outcomes },
   { type: 'decided' },
 )
 
-const fetch = record<core.Fetch, wire.Fetch>(
+const fetch = record<core.Fetch>(
   wire.FetchSchema,
   {
     ...ofLedger,
@@ -219,76 +218,77 @@ const fetch = record<core.Fetch, wire.Fetch>(
   { type: 'fetch' },
 )
 
-const records = record<core.Records, wire.Records>(
+const records = record<core.Records>(
   wire.RecordsSchema,
   { ...ofLedger, chunks },
   { type: 'records' },
 )
 
 /** The end of a ledger, absent while it is open, which the core has as −1. */
-const endOrOpen: Field<number, number | undefined> = {
-  bound: {},
-  toWire(value) {
-    return value === -1 ? undefined : integer(0, maxSeq).toWire(value)
+const endOrOpen: Field<number> = {
+  ...end,
+  write(out, tag, value) {
+    if (value === -1) return
+    if (value !== 0) return end.write(out, tag, value)
+    out.varint(0)
+    out.varint(tag)
   },
-  fromWire(wire) {
-    return wire === undefined ? -1 : integer(0, maxSeq).fromWire(wire)
-  },
+  absent: () => -1,
 }
 
-const compare = record<core.Compare, wire.Compare>(
+const compare = record<core.Compare>(
   wire.CompareSchema,
   { ...ofLedger, counter: uint32, end: endOrOpen, ...voterSeqs },
   { type: 'compare' },
 )
 
-const watch = record<core.Watch, wire.Watch>(
+const watch = record<core.Watch>(
   wire.WatchSchema,
   { ledger: ledgerId, seqs: ranges, progress: flag },
   { type: 'watch' },
 )
 
-const unwatch = record<core.Unwatch, wire.Unwatch>(
+const unwatch = record<core.Unwatch>(
   wire.UnwatchSchema,
   { ledger: ledgerId, seqs: ranges },
   { type: 'unwatch' },
 )
 
-const outcomesMessage = record<core.Outcomes, wire.Outcomes>(
+const outcomesMessage = record<core.Outcomes>(
   wire.OutcomesSchema,
   { ledger: ledgerId, values: valuesList },
   { type: 'outcomes' },
 )
 
-const sync = record<core.Sync, wire.Sync>(
+const sync = record<core.Sync>(
   wire.SyncSchema,
   { queues: list(queue, maxQueues) },
   { type: 'sync' },
 )
 
-const ledgerBacklog = record<core.LedgerBacklog, wire.LedgerBacklog>(wire.LedgerBacklogSchema, {
+const ledgerBacklog = record<core.LedgerBacklog>(wire.LedgerBacklogSchema, {
   info: ledgerInfo,
   counter: uint32,
   classes: list(backlog, maxClasses),
 })
 
-const backlogs = record<core.Backlogs, wire.Backlogs>(
+const backlogs = record<core.Backlogs>(
   wire.BacklogsSchema,
   { ledgers: list(ledgerBacklog, maxLedgersPerMessage) },
   { type: 'backlogs' },
 )
 
-const submit = record<core.Submit, wire.Submit>(
+const submit = record<core.Submit>(
   wire.SubmitSchema,
-  { request: text(maxStringBytes, 1), chunks },
+  { request: text(maxStringBytes), chunks },
   { type: 'submit' },
 )
 
-const submitted = record<core.Submitted, wire.Submitted>(
+const submitted = record<core.Submitted>(
   wire.SubmittedSchema,
   {
-    request: text(maxStringBytes, 1),
-    refused: text(maxStringBytes),
+    request: text(maxStringBytes),
+    refused: textOrNone(maxStringBytes),
     ledger: ledgerIdOrNone,
     epoch: uint32,
     seqs: ranges,
@@ -298,7 +298,7 @@ const submitted = record<core.Submitted, wire.Submitted>(
   { type: 'submitted' },
 )
 
-const progress = record<core.Progress, wire.Progress>(
+const progress = record<core.Progress>(
   wire.ProgressSchema,
   {
     ledger: ledgerId,
@@ -311,7 +311,7 @@ const progress = record<core.Progress, wire.Progress>(
 )
 
 /** Every message of a control stream. */
-export const messages = union<core.Message, wire.Envelope['message']>({
+export const messages = union<core.Message>(wire.EnvelopeSchema, {
   hello,
   goodbye,
   open,

@@ -28,7 +28,7 @@ export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Throws unless the condition holds. */
+/** Throws unless the condition holds. For texts that cost nothing while it does. */
 export function demand(condition: boolean, text: string): asserts condition {
   if (!condition) throw new Problem(text)
 }

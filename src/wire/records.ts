@@ -1,178 +1,230 @@
-import type { Message as WireMessage } from '@bufbuild/protobuf'
-import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
+import { ScalarType } from '@bufbuild/protobuf'
+import type { DescField, DescMessage } from '@bufbuild/protobuf'
 import type { Field } from './fields.ts'
 import { Problem, demand, within } from './problem.ts'
-import { shapeOf } from './scan.ts'
-import type { Bound, Shape } from './scan.ts'
+import type { Reader } from './reader.ts'
+import { wireTypes } from './reader.ts'
+import type { Writer } from './writer.ts'
 
-/** A nested message: whoever reads one that must be there gets a problem if it is not. */
-export interface RecordField<T, W> extends Field<T, W | undefined> {
-  readonly bound: { readonly shape: Shape }
-  toWire(value: T): W
+/** A field for each property of `T` but its `type`. */
+export type Fields<T> = { readonly [K in Exclude<keyof T, 'type'>]-?: Field<T[K]> }
+
+/** A field with its place in the schema. */
+interface Slot {
+  readonly name: string
+  readonly tag: number
+  readonly field: Field<unknown>
 }
-
-/** A field for each property of `T` but its `type`, of the same name in the generated message. */
-export type Fields<T, W> = {
-  readonly [K in Exclude<keyof T, 'type'>]-?: K extends keyof W ? Field<T[K], W[K]> : never
-}
-
-type AnyField = Field<unknown, unknown>
-type AnyRecord = RecordField<unknown, unknown>
 
 /**
- * A message type as a table of its fields. `type` is what the core's form says of itself, if it
- * is one of a union; `check` throws unless the fields agree with each other.
+ * A message type as a table of its fields; the schema has fields of the same names and kinds and
+ * gives their numbers. `type` is what the core's form says of itself, if it is one of a union;
+ * `check` throws unless the fields agree with each other.
  */
-export function record<T extends object, W extends WireMessage>(
-  schema: GenMessage<W>,
-  fields: Fields<T, W>,
+export function record<T extends object>(
+  schema: DescMessage,
+  fields: Fields<T>,
   options: { type?: string; check?: (value: T) => void } = {},
-): RecordField<T, W> {
+): Field<T> {
   const { type, check } = options
-  const names = Object.keys(fields)
-  const translators = Object.values<AnyField>(fields)
-  const bounds: Record<string, Bound> = {}
-  for (const [i, name] of names.entries()) bounds[name] = (translators[i] as AnyField).bound
+  const slots = slotsOf(schema, schema.fields, fields)
+  const byNumber: (Slot | undefined)[] = []
+  for (const slot of slots) byNumber[slot.tag >>> 3] = slot
+  // All objects of a type come about in one way, with their properties in one order.
+  const blank: Record<string, unknown> = type === undefined ? {} : { type }
+  for (const name of Object.keys(fields)) blank[name] = undefined
 
-  const translate = (
-    from: Readonly<Record<string, unknown>>,
-    to: Record<string, unknown>,
-    direction: 'toWire' | 'fromWire',
-  ): void => {
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string
-      try {
-        to[name] = (translators[i] as AnyField)[direction](from[name])
-      } catch (error) {
-        throw within(`.${name}`, error)
+  const read = (input: Reader): T => {
+    const value = { ...blank }
+    let at: Slot | undefined
+    try {
+      while (input.more) {
+        at = undefined
+        const tag = input.tag()
+        at = byNumber[tag >>> 3]
+        if (at === undefined) input.skip(tag & 7)
+        else value[at.name] = readSlot(at, tag, input, value[at.name])
       }
+      for (at of slots) {
+        if (value[at.name] === undefined) value[at.name] = at.field.absent()
+      }
+    } catch (error) {
+      throw at === undefined ? error : within(`.${at.name}`, error)
     }
+    check?.(value as T)
+    return value as T
   }
 
   return {
-    bound: { shape: shapeOf(schema, bounds) },
-    toWire(value) {
+    ...messageField(schema),
+    write(out, tag, value) {
       check?.(value)
-      const wire = { $typeName: schema.typeName }
-      translate(value as Record<string, unknown>, wire, 'toWire')
-      return wire as unknown as W
+      const from = value as Readonly<Record<string, unknown>>
+      const before = out.used
+      let i = slots.length
+      try {
+        while (--i >= 0) {
+          const slot = slots[i] as Slot
+          slot.field.write(out, slot.tag, from[slot.name])
+        }
+      } catch (error) {
+        throw within(`.${slots[i]?.name}`, error)
+      }
+      out.varint(out.used - before)
+      out.varint(tag)
     },
-    fromWire(wire) {
-      if (wire === undefined) throw new Problem('missing')
-      const value: Record<string, unknown> = type === undefined ? {} : { type }
-      translate(wire, value, 'fromWire')
-      check?.(value as T)
-      return value as T
+    read(input, before) {
+      demand(before === undefined, 'there twice')
+      return input.part(read)
+    },
+    absent() {
+      throw new Problem('missing')
     },
   }
 }
 
-/** A list of at most `maxCount` values. */
-export function list<T, W>(
-  item: { readonly bound: Bound; toWire(value: T): W; fromWire(wire: NoInfer<W>): T },
-  maxCount: number,
-): Field<readonly T[], W[]> {
-  const each = <A, B>(values: readonly A[], translate: (value: A) => B): B[] => {
-    demand(values.length <= maxCount, `${values.length} values, at most ${maxCount}`)
-    const all: B[] = []
-    for (let i = 0; i < values.length; i++) {
+function readSlot(slot: Slot, tag: number, input: Reader, before: unknown): unknown {
+  if (tag !== slot.tag) throw new Problem(`wire type ${tag & 7} instead of ${slot.tag & 7}`)
+  return slot.field.read(input, before)
+}
+
+/** Fields in the order of their numbers, after a look whether table and schema agree. */
+function slotsOf(
+  schema: DescMessage,
+  descs: readonly DescField[],
+  fields: Readonly<Record<string, Field<unknown>>>,
+): Slot[] {
+  const names = new Set(Object.keys(fields))
+  const slots = descs.map(desc => {
+    const { localName: name, number } = desc
+    const field = fields[name]
+    const is = `${kindOf(desc)}${desc.fieldKind === 'list' ? '[]' : ''}`
+    const isHere = field === undefined ? 'nothing' : `${field.kind}${field.repeated ? '[]' : ''}`
+    if (field === undefined || is !== isHere) {
+      throw new TypeError(`${schema.typeName}.${name} is ${is} in the schema, ${isHere} here`)
+    }
+    names.delete(name)
+    return { name, tag: (number << 3) | field.wireType, field }
+  })
+  if (names.size > 0) throw new TypeError(`${schema.typeName} has no ${[...names].join()}`)
+  return slots.toSorted((a, b) => a.tag - b.tag)
+}
+
+/** A field's scalar type, `enum`, or its message's full name. */
+function kindOf(desc: DescField): string {
+  if (desc.message !== undefined) return desc.message.typeName
+  return desc.scalar === undefined ? 'enum' : ScalarType[desc.scalar].toLowerCase()
+}
+
+function messageField(schema: DescMessage): { kind: string; repeated: false; wireType: number } {
+  return { kind: schema.typeName, repeated: false, wireType: wireTypes.delimited }
+}
+
+/** A list of at most `maxCount` values of a kind that is written whatever its value. */
+export function list<T>(item: Field<T>, maxCount: number): Field<readonly T[]> {
+  const tooMany = (count: number): Problem => new Problem(`${count} values, at most ${maxCount}`)
+  return {
+    kind: item.kind,
+    repeated: true,
+    wireType: item.wireType,
+    write(out, tag, values) {
+      if (values.length > maxCount) throw tooMany(values.length)
+      let i = values.length
       try {
-        all.push(translate(values[i] as A))
+        while (--i >= 0) item.write(out, tag, values[i] as T)
       } catch (error) {
         throw within(`[${i}]`, error)
       }
-    }
-    return all
-  }
-  return {
-    bound: { ...item.bound, maxCount },
-    toWire: values => each(values, value => item.toWire(value)),
-    fromWire: wires => each(wires, wire => item.fromWire(wire)),
-  }
-}
-
-/** One of a closed set of words, as a number of an enum. */
-export function choice<T extends string, E extends number>(
-  numbers: Readonly<Record<T, E>>,
-): Field<T, E> {
-  const words = new Map(Object.entries(numbers).map(([word, number]) => [number, word as T]))
-  return {
-    bound: {},
-    toWire(value) {
-      demand(Object.hasOwn(numbers, value), `unknown kind ${value}`)
-      return numbers[value]
     },
-    fromWire(wire) {
-      const word = words.get(wire)
-      if (word === undefined) throw new Problem(`unknown kind ${wire}`)
-      return word
-    },
-  }
-}
-
-/** A message that is in no list of the core's, only its one field is. */
-export function wrapped<T, W extends WireMessage, K extends keyof W & string>(
-  schema: GenMessage<W>,
-  name: K,
-  field: Field<T, W[K]>,
-): Field<T | undefined, W | undefined> {
-  const inner = record<Record<K, T>, W>(schema, { [name]: field } as unknown as Fields<
-    Record<K, T>,
-    W
-  >)
-  return {
-    bound: inner.bound,
-    toWire: value =>
-      value === undefined ? undefined : inner.toWire({ [name]: value } as Record<K, T>),
-    fromWire: wire => (wire === undefined ? undefined : inner.fromWire(wire)[name]),
-  }
-}
-
-/** What the generated codec has for a `oneof`. */
-interface OneOf {
-  readonly case: string | undefined
-  readonly value?: unknown
-}
-
-/** A `oneof` of messages, one for each member of a union of the core. */
-export interface UnionField<T, W> {
-  /** Limits by the name of the member's field. */
-  readonly bounds: Readonly<Record<string, Bound>>
-  toWire(value: T): W
-  /** `undefined` if none is there, or one that this version does not know. */
-  fromWire(wire: W): T | undefined
-}
-
-/** A table for each member of a union, by its `type`; `held-lease` is the field `heldLease`. */
-export function union<T extends { readonly type: string }, W extends OneOf>(cases: {
-  readonly [K in T['type']]: RecordField<Extract<T, { readonly type: K }>, WireMessage>
-}): UnionField<T, W> {
-  const byType = new Map<string, { readonly name: string; readonly record: AnyRecord }>()
-  const byName = new Map<string, AnyRecord>()
-  const bounds: Record<string, Bound> = {}
-  for (const [type, record] of Object.entries<AnyRecord>(cases)) {
-    const name = type.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-    byType.set(type, { name, record })
-    byName.set(name, record)
-    bounds[name] = record.bound
-  }
-  return {
-    bounds,
-    toWire(value) {
-      const entry = byType.get(value.type)
-      if (entry === undefined) throw new Problem(`unknown kind ${value.type}`)
+    read(input, before) {
+      const values = (before ?? []) as T[]
+      if (values.length === maxCount) throw tooMany(maxCount + 1)
       try {
-        return { case: entry.name, value: entry.record.toWire(value) } as unknown as W
+        values.push(item.read(input, undefined))
       } catch (error) {
-        throw within(`.${entry.name}`, error)
+        throw within(`[${values.length}]`, error)
+      }
+      return values
+    },
+    absent: () => [],
+  }
+}
+
+/** A field that may be absent, and is written whatever its value if it is not. */
+export function optional<T>(field: Field<T>): Field<T | undefined> {
+  return {
+    ...field,
+    write(out, tag, value) {
+      if (value !== undefined) field.write(out, tag, value)
+    },
+    absent: () => undefined,
+  }
+}
+
+/** A message that the core has only the one field of. */
+export function wrapped<T>(schema: DescMessage, name: string, field: Field<T>): Field<T> {
+  const inner = record<Record<string, T>>(schema, { [name]: field })
+  return {
+    ...messageField(schema),
+    write: (out, tag, value) => inner.write(out, tag, { [name]: value }),
+    read: (input, before) => {
+      demand(before === undefined, 'there twice')
+      return inner.read(input, undefined)[name] as T
+    },
+    absent: () => inner.absent()[name] as T,
+  }
+}
+
+/** The members of a union as the fields of a `oneof`. */
+export interface Union<T> {
+  write(out: Writer, value: T): void
+  /** Whether what is behind a tag is a member. */
+  has(tag: number): boolean
+  /** The member behind a tag. */
+  read(input: Reader, tag: number): T
+}
+
+/**
+ * A union of the core whose members are the fields of a `oneof`: of the name of their `type`, as
+ * `heldLease` for `held-lease`.
+ */
+export function union<T extends { readonly type: string }>(
+  schema: DescMessage,
+  members: { readonly [K in T['type']]: Field<Extract<T, { readonly type: K }>> },
+): Union<T> {
+  const table: Record<string, Field<unknown>> = {}
+  const types: Record<string, string> = {}
+  for (const [type, member] of Object.entries<Field<unknown>>(members)) {
+    const name = type.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+    table[name] = member
+    types[name] = type
+  }
+  const slots = slotsOf(
+    schema,
+    schema.fields.filter(field => field.oneof !== undefined),
+    table,
+  )
+  const byType = new Map(slots.map(slot => [types[slot.name], slot]))
+  const byNumber: (Slot | undefined)[] = []
+  for (const slot of slots) byNumber[slot.tag >>> 3] = slot
+  return {
+    write(out, value) {
+      const slot = byType.get(value.type)
+      if (slot === undefined) throw new Problem(`unknown kind '${value.type}'`)
+      try {
+        slot.field.write(out, slot.tag, value)
+      } catch (error) {
+        throw within(`.${slot.name}`, error)
       }
     },
-    fromWire(wire) {
-      if (wire.case === undefined) return undefined
+    has: tag => byNumber[tag >>> 3] !== undefined,
+    read(input, tag) {
+      const slot = byNumber[tag >>> 3]
+      if (slot === undefined) throw new Problem(`unknown kind ${tag >>> 3}`)
       try {
-        return byName.get(wire.case)?.fromWire(wire.value) as T | undefined
+        return readSlot(slot, tag, input, undefined) as T
       } catch (error) {
-        throw within(`.${wire.case}`, error)
+        throw within(`.${slot.name}`, error)
       }
     },
   }

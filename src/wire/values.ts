@@ -18,7 +18,7 @@ import { countOf } from '../core/ranges.ts'
 import {
   address,
   blob,
-  checkLengths,
+  choice,
   integer,
   labels,
   ledgerId,
@@ -45,22 +45,25 @@ import {
   maxTasksPerChunk,
   maxVoters,
 } from './limits.ts'
-import { demand } from './problem.ts'
-import { choice, list, record } from './records.ts'
+import { checkLengths } from './checks.ts'
+import { Problem } from './problem.ts'
+import { list, record } from './records.ts'
 
 /* What messages and entries are made of. */
 
-export const ballot = record<Ballot, wire.Ballot>(
+export const ballot = record<Ballot>(
   wire.BallotSchema,
   { counter: uint32, proposer: nodeIdOrNone },
   {
     check({ counter, proposer }) {
-      demand((counter === 0) === (proposer === ''), `counter ${counter} of proposer '${proposer}'`)
+      if ((counter === 0) !== (proposer === '')) {
+        throw new Problem(`counter ${counter} of proposer '${proposer}'`)
+      }
     },
   },
 )
 
-export const voter = record<Voter, wire.Voter>(wire.VoterSchema, { peer: peerId, storageId })
+export const voter = record<Voter>(wire.VoterSchema, { peer: peerId, storageId })
 
 /** The fields of a `LedgerInfo`, which is also the whole of some messages. */
 export const ledgerInfoFields = {
@@ -70,32 +73,29 @@ export const ledgerInfoFields = {
   voters: list(voter, maxVoters),
 }
 
-export const ledgerInfo = record<LedgerInfo, wire.LedgerInfo>(
-  wire.LedgerInfoSchema,
-  ledgerInfoFields,
-)
+export const ledgerInfo = record<LedgerInfo>(wire.LedgerInfoSchema, ledgerInfoFields)
 
-export const knownPeer = record<KnownPeer, wire.KnownPeer>(wire.KnownPeerSchema, {
+export const knownPeer = record<KnownPeer>(wire.KnownPeerSchema, {
   peer: peerId,
   addresses: list(address, maxAddresses),
 })
 
 const taskClassFields = { queue, priority, requires: labels }
 
-export const taskClass = record<TaskClass, wire.TaskClass>(wire.TaskClassSchema, taskClassFields)
+export const taskClass = record<TaskClass>(wire.TaskClassSchema, taskClassFields)
 
-export const backlog = record<Backlog, wire.Backlog>(
+export const backlog = record<Backlog>(
   wire.BacklogSchema,
   { ...taskClassFields, ageMs: ms, backlog: uint32, seqs: ranges },
   {
     check({ backlog, seqs }) {
       const count = countOf(seqs)
-      demand(count <= backlog, `${count} tasks of a backlog of ${backlog}`)
+      if (count > backlog) throw new Problem(`${count} tasks of a backlog of ${backlog}`)
     },
   },
 )
 
-const taskSpec = record<TaskSpec, wire.TaskSpec>(wire.TaskSpecSchema, {
+const taskSpec = record<TaskSpec>(wire.TaskSpecSchema, {
   ...taskClassFields,
   attempts: integer(1),
   backoff: choice({ fixed: wire.Backoff.FIXED, exponential: wire.Backoff.EXPONENTIAL }),
@@ -105,7 +105,7 @@ const taskSpec = record<TaskSpec, wire.TaskSpec>(wire.TaskSpecSchema, {
   resultTtlMs: ms,
 })
 
-export const chunk = record<Chunk, wire.Chunk>(
+export const chunk = record<Chunk>(
   wire.ChunkSchema,
   {
     first: integer(0, maxSeq - 1),
@@ -118,7 +118,7 @@ export const chunk = record<Chunk, wire.Chunk>(
   },
   {
     check({ first, count, lengths, payload }) {
-      demand(first + count <= maxSeq, `numbers of ${maxSeq} or more`)
+      if (first + count > maxSeq) throw new Problem(`a number of ${maxSeq} or more`)
       checkLengths(lengths, count, payload.length, maxPayloadBytes)
     },
   },
@@ -132,7 +132,7 @@ const outcomeKinds = {
   cancelled: wire.ValueKind.CANCELLED,
 }
 
-const values = record<Values, wire.Values>(
+const values = record<Values>(
   wire.ValuesSchema,
   {
     seqs: ranges,
@@ -154,7 +154,9 @@ const values = record<Values, wire.Values>(
   },
   {
     check({ seqs, kind, reason, lengths, body }) {
-      demand((kind === 'failed') === (reason !== ''), `reason '${reason}' of kind ${kind}`)
+      if ((kind === 'failed') !== (reason !== '')) {
+        throw new Problem(`reason '${reason}' of kind ${kind}`)
+      }
       checkLengths(lengths, countOf(seqs), body.length, maxResultBytes)
     },
   },
@@ -162,12 +164,9 @@ const values = record<Values, wire.Values>(
 
 export const valuesList = list(values, maxGroupsPerMessage)
 
-export const acceptedValues = record<AcceptedValues, wire.AcceptedValues>(
-  wire.AcceptedValuesSchema,
-  { ballot, values },
-)
+export const acceptedValues = record<AcceptedValues>(wire.AcceptedValuesSchema, { ballot, values })
 
-export const refusal = record<Refusal, wire.Refusal>(wire.RefusalSchema, {
+export const refusal = record<Refusal>(wire.RefusalSchema, {
   reason: choice({
     settled: wire.RefusalReason.SETTLED,
     'not-due': wire.RefusalReason.NOT_DUE,
@@ -182,7 +181,7 @@ export const refusal = record<Refusal, wire.Refusal>(wire.RefusalSchema, {
   counter: uint32,
 })
 
-const decidedRange = record<DecidedRange, wire.DecidedRange>(wire.DecidedRangeSchema, {
+const decidedRange = record<DecidedRange>(wire.DecidedRangeSchema, {
   ballot,
   kind: choice(outcomeKinds),
   seqs: ranges,
@@ -191,14 +190,14 @@ const decidedRange = record<DecidedRange, wire.DecidedRange>(wire.DecidedRangeSc
 
 export const outcomes = list(decidedRange, maxGroupsPerMessage)
 
-export const heldLease = record<HeldLease, wire.HeldLease>(wire.HeldLeaseSchema, {
+export const heldLease = record<HeldLease>(wire.HeldLeaseSchema, {
   ledger: ledgerId,
   claimId: uint32,
   ballot,
   seqs: ranges,
 })
 
-export const lostLease = record<LostLease, wire.LostLease>(wire.LostLeaseSchema, {
+export const lostLease = record<LostLease>(wire.LostLeaseSchema, {
   ledger: ledgerId,
   claimId: uint32,
   seqs: ranges,
