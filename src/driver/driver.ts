@@ -7,20 +7,12 @@ import { QuarantinedError } from './errors.ts'
 import { Outbox } from './outbox.ts'
 import { perform, type Performers } from './perform.ts'
 import { Pressure, pressureLimits, type PressureLimits } from './pressure.ts'
-import type {
-  ApplicationEffect,
-  Clock,
-  Network,
-  NetworkEvents,
-  Opened,
-  Store,
-  Worker,
-} from './ports.ts'
+import type { ApplicationEffect, Clock, Network, NetworkEvents, Store, Worker } from './ports.ts'
 
 /** What a driver runs, and on what. */
 export interface DriverInit {
-  /** Makes the core once the store has said what it holds. */
-  readonly core: (opened: Opened, wallOffsetMs: number) => Core
+  /** Replayed, started and stepped by the driver alone. */
+  readonly core: Core
   readonly network: Network
   readonly store: Store
   readonly worker: Worker
@@ -29,6 +21,8 @@ export interface DriverInit {
   readonly onEffect: (effect: ApplicationEffect) => void
   /** Called once if the node can go on no longer; nothing is performed after that. */
   readonly onFailed: (error: Error) => void
+  /** Called with what went wrong without harm. */
+  readonly onWarning?: ((message: string, error: Error) => void) | undefined
   /** Sees each input before it is stepped. */
   readonly trace?: ((input: Input) => void) | undefined
   readonly pressure?: PressureLimits | undefined
@@ -61,7 +55,6 @@ export class Driver {
   readonly #outbox = new Outbox()
   readonly #pressure: Pressure
   readonly #performers: Performers
-  #core: Core | undefined
   #state: 'new' | 'running' | 'ended' = 'new'
   #inputs: Input[] = []
   #scheduled = false
@@ -86,18 +79,16 @@ export class Driver {
 
   /** Opens the store, replays it, starts worker and network, and takes the first step. */
   async start(): Promise<void> {
-    const { store, network, worker, clock } = this.#init
+    const { core, store, network, worker, clock } = this.#init
     const opened = await store.open()
     store.onDurable(this.#onDurable)
     store.onFailed(error => this.fail(error))
 
     this.#wallOffsetMs = clock.wallOffsetMs()
-    const core = this.#init.core(opened, this.#wallOffsetMs)
     for await (const entries of store.replay()) {
       const now = clock.now()
       for (const entry of entries) core.replay(entry, now)
     }
-    this.#core = core
     this.#written = opened.lsn
     this.#durable = opened.lsn
 
@@ -205,8 +196,7 @@ export class Driver {
   }
 
   #round(): void {
-    const core = this.#core
-    if (core === undefined) return
+    const { core } = this.#init
     const inputs = this.#inputs.splice(0, turnInputsMax)
     this.#pressure.queued(this.#inputs.length)
 
@@ -289,29 +279,29 @@ export class Driver {
   }
 
   #setAlarm(): void {
-    const core = this.#core
-    if (core === undefined || this.#state !== 'running') return
-    this.#init.clock.wake(core.wakeAt(), this.#tick)
+    const { core, clock } = this.#init
+    if (this.#state !== 'running') return
+    clock.wake(core.wakeAt(), this.#tick)
   }
 
   readonly #tick = (): void => {
     this.input({ type: 'tick' })
   }
 
-  // Taken between turns and all at once, since the next turn changes what it states.
+  // Taken between turns; the store reads the entries at once, before a turn changes the state.
   #checkpoint(): void {
-    const { store, clock } = this.#init
-    const core = this.#core
-    if (core === undefined || this.#checkpointing !== undefined || !store.wantsCheckpoint) return
+    const { core, store, clock } = this.#init
     if (this.#state !== 'running') return
-    this.#checkpointing = this.#writeCheckpoint([...core.checkpoint(clock.now())])
+    if (this.#checkpointing !== undefined || !store.wantsCheckpoint) return
+    this.#checkpointing = this.#writeCheckpoint(core.checkpoint(clock.now()))
   }
 
-  async #writeCheckpoint(entries: readonly Entry[]): Promise<void> {
+  // Without a checkpoint the journal is longer, and as good.
+  async #writeCheckpoint(entries: Iterable<Entry>): Promise<void> {
     try {
       await this.#init.store.checkpoint(this.#written, entries)
     } catch (error) {
-      this.fail(asError(error))
+      this.#init.onWarning?.('The checkpoint could not be written', asError(error))
     }
     this.#checkpointing = undefined
   }

@@ -24,7 +24,7 @@ function setup(limits?: { entriesMax: number; bytesMax: number; inputsMax: numbe
   const effects: ApplicationEffect[] = []
   const failures: Error[] = []
   const driver = new Driver({
-    core: () => core,
+    core,
     store,
     network,
     worker,

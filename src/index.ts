@@ -1,0 +1,43 @@
+export type { MeshNodeInit, TaskFunction, Tasks } from './config.ts'
+export {
+  HandlerModuleError,
+  InvalidInputError,
+  InvalidParametersError,
+  LeaseLostError,
+  ListenFailedError,
+  NodeStoppedError,
+  PayloadTooLargeError,
+  QuarantinedError,
+  QuorumUnavailableError,
+  ResultExpiredError,
+  StoreClosedError,
+  StoreCorruptError,
+  StoreFailedError,
+  StoreLockedError,
+  StoreVersionError,
+  TaskCancelledError,
+  TaskFailedError,
+  TaskNotFoundError,
+  TimeoutError,
+  UnrecoverableError,
+} from './errors.ts'
+export type { TaskFailedReason } from './errors.ts'
+export type {
+  CancelledDetail,
+  ClaimedDetail,
+  DoneDetail,
+  FailedDetail,
+  LeaseLostDetail,
+  MeshNodeEvents,
+  PeerDetail,
+  ProgressDetail,
+  TaskDetail,
+  WarningDetail,
+} from './events.ts'
+export type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
+export { createNode } from './node.ts'
+export type { PublishOptions } from './publish-options.ts'
+export type { ResultOptions, TaskEvent, TaskHandle, TaskOutcome } from './task-handle.ts'
+export type { NodeInfo, PeerInfo, QueueInfo, TaskInfo, TaskState } from './task-info.ts'
+export { defineTask } from './worker/definition.ts'
+export type { Backoff, TaskContext, TaskDefinition } from './worker/definition.ts'

@@ -1,0 +1,176 @@
+import { type AbortOptions, InvalidParametersError } from '@libp2p/interface'
+import { type LedgerId, taskId } from './core/ids.ts'
+import { TaskNotFoundError, timedOut } from './errors.ts'
+import type { LocalTasks } from './local-tasks.ts'
+import { type Ending, outcomeOf, resultOf } from './outcome.ts'
+import { optionsOf } from './options.ts'
+import type { PeerQueries } from './peer-queries.ts'
+import { cancelCharsMax } from './query.ts'
+import type { ResultOptions, TaskEvent, TaskHandle, TaskOutcome } from './task-handle.ts'
+import type { TaskInfo, TaskState } from './task-info.ts'
+import { TaskEvents } from './task-events.ts'
+import type { Watches } from './watches.ts'
+
+/** What handles of tasks need of their node. */
+export interface TaskAccess {
+  readonly peerId: string
+  readonly watches: Watches
+  readonly local: LocalTasks
+  readonly queries: PeerQueries
+  /** Whether this node can cancel tasks of that ledger itself. */
+  canCancel(ledger: LedgerId): boolean
+  cancel(ledger: LedgerId, seq: number, reason: string, signal?: AbortSignal): Promise<boolean>
+  /** Nodes known to serve a queue. */
+  servers(queue: string): number
+  /** Full nodes that are connected now. */
+  connected(): number
+}
+
+/** Which task a handle is of. */
+export interface MeshTaskInit {
+  readonly ledger: LedgerId
+  readonly seq: number
+  readonly durable: boolean
+  /** Whether the task is known to exist, since it was published through this node. */
+  readonly known: boolean
+}
+
+/** A task seen from one node. Holds nothing but its name until it is asked for something. */
+export class MeshTask<Output> implements TaskHandle<Output> {
+  readonly #access: TaskAccess
+  readonly #ledger: LedgerId
+  readonly #seq: number
+  #known: boolean
+  readonly durable: boolean
+
+  constructor(access: TaskAccess, { ledger, seq, durable, known }: MeshTaskInit) {
+    this.#access = access
+    this.#ledger = ledger
+    this.#seq = seq
+    this.#known = known
+    this.durable = durable
+  }
+
+  get id(): string {
+    return taskId(this.#ledger, this.#seq)
+  }
+
+  async result(options: ResultOptions = {}): Promise<Output> {
+    return resultOf(this.id, await this.#ending(options)) as Output
+  }
+
+  async outcome(options: ResultOptions = {}): Promise<TaskOutcome<Output>> {
+    return outcomeOf(this.id, await this.#ending(options))
+  }
+
+  async cancel(reason = '', options: AbortOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted()
+    if (reason.length > cancelCharsMax) {
+      throw new InvalidParametersError(
+        `The reason of a cancel may have ${cancelCharsMax} characters, not ${reason.length}`,
+      )
+    }
+    if (this.#access.canCancel(this.#ledger)) {
+      return await this.#access.cancel(this.#ledger, this.#seq, reason, options.signal)
+    }
+    const { queries } = this.#access
+    const found = await queries.find(this.id, options)
+    if (found === undefined) throw this.#notFound()
+    const request = { type: 'cancel', id: this.id, reason } as const
+    const { cancelled } = await queries.ask<'cancel'>(found.peer, request, options)
+    if (cancelled === undefined) throw this.#notFound()
+    return cancelled
+  }
+
+  async state(options: AbortOptions = {}): Promise<TaskState> {
+    return (await this.#info(options)).state
+  }
+
+  events(options: AbortOptions = {}): AsyncIterable<TaskEvent<Output>> {
+    const { watches, peerId } = this.#access
+    const events = new TaskEvents<Output>(this.id, peerId)
+    const remove = watches.add(this.#ledger, this.#seq, events)
+    return this.#readEvents(events, remove, options)
+  }
+
+  async explain(options: AbortOptions = {}): Promise<string> {
+    const info = await this.#info(options)
+    const { id, queue, node, state, failures, attempts, grants, dueMs } = info
+    switch (state) {
+      case 'running':
+        return `Task ${id} runs on ${node ?? 'a node'}, run ${grants} of queue ${queue}`
+      case 'delayed':
+        return failures === 0
+          ? `Task ${id} is due in ${dueMs} ms`
+          : `Task ${id} ended in an error ${failures} of ${attempts} times and is tried again in ${dueMs} ms`
+      case 'pending':
+        return this.#access.servers(queue) === 0
+          ? `Task ${id} waits: no connected node serves queue ${queue}`
+          : `Task ${id} waits for a free slot of queue ${queue}`
+      case 'blocked':
+        return `Task ${id} waits for other tasks`
+      case 'done':
+        return `Task ${id} is done, by ${node ?? 'nobody'}`
+      case 'failed':
+        return `Task ${id} has failed (${info.reason ?? 'attempts'}) after ${failures} errors`
+      default:
+        return `Task ${id} was cancelled`
+    }
+  }
+
+  async *#readEvents(
+    events: TaskEvents<Output>,
+    remove: () => void,
+    options: AbortOptions,
+  ): AsyncGenerator<TaskEvent<Output>> {
+    try {
+      await this.#ensureKnown(options)
+      yield* events.read(options.signal)
+    } finally {
+      remove()
+    }
+  }
+
+  async #ending({ signal, timeoutMs }: ResultOptions): Promise<Ending> {
+    signal?.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<Ending>()
+    const watcher = { ended: resolve, failed: reject }
+    const remove = this.#access.watches.add(this.#ledger, this.#seq, watcher)
+    if (this.#known && signal === undefined && timeoutMs === undefined) return promise
+
+    const onAbort = (): void => reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const timer =
+      timeoutMs === undefined || timeoutMs === Infinity
+        ? undefined
+        : setTimeout(() => reject(timedOut(`Task ${this.id}`, timeoutMs)), timeoutMs)
+    // A task that nobody knows would be waited for without end.
+    if (!this.#known) this.#ensureKnown(optionsOf(signal)).catch(reject)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      remove()
+    }
+  }
+
+  async #ensureKnown(options: AbortOptions): Promise<void> {
+    if (this.#known) return
+    await this.#info(options)
+    this.#known = true
+  }
+
+  async #info(options: AbortOptions): Promise<TaskInfo> {
+    options.signal?.throwIfAborted()
+    const here = this.#access.local.find(this.id)
+    if (here !== undefined) return here
+    const there = await this.#access.queries.find(this.id, options)
+    if (there === undefined) throw this.#notFound()
+    return there.answer
+  }
+
+  #notFound(): TaskNotFoundError {
+    return new TaskNotFoundError(this.id, this.#access.connected())
+  }
+}

@@ -1,0 +1,128 @@
+import type { AbortOptions } from '@libp2p/interface'
+import type { PeerId } from './core/ids.ts'
+import type { Network } from './driver/ports.ts'
+import type { LocalTasks } from './local-tasks.ts'
+import {
+  answerBytesMax,
+  cancelCharsMax,
+  decodeAnswer,
+  decodeRequest,
+  encodeQuery,
+  type QueryAnswers,
+  type QueryRequest,
+} from './query.ts'
+import type { NodeInfo, TaskInfo } from './task-info.ts'
+
+/** How long another node may take to answer, in milliseconds. */
+const answerMs = 5_000
+
+/** How long a cancel at another node may take: it needs a majority of the task's voters. */
+const cancelMs = 10_000
+
+/** What a node needs in order to ask others, and to answer them. */
+export interface PeerQueriesInit {
+  readonly network: Network
+  readonly local: LocalTasks
+  /** Full nodes that are connected now. */
+  peers(): readonly PeerId[]
+  describe(): NodeInfo
+  /** Cancels a task that this node knows; false if it had another outcome first. */
+  cancel(id: string, reason: string, signal: AbortSignal): Promise<boolean>
+}
+
+/** An answer and who gave it. */
+export interface PeerAnswer<T> {
+  readonly peer: PeerId
+  readonly answer: T
+}
+
+/** Asks the nodes that are connected, and answers them. */
+export class PeerQueries {
+  readonly #init: PeerQueriesInit
+
+  constructor(init: PeerQueriesInit) {
+    this.#init = init
+    init.network.onQuery((_from, request) => this.#answer(request))
+  }
+
+  /** Asks one peer. */
+  async ask<T extends QueryRequest['type']>(
+    peer: PeerId,
+    request: Extract<QueryRequest, { readonly type: T }>,
+    { signal }: AbortOptions = {},
+  ): Promise<QueryAnswers[T]> {
+    const limit = AbortSignal.timeout(request.type === 'cancel' ? cancelMs : answerMs)
+    const answer = await this.#init.network.query(peer, encodeQuery(request), {
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    })
+    return decodeAnswer(request.type, answer)
+  }
+
+  /** Asks all peers at once and gives the answers as they come; who does not answer is left out. */
+  async *askAll<T extends QueryRequest['type']>(
+    request: Extract<QueryRequest, { readonly type: T }>,
+    options: AbortOptions = {},
+  ): AsyncGenerator<PeerAnswer<QueryAnswers[T]>> {
+    const asked = new Map(
+      this.#init.peers().map(peer => [peer, this.#attempt<T>(peer, request, options)]),
+    )
+    while (asked.size > 0) {
+      const { peer, answer } = await Promise.race(asked.values())
+      asked.delete(peer)
+      options.signal?.throwIfAborted()
+      if (answer !== undefined) yield { peer, answer }
+    }
+  }
+
+  /** The task as the first peer that knows it tells, with that peer. */
+  async find(id: string, options: AbortOptions = {}): Promise<PeerAnswer<TaskInfo> | undefined> {
+    for await (const { peer, answer } of this.askAll<'task'>({ type: 'task', id }, options)) {
+      if (answer.task !== undefined && answer.task.id === id) return { peer, answer: answer.task }
+    }
+    return undefined
+  }
+
+  async #attempt<T extends QueryRequest['type']>(
+    peer: PeerId,
+    request: Extract<QueryRequest, { readonly type: T }>,
+    options: AbortOptions,
+  ): Promise<{ readonly peer: PeerId; readonly answer: QueryAnswers[T] | undefined }> {
+    try {
+      return { peer, answer: await this.ask<T>(peer, request, options) }
+    } catch {
+      // Gone, too slow or of another version: the others are as good.
+      return { peer, answer: undefined }
+    }
+  }
+
+  async #answer(bytes: Uint8Array): Promise<Uint8Array> {
+    const answer = encodeQuery(await this.#answerTo(decodeRequest(bytes)))
+    if (answer.length > answerBytesMax) throw new Error('The answer to a query is too long')
+    return answer
+  }
+
+  async #answerTo(request: QueryRequest): Promise<QueryAnswers[QueryRequest['type']]> {
+    const { local } = this.#init
+    switch (request.type) {
+      case 'node':
+        return this.#init.describe()
+      case 'queues':
+        return { rows: local.queues() }
+      case 'task':
+        return { task: local.find(request.id) }
+      case 'tasks': {
+        const { queue, state, after, limit } = request
+        return local.page({ queue, state }, after, limit)
+      }
+      case 'cancel': {
+        if (local.find(request.id) === undefined) return {}
+        const reason = request.reason.slice(0, cancelCharsMax)
+        const limit = AbortSignal.timeout(cancelMs)
+        return { cancelled: await this.#init.cancel(request.id, reason, limit) }
+      }
+      default:
+        request satisfies never
+        return {}
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { type AbortOptions, InvalidParametersError } from '@libp2p/interface'
+import { checkInteger, checkQueue } from './config.ts'
+import type { TaskSpec } from './core/messages.ts'
+import { notSupported } from './errors.ts'
+import { maxPriority } from './wire/limits.ts'
+import type { Backoff, TaskDefaults } from './worker/definition.ts'
+
+/** How a task is published. What is left out is the definition's, then the default here. */
+export interface PublishOptions extends AbortOptions {
+  /**
+   * Higher runs first. An integer within ±1,000,000.
+   *
+   * @default 0
+   */
+  readonly priority?: number | undefined
+  /**
+   * Time before the task is due, in milliseconds.
+   *
+   * @default 0
+   */
+  readonly delayMs?: number | undefined
+  /** When the task is due, instead of `delayMs`: a date, or milliseconds since 1970. */
+  readonly runAt?: Date | number | undefined
+  /**
+   * Runs that may end in an error before the task has failed.
+   *
+   * @default 3
+   */
+  readonly attempts?: number | undefined
+  /**
+   * Wait before a task that ended in an error is tried again; `maxMs` is an hour unless given.
+   *
+   * @default { type: 'exponential', delayMs: 1_000 }
+   */
+  readonly backoff?: Backoff | undefined
+  /**
+   * Longest time of one run, in milliseconds; 0 for no limit.
+   *
+   * @default 0
+   */
+  readonly timeoutMs?: number | undefined
+  /**
+   * How long the result is kept, in milliseconds.
+   *
+   * @default 86_400_000
+   */
+  readonly resultTtlMs?: number | undefined
+}
+
+/** What holds where neither a publish nor a definition says anything. */
+export const publishDefaults = Object.freeze({
+  priority: 0,
+  delayMs: 0,
+  attempts: 3,
+  backoff: Object.freeze({ type: 'exponential', delayMs: 1_000 }),
+  timeoutMs: 0,
+  resultTtlMs: 86_400_000,
+} satisfies PublishOptions)
+
+/** Longest wait between two tries where none is given, in milliseconds. */
+const backoffMaxMs = 3_600_000
+
+/** Longest duration of a task's settings, in milliseconds: ten years. */
+const durationMsMax = 315_360_000_000
+
+const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
+  'priority',
+  'delayMs',
+  'runAt',
+  'attempts',
+  'backoff',
+  'timeoutMs',
+  'resultTtlMs',
+  'signal',
+])
+
+/** What tasks that are published together have in common. */
+export interface PublishPlan {
+  readonly spec: TaskSpec
+  readonly delayMs: number
+}
+
+/**
+ * The spec and the delay that follow from a publish's options and the definition's defaults.
+ *
+ * @throws {InvalidParametersError} An option is out of bounds or not supported.
+ */
+export function planPublish(
+  queue: string,
+  definition: TaskDefaults,
+  options: PublishOptions,
+  nowWallMs: number,
+): PublishPlan {
+  checkQueue(queue)
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !supported.has(name)) throw notSupported(`publish: ${name}`)
+  }
+  const backoff: Backoff = options.backoff ?? definition.backoff ?? publishDefaults.backoff
+  const spec: TaskSpec = {
+    queue,
+    priority: options.priority ?? definition.priority ?? publishDefaults.priority,
+    requires: '',
+    attempts: options.attempts ?? definition.attempts ?? publishDefaults.attempts,
+    backoff: backoff.type,
+    backoffMs: backoff.delayMs,
+    backoffMaxMs: backoff.maxMs ?? Math.max(backoffMaxMs, backoff.delayMs),
+    timeoutMs: options.timeoutMs ?? definition.timeoutMs ?? publishDefaults.timeoutMs,
+    resultTtlMs: options.resultTtlMs ?? definition.resultTtlMs ?? publishDefaults.resultTtlMs,
+  }
+  checkSpec(spec)
+  return { spec, delayMs: delayOf(options, nowWallMs) }
+}
+
+function checkSpec(spec: TaskSpec): void {
+  checkInteger('priority', spec.priority, -maxPriority, maxPriority)
+  checkInteger('attempts', spec.attempts, 1, 2 ** 31 - 1)
+  checkInteger('backoff.delayMs', spec.backoffMs, 0, durationMsMax)
+  checkInteger('backoff.maxMs', spec.backoffMaxMs, spec.backoffMs, durationMsMax)
+  checkInteger('timeoutMs', spec.timeoutMs, 0, 2 ** 31 - 1)
+  checkInteger('resultTtlMs', spec.resultTtlMs, 0, durationMsMax)
+  if (spec.backoff === 'fixed' || spec.backoff === 'exponential') return
+  throw new InvalidParametersError(`backoff.type must be 'fixed' or 'exponential'`)
+}
+
+function delayOf({ delayMs, runAt }: PublishOptions, nowWallMs: number): number {
+  if (runAt === undefined) {
+    if (delayMs === undefined) return publishDefaults.delayMs
+    checkInteger('delayMs', delayMs, 0, durationMsMax)
+    return delayMs
+  }
+  if (delayMs !== undefined) {
+    throw new InvalidParametersError('delayMs and runAt exclude each other; leave one out')
+  }
+  const at = typeof runAt === 'number' ? runAt : runAt.getTime()
+  if (!Number.isFinite(at)) throw new InvalidParametersError('runAt must be a valid date')
+  const waitMs = Math.max(0, Math.ceil(at - nowWallMs))
+  checkInteger('The time until runAt, in milliseconds,', waitMs, 0, durationMsMax)
+  return waitMs
+}

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Published, PublishRefused } from './core/effects.ts'
+import type { LedgerId } from './core/ids.ts'
+import type { Input } from './core/inputs.ts'
+import type { TaskSpec } from './core/messages.ts'
+import { seqsOf } from './core/ranges.ts'
+import { type Columns, columnsOf } from './encode.ts'
+import type { PublishPlan } from './publish-options.ts'
+
+/** A task as it was numbered. */
+export interface Placed {
+  readonly ledger: LedgerId
+  readonly seq: number
+  /** Whether three voters or more hold it. */
+  readonly durable: boolean
+}
+
+/** What takes a publisher's requests. */
+export interface PublisherPort {
+  input(input: Input): void
+  /** Resolves when there is room for more; `undefined` where there is. */
+  readonly room: Promise<void> | undefined
+}
+
+/** Single tasks of one spec that are published in one microtask, as one request. */
+interface Gathering {
+  readonly spec: TaskSpec
+  readonly delayMs: number
+  readonly texts: string[]
+  readonly lengths: number[]
+  bytes: number
+  readonly waiting: PromiseWithResolvers<Placed>[]
+}
+
+/** Tasks, and bytes, after which a request of single tasks takes no more. */
+const gatheredTasksMax = 1_000
+const gatheredBytesMax = 1 << 20
+
+/** Puts tasks into the mesh: numbers its requests, and tries again what was refused. */
+export class Publisher {
+  readonly #port: PublisherPort
+  readonly #requests = new Map<number, PromiseWithResolvers<Published | PublishRefused>>()
+  readonly #stopped = new AbortController()
+  #nextRequest = 1
+  #gathering: Gathering | undefined
+
+  constructor(port: PublisherPort) {
+    this.#port = port
+  }
+
+  /** Publishes one task, together with others of its spec that are published at once. */
+  async publishOne({ spec, delayMs }: PublishPlan, text: string, bytes: number): Promise<Placed> {
+    this.#stopped.signal.throwIfAborted()
+    let gathering = this.#gathering
+    if (gathering === undefined || !canTake(gathering, spec, delayMs)) {
+      this.#flush()
+      gathering = { spec, delayMs, texts: [], lengths: [], bytes: 0, waiting: [] }
+      this.#gathering = gathering
+      queueMicrotask(() => this.#flush(gathering))
+    }
+    const waiting = Promise.withResolvers<Placed>()
+    gathering.texts.push(text)
+    gathering.lengths.push(bytes)
+    gathering.bytes += bytes
+    gathering.waiting.push(waiting)
+    return waiting.promise
+  }
+
+  /** Publishes tasks of one spec; resolves with their numbers, in their order. */
+  async publishColumns(
+    { spec, delayMs }: PublishPlan,
+    columns: Columns,
+    signal?: AbortSignal,
+  ): Promise<Placed[]> {
+    const stop = this.#stopped.signal
+    const ended = signal === undefined ? stop : AbortSignal.any([signal, stop])
+    const dueAt = performance.now() + delayMs
+    for (;;) {
+      ended.throwIfAborted()
+      await this.#port.room
+      const leftMs = Math.max(0, Math.round(dueAt - performance.now()))
+      const answer = await abortable(this.#request(spec, leftMs, columns), ended)
+      if (answer.type === 'published') return placesOf(answer)
+      await delay(answer.retryMs, undefined, { signal: ended }).catch(() => ended.throwIfAborted())
+    }
+  }
+
+  /** Takes an answer of the core. */
+  answered(effect: Published | PublishRefused): void {
+    const waiting = this.#requests.get(effect.request)
+    this.#requests.delete(effect.request)
+    waiting?.resolve(effect)
+  }
+
+  /** Ends every request that waits, and each that comes after. */
+  fail(error: Error): void {
+    this.#stopped.abort(error)
+    this.#requests.clear()
+  }
+
+  #request(
+    spec: TaskSpec,
+    delayMs: number,
+    { lengths, payload }: Columns,
+  ): Promise<Published | PublishRefused> {
+    const request = this.#nextRequest++
+    const waiting = Promise.withResolvers<Published | PublishRefused>()
+    this.#requests.set(request, waiting)
+    this.#port.input({ type: 'publish', request, spec, delayMs, lengths, payload })
+    return waiting.promise
+  }
+
+  #flush(due = this.#gathering): void {
+    if (due === undefined || due !== this.#gathering) return
+    this.#gathering = undefined
+    void this.#publishGathered(due)
+  }
+
+  async #publishGathered({ spec, delayMs, texts, lengths, bytes, waiting }: Gathering) {
+    try {
+      const columns = columnsOf(texts, lengths, bytes)
+      const places = await this.publishColumns({ spec, delayMs }, columns)
+      for (const [i, place] of places.entries()) waiting[i]?.resolve(place)
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+}
+
+function canTake(gathering: Gathering, spec: TaskSpec, delayMs: number): boolean {
+  return (
+    gathering.spec === spec &&
+    gathering.delayMs === delayMs &&
+    gathering.texts.length < gatheredTasksMax &&
+    gathering.bytes < gatheredBytesMax
+  )
+}
+
+function placesOf({ parts, durable }: Published): Placed[] {
+  const places: Placed[] = []
+  for (const { ledger, seqs } of parts) {
+    for (const seq of seqsOf(seqs)) places.push({ ledger, seq, durable })
+  }
+  return places
+}
+
+/** Ends the wait, not the work, when the signal is aborted. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

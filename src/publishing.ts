@@ -1,0 +1,160 @@
+import { setImmediate as immediate } from 'node:timers/promises'
+import { InvalidParametersError } from '@libp2p/interface'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { TaskSpec } from './core/messages.ts'
+import { type Columns, encodeInput, encodeInputs, lengthOf } from './encode.ts'
+import { InvalidInputError } from './errors.ts'
+import { abortable, type Placed, Publisher, type PublisherPort } from './publish.ts'
+import { planPublish, type PublishOptions, type PublishPlan } from './publish-options.ts'
+import type { TaskDefaults } from './worker/definition.ts'
+
+/** What a publish takes from a definition. */
+export interface Publishable extends TaskDefaults {
+  /** The queue. */
+  readonly name: string
+  readonly input?: StandardSchemaV1 | undefined
+}
+
+/** What publishing needs of its node. */
+export interface PublishingInit extends PublisherPort {
+  /** The defaults of the queues that this node has definitions of. */
+  readonly definitions: ReadonlyMap<string, TaskDefaults>
+  /** Called when tasks are published that nobody known will run. */
+  onUnserved(queue: string): void
+  /** Nodes known to serve a queue. */
+  servers(queue: string): number
+}
+
+/** Specs that are kept, so that equal ones are the same object. */
+const specsMax = 1_000
+
+/** Inputs that are checked before the event loop gets its chance. */
+const checkedAtOnceMax = 1_000
+
+/** Shortest time between two warnings about one queue, in milliseconds. */
+const unservedEveryMs = 30_000
+
+/** Checks, encodes and publishes what callers give. */
+export class Publishing extends Publisher {
+  readonly #init: PublishingInit
+  readonly #specs = new Map<string, TaskSpec>()
+  readonly #warnedAt = new Map<string, number>()
+
+  constructor(init: PublishingInit) {
+    super(init)
+    this.#init = init
+  }
+
+  /** Publishes one input. */
+  async one(task: Publishable | string, input: unknown, options: PublishOptions): Promise<Placed> {
+    options.signal?.throwIfAborted()
+    const plan = this.#plan(task, options)
+    const { queue } = plan.spec
+    if (typeof task === 'object' && task.input !== undefined) {
+      const checking = check(task.input, queue, input, 0)
+      if (checking !== undefined) await checking
+    }
+    const text = encodeInput(queue, input, 0)
+    const bytes = lengthOf(queue, text)
+    this.#noticeUnserved(queue)
+    if (this.#init.room !== undefined) await abortable(this.#init.room, options.signal)
+    return await abortable(this.publishOne(plan, text, bytes), options.signal)
+  }
+
+  /** Publishes inputs in their order, or none of them. */
+  async many(
+    task: Publishable | string,
+    inputs: readonly unknown[],
+    options: PublishOptions,
+  ): Promise<Placed[]> {
+    options.signal?.throwIfAborted()
+    const plan = this.#plan(task, options)
+    const { queue } = plan.spec
+    if (!Array.isArray(inputs)) {
+      throw new InvalidParametersError('publishMany takes a list of inputs')
+    }
+    if (typeof task === 'object' && task.input !== undefined) {
+      await checkAll(task.input, queue, inputs)
+    }
+    const slices: Columns[] = []
+    for (const columns of encodeInputs(queue, inputs)) {
+      slices.push(columns)
+      await immediate()
+    }
+    if (slices.length === 0) return []
+    this.#noticeUnserved(queue)
+    const answers: Promise<Placed[]>[] = []
+    for (const columns of slices) {
+      await abortable(Promise.resolve(this.#init.room), options.signal)
+      const answer = this.publishColumns(plan, columns, options.signal)
+      // The first that fails is told below, when all are on their way.
+      answer.catch(() => undefined)
+      answers.push(answer)
+      await immediate()
+    }
+    return (await Promise.all(answers)).flat()
+  }
+
+  #plan(task: Publishable | string, options: PublishOptions): PublishPlan {
+    const queue: unknown = typeof task === 'string' ? task : task?.name
+    if (typeof queue !== 'string') {
+      throw new InvalidParametersError('publish takes a definition or the name of a queue')
+    }
+    const definition = typeof task === 'string' ? this.#init.definitions.get(queue) : task
+    const { spec, delayMs } = planPublish(queue, definition ?? {}, options, Date.now())
+    return { spec: this.#sameSpec(spec), delayMs }
+  }
+
+  #sameSpec(spec: TaskSpec): TaskSpec {
+    const key = JSON.stringify(spec)
+    const known = this.#specs.get(key)
+    if (known !== undefined) return known
+    if (this.#specs.size >= specsMax) this.#specs.clear()
+    this.#specs.set(key, spec)
+    return spec
+  }
+
+  #noticeUnserved(queue: string): void {
+    const now = performance.now()
+    if (now - (this.#warnedAt.get(queue) ?? -Infinity) < unservedEveryMs) return
+    if (this.#init.servers(queue) > 0) return
+    if (this.#warnedAt.size >= specsMax) this.#warnedAt.clear()
+    this.#warnedAt.set(queue, now)
+    this.#init.onUnserved(queue)
+  }
+}
+
+async function checkAll(
+  schema: StandardSchemaV1,
+  queue: string,
+  inputs: readonly unknown[],
+): Promise<void> {
+  for (const [index, input] of inputs.entries()) {
+    const checking = check(schema, queue, input, index)
+    if (checking !== undefined) await checking
+    if (index % checkedAtOnceMax === checkedAtOnceMax - 1) await immediate()
+  }
+}
+
+/** Refuses an input that its schema does. A promise only where the schema needs one. */
+function check(
+  schema: StandardSchemaV1,
+  queue: string,
+  input: unknown,
+  index: number,
+): Promise<void> | undefined {
+  const result = schema['~standard'].validate(input)
+  if (result instanceof Promise) {
+    return result.then(checked => refuse(checked, queue, index))
+  }
+  refuse(result, queue, index)
+  return undefined
+}
+
+function refuse(result: StandardSchemaV1.Result<unknown>, queue: string, index: number): void {
+  const issue = result.issues?.[0]
+  if (issue === undefined) return
+  const path = (issue.path ?? []).map(part => String(typeof part === 'object' ? part.key : part))
+  const place = path.length === 0 ? '' : `${path.join('.')}: `
+  throw new InvalidInputError(queue, index, `${place}${issue.message}`, { cause: result.issues })
+}

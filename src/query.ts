@@ -1,0 +1,210 @@
+import { InvalidMessageError } from '@libp2p/interface'
+import { asFields, asText, count, type Fields, list, optionalText, text } from './json-fields.ts'
+import type { TaskFailedReason } from './errors.ts'
+import type { LedgerQueue, TaskPage } from './local-tasks.ts'
+import type { NodeInfo, TaskInfo, TaskState } from './task-info.ts'
+
+/*
+ * What nodes ask each other beside the protocol: small JSON requests with one answer each.
+ * Nothing rests on the answers but what is shown to users.
+ */
+
+/** Version of these requests and answers. */
+export const queryVersion = 1
+
+/** Longest request, in bytes. */
+export const requestBytesMax = 4_096
+
+/** Longest answer, in bytes. */
+export const answerBytesMax = 256 * 1_024
+
+/** Most tasks of one page; some 400 bytes each. */
+export const pageTasksMax = 250
+
+/** Longest reason of a cancel, in characters. */
+export const cancelCharsMax = 500
+
+/** What a node may be asked. */
+export type QueryRequest =
+  | { readonly type: 'node' }
+  | { readonly type: 'queues' }
+  | { readonly type: 'task'; readonly id: string }
+  | {
+      readonly type: 'tasks'
+      readonly queue?: string | undefined
+      readonly state?: TaskState | undefined
+      readonly after?: string | undefined
+      readonly limit: number
+    }
+  | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
+
+/** The answers to it. */
+export interface QueryAnswers {
+  readonly node: NodeInfo
+  readonly queues: { readonly rows: readonly LedgerQueue[] }
+  readonly task: { readonly task?: TaskInfo | undefined }
+  readonly tasks: TaskPage
+  /** Absent where the asked node does not know the task. */
+  readonly cancel: { readonly cancelled?: boolean | undefined }
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** A request or an answer as it travels. */
+export function encodeQuery(message: object): Uint8Array {
+  return encoder.encode(JSON.stringify({ v: queryVersion, ...message }))
+}
+
+/**
+ * What a peer has asked.
+ *
+ * @throws {InvalidMessageError} It is no request of this version.
+ */
+export function decodeRequest(bytes: Uint8Array): QueryRequest {
+  const fields = decode(bytes, requestBytesMax)
+  switch (fields['type']) {
+    case 'node':
+      return { type: 'node' }
+    case 'queues':
+      return { type: 'queues' }
+    case 'task':
+      return { type: 'task', id: text(fields, 'id') }
+    case 'cancel':
+      return { type: 'cancel', id: text(fields, 'id'), reason: text(fields, 'reason') }
+    case 'tasks':
+      return {
+        type: 'tasks',
+        queue: optionalText(fields, 'queue'),
+        state: isState(fields['state']) ? fields['state'] : undefined,
+        after: optionalText(fields, 'after'),
+        limit: count(fields, 'limit', pageTasksMax),
+      }
+    default:
+      throw new InvalidMessageError('A query is of an unknown type')
+  }
+}
+
+/**
+ * What a peer has answered, with only those fields that are known, each of its type.
+ *
+ * @throws {InvalidMessageError} It is no answer to such a request.
+ */
+export function decodeAnswer<T extends QueryRequest['type']>(
+  type: T,
+  bytes: Uint8Array,
+): QueryAnswers[T]
+export function decodeAnswer(
+  type: QueryRequest['type'],
+  bytes: Uint8Array,
+): QueryAnswers[QueryRequest['type']] {
+  const fields = decode(bytes, answerBytesMax)
+  switch (type) {
+    case 'node':
+      return nodeFrom(fields)
+    case 'queues':
+      return { rows: list(fields, 'rows', rowFrom) }
+    case 'task':
+      return fields['task'] === undefined ? {} : { task: taskFrom(fields['task']) }
+    case 'tasks':
+      return { tasks: list(fields, 'tasks', taskFrom), next: optionalText(fields, 'next') }
+    default: {
+      const cancelled = fields['cancelled']
+      return typeof cancelled === 'boolean' ? { cancelled } : {}
+    }
+  }
+}
+
+function decode(bytes: Uint8Array, bytesMax: number): Fields {
+  if (bytes.length > bytesMax) {
+    throw new InvalidMessageError(`A query of ${bytes.length} bytes is over ${bytesMax} bytes`)
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(decoder.decode(bytes))
+  } catch (error) {
+    throw Object.assign(new InvalidMessageError('A query is not JSON'), { cause: error })
+  }
+  const fields = asFields(parsed)
+  if (fields['v'] !== queryVersion) {
+    throw new InvalidMessageError(`A query is not of version ${queryVersion}`)
+  }
+  return fields
+}
+
+function nodeFrom(fields: Fields): NodeInfo {
+  const labels = Object.entries(asFields(fields['labels']))
+  return {
+    peerId: text(fields, 'peerId'),
+    addresses: list(fields, 'addresses', asText),
+    guest: fields['guest'] === true,
+    queues: list(fields, 'queues', asText),
+    concurrency: count(fields, 'concurrency'),
+    running: count(fields, 'running'),
+    labels: Object.fromEntries(labels.map(([name, value]) => [name, asText(value)])),
+    peers: list(fields, 'peers', asText),
+    version: text(fields, 'version'),
+  }
+}
+
+function rowFrom(value: unknown): LedgerQueue {
+  const fields = asFields(value)
+  return {
+    ledger: text(fields, 'ledger'),
+    queue: text(fields, 'queue'),
+    pending: count(fields, 'pending'),
+    delayed: count(fields, 'delayed'),
+    running: count(fields, 'running'),
+    done: count(fields, 'done'),
+    failed: count(fields, 'failed'),
+    cancelled: count(fields, 'cancelled'),
+  }
+}
+
+function taskFrom(value: unknown): TaskInfo {
+  const fields = asFields(value)
+  const { state, reason, priority } = fields
+  if (!isState(state)) throw new InvalidMessageError('A task is in no state')
+  return {
+    id: text(fields, 'id'),
+    queue: text(fields, 'queue'),
+    state,
+    priority: Number.isInteger(priority) ? Number(priority) : 0,
+    attempts: count(fields, 'attempts'),
+    failures: count(fields, 'failures'),
+    grants: count(fields, 'grants'),
+    node: optionalText(fields, 'node'),
+    reason: isReason(reason) ? reason : undefined,
+    ageMs: count(fields, 'ageMs'),
+    dueMs: count(fields, 'dueMs'),
+  }
+}
+
+const states: ReadonlySet<unknown> = new Set<TaskState>([
+  'pending',
+  'delayed',
+  'blocked',
+  'running',
+  'done',
+  'failed',
+  'cancelled',
+])
+
+const reasons: ReadonlySet<unknown> = new Set<TaskFailedReason>([
+  'attempts',
+  'unrecoverable',
+  'deliveries',
+  'timeout',
+  'expired',
+  'dependency',
+  'result',
+])
+
+/** Whether a value is the name of a state. */
+export function isState(value: unknown): value is TaskState {
+  return states.has(value)
+}
+
+function isReason(value: unknown): value is TaskFailedReason {
+  return reasons.has(value)
+}

@@ -1,0 +1,379 @@
+import { type AbortOptions, InvalidParametersError, type Logger } from '@libp2p/interface'
+import { TypedEventEmitter } from 'main-event'
+import { Cancels } from './cancels.ts'
+import { checkInteger, type MeshNodeConfig } from './config.ts'
+import { parseTaskId } from './core/ids.ts'
+import type { Machine } from './core/machine.ts'
+import { metricsOf, peersOf } from './core/query.ts'
+import { seqsOf } from './core/ranges.ts'
+import type { Driver } from './driver/driver.ts'
+import type { ApplicationEffect, Clock, Network, Store } from './driver/ports.ts'
+import { asError, NodeStoppedError, QuorumUnavailableError } from './errors.ts'
+import type { MeshNodeEvents } from './events.ts'
+import { LocalTasks } from './local-tasks.ts'
+import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
+import { MeshTask, type TaskAccess } from './mesh-task.ts'
+import { MeshView } from './mesh-view.ts'
+import { packageVersion } from './package-version.ts'
+import { PeerQueries } from './peer-queries.ts'
+import { abortable, type Placed } from './publish.ts'
+import type { PublishOptions } from './publish-options.ts'
+import { type Publishable, Publishing } from './publishing.ts'
+import { Reports } from './reports.ts'
+import type { TaskHandle } from './task-handle.ts'
+import type { NodeInfo, PeerInfo, QueueInfo, TaskInfo } from './task-info.ts'
+import type { WatchedWorker } from './watched-worker.ts'
+import { Watches } from './watches.ts'
+import type { TaskDefaults } from './worker/definition.ts'
+
+/** What a node is made of. */
+export interface RunningNodeInit {
+  readonly config: MeshNodeConfig
+  /** The queues that it serves, with what publishes of them take from their definitions. */
+  readonly definitions: ReadonlyMap<string, TaskDefaults>
+  readonly machine: Machine
+  readonly network: Network
+  readonly store: Store
+  readonly worker: WatchedWorker
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly log: Logger
+}
+
+/** How long messages may take to leave when the node stops, in milliseconds. */
+const leaveMs = 2_000
+
+/** What `ready` waits for unless it is told. */
+const readyDefaults = { peers: 1, timeoutMs: 30_000 } as const
+
+const decoder = new TextDecoder()
+
+/** A node with all its parts: hands the application's wishes in and the core's answers out. */
+export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements MeshNode {
+  readonly #init: RunningNodeInit
+  readonly #publishing: Publishing
+  readonly #watches: Watches
+  readonly #cancels: Cancels
+  readonly #reports: Reports
+  readonly #access: TaskAccess
+  readonly #view: MeshView
+  readonly #peerListeners = new Set<() => void>()
+  readonly #stopped = Promise.withResolvers<Error | undefined>()
+  #stopping: Promise<void> | undefined
+  #failure: Error | undefined
+
+  constructor(init: RunningNodeInit) {
+    super()
+    this.#init = init
+    const { driver, machine, network, clock, definitions } = init
+    const servers = (queue: string): number => this.#servers(queue)
+    this.#publishing = new Publishing({
+      input: input => driver.input(input),
+      get room() {
+        return driver.room
+      },
+      definitions,
+      servers,
+      onUnserved: queue => this.warn(`No connected node serves queue ${queue} yet`, queue),
+    })
+    this.#watches = new Watches(input => driver.input(input))
+    this.#cancels = new Cancels(input => driver.input(input))
+    this.#reports = new Reports(this, network.peer)
+
+    const local = new LocalTasks(machine, () => clock.now())
+    const peers = (): string[] => this.#fullPeers()
+    const describe = (): NodeInfo => this.#describe()
+    const queries = new PeerQueries({ network, local, peers, describe, cancel: this.#cancelHere })
+    this.#view = new MeshView({ local, queries, peers, describe })
+    this.#access = {
+      peerId: network.peer,
+      watches: this.#watches,
+      local,
+      queries,
+      canCancel: ledger => !init.config.guest && local.knows(ledger),
+      cancel: (ledger, seq, reason, signal) => this.#cancels.cancel(ledger, seq, reason, signal),
+      servers,
+      connected: () => this.#fullPeers().length,
+    }
+  }
+
+  get peerId(): string {
+    return this.#init.network.peer
+  }
+
+  get addresses(): readonly string[] {
+    return this.#init.network.addresses()
+  }
+
+  get stopped(): Promise<Error | undefined> {
+    return this.#stopped.promise
+  }
+
+  /** Starts the driver, and with it everything. */
+  async start(): Promise<void> {
+    const { config, driver, log } = this.#init
+    await driver.start()
+    log('node %s of mesh %s is up at %o', this.peerId, config.mesh, this.addresses)
+    if (config.dataDir === undefined && !config.guest) {
+      log('without a data directory, what this node holds is gone when it stops')
+    }
+    if (config.secret === undefined && config.libp2p === undefined) {
+      log('without a secret, everybody on the network may join mesh %s', config.mesh)
+    }
+  }
+
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    const { signal } = options
+    const peers = options.peers ?? readyDefaults.peers
+    const timeoutMs = options.timeoutMs ?? readyDefaults.timeoutMs
+    checkInteger('peers', peers, 0, 10_000)
+    signal?.throwIfAborted()
+    this.#throwIfStopped()
+    if (this.#fullPeers().length >= peers) return
+
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const look = (): void => {
+      const reached = this.#fullPeers().length
+      if (this.#failure !== undefined) reject(this.#failure)
+      else if (reached >= peers) resolve()
+    }
+    const timer = setTimeout(() => {
+      reject(new QuorumUnavailableError(peers, this.#fullPeers().length))
+    }, timeoutMs)
+    this.#peerListeners.add(look)
+    try {
+      await abortable(promise, signal)
+    } finally {
+      clearTimeout(timer)
+      this.#peerListeners.delete(look)
+    }
+  }
+
+  async publish<Output>(
+    task: Publishable | string,
+    input?: unknown,
+    options: PublishOptions = {},
+  ): Promise<TaskHandle<Output>> {
+    return this.#handle(await this.#publishing.one(task, input, options))
+  }
+
+  async publishMany<Output>(
+    task: Publishable | string,
+    inputs: readonly unknown[],
+    options: PublishOptions = {},
+  ): Promise<TaskHandle<Output>[]> {
+    const places = await this.#publishing.many(task, inputs, options)
+    return places.map(place => this.#handle<Output>(place))
+  }
+
+  task<Output>(id: string): TaskHandle<Output> {
+    const at = parseTaskId(id)
+    if (at === undefined) throw new InvalidParametersError(`${id} is not the id of a task`)
+    return new MeshTask<Output>(this.#access, { ...at, durable: false, known: false })
+  }
+
+  tasks(filter: TaskFilter = {}): AsyncIterable<TaskInfo> {
+    return this.#view.tasks(filter)
+  }
+
+  peers(): readonly PeerInfo[] {
+    return peersOf(this.#init.machine).map(({ peer, guest, queues, concurrency, up }) => ({
+      peerId: peer,
+      guest,
+      queues,
+      concurrency,
+      connected: up,
+    }))
+  }
+
+  nodes(options: AbortOptions = {}): Promise<readonly NodeInfo[]> {
+    return this.#view.nodes(options)
+  }
+
+  queues(options: AbortOptions = {}): Promise<readonly QueueInfo[]> {
+    return this.#view.queues(options)
+  }
+
+  metrics(): Readonly<Record<string, number>> {
+    const { machine, driver, worker } = this.#init
+    const { written, durable } = driver.lsns
+    return {
+      ...metricsOf(machine),
+      journalEntries: written,
+      journalEntriesDurable: durable,
+      runsHeld: worker.held,
+    }
+  }
+
+  async drain({ signal }: AbortOptions = {}): Promise<void> {
+    const { worker, driver } = this.#init
+    signal?.throwIfAborted()
+    this.#throwIfStopped()
+    driver.input({ type: 'drain' })
+    worker.drain()
+    await abortable(worker.idle, signal)
+    // The last results are on their way before the caller may stop the node.
+    await abortable(driver.flush(), signal)
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** Stops when the signal is aborted. */
+  stopOn(signal: AbortSignal | undefined): void {
+    const leave = async (): Promise<void> => {
+      try {
+        await this.stop()
+      } catch (error) {
+        this.#init.log.error('stopping failed - %e', asError(error))
+      }
+    }
+    signal?.addEventListener('abort', () => void leave(), { once: true })
+  }
+
+  /** Ends the node for a reason that it cannot go on after. */
+  fail(error: Error): void {
+    this.#init.log.error('the node stops - %e', error)
+    this.#failure ??= new NodeStoppedError({ cause: error })
+    this.safeDispatchEvent('error', { detail: error })
+    this.#stopping ??= this.#giveUp(error)
+  }
+
+  /** Tells the user something that stops nothing. */
+  warn(message: string, queue?: string): void {
+    this.#init.log(message)
+    this.safeDispatchEvent('warning', { detail: { message, queue } })
+  }
+
+  /** Hands on what the core says to the application. */
+  perform(effect: ApplicationEffect): void {
+    switch (effect.type) {
+      case 'published':
+      case 'publish-refused':
+        this.#publishing.answered(effect)
+        break
+      case 'outcomes':
+        this.#watches.ended(effect.ledger, effect.values)
+        break
+      case 'cancel-ended':
+        this.#cancels.answered(effect)
+        break
+      case 'progress-seen': {
+        const { ledger, seq, kind, body } = effect
+        const text = decoder.decode(body)
+        this.#watches.progressed(ledger, seq, kind, text)
+        this.#reports.progress(effect, text)
+        break
+      }
+      case 'report': {
+        const { event } = effect
+        if (event.type === 'claimed') {
+          this.#watches.claimed(event.ledger, seqsOf(event.seqs), event.token)
+        }
+        this.#reports.report(effect)
+        if (event.type === 'peer-joined' || event.type === 'peer-left') this.#peersChanged()
+        break
+      }
+      case 'quarantine':
+        // The driver stops the node.
+        break
+      default:
+        effect satisfies never
+    }
+  }
+
+  async #stop(): Promise<void> {
+    const { driver, log } = this.#init
+    log('the node leaves')
+    if (driver.isRunning) {
+      driver.input({ type: 'leave' })
+      const limit = AbortSignal.timeout(leaveMs)
+      await abortable(driver.flush(), limit).catch(error =>
+        log.error('not everything could be sent in time - %e', asError(error)),
+      )
+    }
+    this.#failure ??= new NodeStoppedError()
+    await this.#release(undefined)
+  }
+
+  // Why is told by the event and by `stopped`; a failing disk may fail to close as well.
+  async #giveUp(error: Error): Promise<void> {
+    try {
+      await this.#release(error)
+    } catch (failure) {
+      this.#init.log.error('not everything could be closed - %e', asError(failure))
+    }
+  }
+
+  async #release(error: Error | undefined): Promise<void> {
+    const { network, worker, driver, store } = this.#init
+    const stopped = this.#failure ?? new NodeStoppedError()
+    this.#publishing.fail(stopped)
+    this.#watches.fail(stopped)
+    this.#cancels.fail(stopped)
+    this.#peersChanged()
+    // Each in its turn, also when one before it fails.
+    const failures: unknown[] = []
+    for (const part of [network, worker, driver, { stop: () => store.close() }]) {
+      try {
+        await part.stop()
+      } catch (failure) {
+        failures.push(failure)
+      }
+    }
+    this.#stopped.resolve(error)
+    if (failures.length > 0) throw asError(failures[0])
+  }
+
+  #handle<Output>({ ledger, seq, durable }: Placed): TaskHandle<Output> {
+    return new MeshTask<Output>(this.#access, { ledger, seq, durable, known: true })
+  }
+
+  readonly #cancelHere = (id: string, reason: string, signal: AbortSignal): Promise<boolean> => {
+    const at = parseTaskId(id)
+    if (at === undefined) return Promise.resolve(false)
+    return this.#cancels.cancel(at.ledger, at.seq, reason, signal)
+  }
+
+  #fullPeers(): string[] {
+    return peersOf(this.#init.machine).flatMap(({ peer, up, guest }) =>
+      up && !guest ? [peer] : [],
+    )
+  }
+
+  #servers(queue: string): number {
+    const { machine, config, definitions } = this.#init
+    const here = config.concurrency > 0 && definitions.has(queue) ? 1 : 0
+    const there = peersOf(machine).filter(({ up, queues }) => up && queues.includes(queue))
+    return here + there.length
+  }
+
+  #describe(): NodeInfo {
+    const { config, definitions, worker } = this.#init
+    return {
+      peerId: this.peerId,
+      addresses: this.addresses,
+      guest: config.guest,
+      queues: config.concurrency === 0 ? [] : [...definitions.keys()],
+      concurrency: config.concurrency,
+      running: Math.min(worker.held, config.concurrency),
+      labels: config.labels,
+      peers: this.#fullPeers(),
+      version: packageVersion,
+    }
+  }
+
+  #peersChanged(): void {
+    for (const listener of [...this.#peerListeners]) listener()
+  }
+
+  #throwIfStopped(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+}

@@ -1,0 +1,146 @@
+import type { LedgerId } from './core/ids.ts'
+import type { Input } from './core/inputs.ts'
+import type { Values } from './core/messages.ts'
+import { fromSeqs } from './core/ranges.ts'
+import { eachEnding, type Ending } from './outcome.ts'
+
+/** Somebody who waits for a task. */
+export interface Watcher {
+  ended(ending: Ending): void
+  /** The node has stopped: nothing will be heard any more. */
+  failed(error: Error): void
+  /** Wants progress, as JSON, and log lines, too. */
+  readonly progress?: ((kind: 'progress' | 'log', text: string) => void) | undefined
+  /** A run has begun on this node. */
+  readonly claimed?: ((token: number) => void) | undefined
+}
+
+type Changes = Map<LedgerId, Set<number>>
+
+/**
+ * Who waits for which tasks. What is asked for within one microtask goes to the core as ranges:
+ * a caller that wants a hundred thousand results makes one request of them.
+ */
+export class Watches {
+  readonly #input: (input: Input) => void
+  readonly #ledgers = new Map<LedgerId, Map<number, Set<Watcher>>>()
+  #added: Changes = new Map()
+  #addedProgress: Changes = new Map()
+  #removed: Changes = new Map()
+  #scheduled = false
+  #failure: Error | undefined
+
+  constructor(input: (input: Input) => void) {
+    this.#input = input
+  }
+
+  /** Waits for a task until it has ended or the returned function is called. */
+  add(ledger: LedgerId, seq: number, watcher: Watcher): () => void {
+    if (this.#failure !== undefined) {
+      watcher.failed(this.#failure)
+      return () => {}
+    }
+    let tasks = this.#ledgers.get(ledger)
+    if (tasks === undefined) this.#ledgers.set(ledger, (tasks = new Map()))
+    let watchers = tasks.get(seq)
+    if (watchers === undefined) tasks.set(seq, (watchers = new Set()))
+    watchers.add(watcher)
+    this.#removed.get(ledger)?.delete(seq)
+    note(watcher.progress === undefined ? this.#added : this.#addedProgress, ledger, seq)
+    this.#schedule()
+    return () => this.#remove(ledger, seq, watcher)
+  }
+
+  /** Hands decided outcomes to those who wait for them. */
+  ended(ledger: LedgerId, values: readonly Values[]): void {
+    const tasks = this.#ledgers.get(ledger)
+    if (tasks === undefined) return
+    for (const group of values) {
+      eachEnding(
+        group,
+        (seq, ending) => {
+          const watchers = tasks.get(seq)
+          tasks.delete(seq)
+          for (const watcher of watchers ?? []) watcher.ended(ending)
+        },
+        seq => tasks.has(seq),
+      )
+    }
+    if (tasks.size === 0) this.#ledgers.delete(ledger)
+  }
+
+  /** Hands on what a running task has said. */
+  progressed(ledger: LedgerId, seq: number, kind: 'progress' | 'log', text: string): void {
+    for (const watcher of this.#ledgers.get(ledger)?.get(seq) ?? []) watcher.progress?.(kind, text)
+  }
+
+  /** Tells who waits for a task that a run of it has begun here. */
+  claimed(ledger: LedgerId, seqs: Iterable<number>, token: number): void {
+    const tasks = this.#ledgers.get(ledger)
+    if (tasks === undefined) return
+    for (const seq of seqs) {
+      for (const watcher of tasks.get(seq) ?? []) watcher.claimed?.(token)
+    }
+  }
+
+  /** Ends every wait, and each that comes after. */
+  fail(error: Error): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    const ledgers = [...this.#ledgers.values()]
+    this.#ledgers.clear()
+    for (const tasks of ledgers) {
+      for (const watchers of tasks.values()) for (const watcher of watchers) watcher.failed(error)
+    }
+  }
+
+  #remove(ledger: LedgerId, seq: number, watcher: Watcher): void {
+    const tasks = this.#ledgers.get(ledger)
+    const watchers = tasks?.get(seq)
+    if (tasks === undefined || watchers === undefined || !watchers.delete(watcher)) return
+    if (watchers.size > 0) return
+    tasks.delete(seq)
+    if (tasks.size === 0) this.#ledgers.delete(ledger)
+    this.#added.get(ledger)?.delete(seq)
+    this.#addedProgress.get(ledger)?.delete(seq)
+    note(this.#removed, ledger, seq)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const [removed, added, withProgress] = [this.#removed, this.#added, this.#addedProgress]
+    this.#removed = new Map()
+    this.#added = new Map()
+    this.#addedProgress = new Map()
+    for (const [ledger, seqs] of rangesOf(removed)) {
+      this.#input({ type: 'unwatch-tasks', ledger, seqs })
+    }
+    for (const [ledger, seqs] of rangesOf(added)) {
+      this.#input({ type: 'watch-tasks', ledger, seqs, progress: false })
+    }
+    for (const [ledger, seqs] of rangesOf(withProgress)) {
+      this.#input({ type: 'watch-tasks', ledger, seqs, progress: true })
+    }
+  }
+}
+
+function note(changes: Changes, ledger: LedgerId, seq: number): void {
+  const seqs = changes.get(ledger)
+  if (seqs === undefined) changes.set(ledger, new Set([seq]))
+  else seqs.add(seq)
+}
+
+function* rangesOf(changes: Changes): Generator<readonly [LedgerId, number[]]> {
+  for (const [ledger, seqs] of changes) {
+    if (seqs.size > 0) yield [ledger, fromSeqs([...seqs].toSorted((a, b) => a - b))]
+  }
+}
