@@ -1,0 +1,91 @@
+import type { OutcomesKnown } from '../../core/effects.ts'
+import type { Entry } from '../../core/entries.ts'
+import type { LedgerId, Lsn, PeerId } from '../../core/ids.ts'
+import type { DecidedRange, Message, Values } from '../../core/messages.ts'
+import { seqsOf } from '../../core/ranges.ts'
+import type { Actor } from '../observer.ts'
+import type { TaskHistory } from '../task-history.ts'
+import { Checker } from './checker.ts'
+
+/**
+ * S2: a decided outcome never changes, and no user is shown another. Whatever is shown to a
+ * user, written down as settled or told to others as decided must be, byte for byte, what a
+ * majority holds on disk at that moment; and no later ballot may carry anything else.
+ */
+export class OutcomesAgree extends Checker {
+  override outcomes(actor: Actor, { ledger, values }: OutcomesKnown): void {
+    for (const some of values) this.#compare(`${actor.peer} shows`, ledger, some)
+  }
+
+  override cancelEnded(actor: Actor, ended: Parameters<Checker['cancelEnded']>[1]): void {
+    for (const seq of seqsOf(ended.cancelled)) {
+      this.#expectKind(
+        `${actor.peer} says it cancelled`,
+        this.history.task(ended.ledger, seq),
+        'cancelled',
+      )
+    }
+    for (const seq of seqsOf(ended.tooLate)) {
+      const task = this.history.task(ended.ledger, seq)
+      if (task.decided === undefined) this.violation('S2', `${task.name}: too late for nothing`)
+    }
+  }
+
+  override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
+    if (entry.type === 'settled')
+      this.#decided(`${actor.peer} writes`, entry.ledger, entry.outcomes)
+    if (entry.type !== 'accepted') return
+    for (const values of entry.values) this.#proposed(entry.ledger, entry.ballot.counter, values)
+  }
+
+  override asked(actor: Actor, _to: PeerId, message: Message): void {
+    const { type } = message
+    if (type === 'decided') this.#decided(`${actor.peer} says`, message.ledger, message.outcomes)
+    if (type === 'outcomes') {
+      for (const values of message.values)
+        this.#compare(`${actor.peer} says`, message.ledger, values)
+    }
+    if (type !== 'settle') return
+    for (const values of message.values)
+      this.#proposed(message.ledger, message.ballot.counter, values)
+  }
+
+  #decided(who: string, ledger: LedgerId, outcomes: readonly DecidedRange[]): void {
+    for (const { kind, seqs, values } of outcomes) {
+      for (const seq of seqsOf(seqs)) this.#expectKind(who, this.history.task(ledger, seq), kind)
+      for (const some of values) this.#compare(who, ledger, some)
+    }
+  }
+
+  #expectKind(who: string, task: TaskHistory, kind: Values['kind']): void {
+    const { digests } = this.history
+    const { decided } = task
+    if (decided !== undefined && digests.factsOf(decided.digest)?.kind === kind) return
+    const truth = decided === undefined ? 'undecided' : digests.describe(decided.digest)
+    this.violation('S2', `${who} ${kind} for ${task.name}, which is ${truth}`)
+  }
+
+  #compare(who: string, ledger: LedgerId, values: Values): void {
+    const { digests } = this.history
+    digests.forEach(values, (seq, digest) => {
+      const task = this.history.task(ledger, seq)
+      if (task.decided?.digest === digest) return
+      const truth = task.decided === undefined ? 'undecided' : digests.describe(task.decided.digest)
+      this.violation('S2', `${who} ${digests.describe(digest)} for ${task.name}, which is ${truth}`)
+    })
+  }
+
+  #proposed(ledger: LedgerId, counter: number, values: Values): void {
+    const { digests } = this.history
+    digests.forEach(values, (seq, digest) => {
+      const task = this.history.task(ledger, seq)
+      const { decided } = task
+      if (decided === undefined || counter <= decided.counter || digest === decided.digest) return
+      this.violation(
+        'S2',
+        `${task.name}: ballot ${counter} carries ${digests.describe(digest)} after ` +
+          `${digests.describe(decided.digest)} was decided at ballot ${decided.counter}`,
+      )
+    })
+  }
+}

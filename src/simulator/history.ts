@@ -1,0 +1,277 @@
+import type { Ballot } from '../core/ballot.ts'
+import type { Abort, Published, Run } from '../core/effects.ts'
+import type { AcceptedEntry, Entry, GrantedEntry } from '../core/entries.ts'
+import type { LedgerId, Lsn, NodeId, PeerId } from '../core/ids.ts'
+import type { Cancel, Finished } from '../core/inputs.ts'
+import type { Chunk, LedgerInfo, Message } from '../core/messages.ts'
+import { bitsIn } from '../core/quorum.ts'
+import { type Ranges, seqsOf } from '../core/ranges.ts'
+import { type Actor, Observer } from './observer.ts'
+import { readPlan } from './plans.ts'
+import { type Chosen, LedgerHistory, type RunHistory, type TaskHistory } from './task-history.ts'
+import { digestBytes, ValueDigests } from './value-digest.ts'
+
+/**
+ * What has really happened, as nobody in the cluster can know it: which votes are on which
+ * disk, what a majority has accepted, who runs what. Checkers compare with it.
+ */
+export class History extends Observer {
+  readonly ledgers = new Map<LedgerId, LedgerHistory>()
+  readonly digests = new ValueDigests()
+  /** Tasks by the number in their payload. */
+  readonly byUid: (TaskHistory | undefined)[] = []
+  /** Called whenever a majority has accepted a terminal value at one more ballot. */
+  onChosen: (task: TaskHistory, chosen: Chosen) => void = () => {}
+  readonly #now: () => number
+  readonly #proposers = new Map<NodeId, number>()
+  /** Entries written and not yet durable, per node. */
+  readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
+  /** Runs that have not ended, per process. */
+  readonly #live = new Map<NodeId, Set<RunHistory>>()
+
+  constructor(now: () => number) {
+    super()
+    this.#now = now
+  }
+
+  /** The task with a sequence number in a ledger; made when it is first heard of. */
+  task(ledger: LedgerId, seq: number): TaskHistory {
+    return this.ledger(ledger).task(seq)
+  }
+
+  ledger(id: LedgerId): LedgerHistory {
+    let ledger = this.ledgers.get(id)
+    if (ledger === undefined) this.ledgers.set(id, (ledger = new LedgerHistory(id)))
+    return ledger
+  }
+
+  /** A number for a ballot, unique in a simulation. */
+  ballotKey({ counter, proposer }: Ballot): number {
+    let index = this.#proposers.get(proposer)
+    if (index === undefined) this.#proposers.set(proposer, (index = this.#proposers.size))
+    return index * 2 ** 32 + counter
+  }
+
+  /** Tasks that a peer's user was told are safe. */
+  *acknowledged(): Generator<TaskHistory> {
+    for (const task of this.tasks()) if (task.ackedAt < Infinity) yield task
+  }
+
+  *tasks(): Generator<TaskHistory> {
+    for (const ledger of this.ledgers.values()) yield* ledger.tasks()
+  }
+
+  /** How many runs of a task have thrown, anywhere. */
+  throwsOf(uid: number): number {
+    const task = this.byUid[uid]
+    return task === undefined ? 0 : task.errors
+  }
+
+  override started(actor: Actor, recovered: readonly Entry[]): void {
+    this.#pending[actor.index] = []
+    this.#live.set(actor.node, new Set())
+    this.#holdOnly(actor, recovered)
+  }
+
+  override stopped(actor: Actor, kept: Lsn): void {
+    this.durable(actor, kept)
+    this.#pending[actor.index] = []
+    for (const run of this.#live.get(actor.node) ?? []) this.#endRun(run, 'crashed')
+    this.#live.delete(actor.node)
+  }
+
+  override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
+    this.#pending[actor.index]?.push({ lsn, entry })
+    if (entry.type === 'opened') this.#learn(entry)
+    if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
+    if (entry.type === 'granted') this.#noteGrant(actor, entry, false)
+  }
+
+  override durable(actor: Actor, lsn: Lsn): void {
+    const pending = this.#pending[actor.index] ?? []
+    let done = 0
+    for (const { lsn: at, entry } of pending) {
+      if (at > lsn) break
+      this.#becameDurable(actor, entry)
+      done += 1
+    }
+    pending.splice(0, done)
+  }
+
+  override checkpointed(actor: Actor, lsn: Lsn, entries: readonly Entry[]): void {
+    void lsn
+    this.#holdOnly(actor, entries)
+  }
+
+  override asked(actor: Actor, _to: PeerId, message: Message): void {
+    if (message.type === 'open') this.#learn(message)
+    if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
+    this.#claimBegins(message.ledger, message.ballot)
+  }
+
+  override ran(actor: Actor, run: Run): void {
+    const ledger = this.ledger(run.ledger)
+    const key = this.ballotKey({ counter: run.token, proposer: actor.node })
+    const claimedAt = ledger.claimedAt.get(key) ?? this.#now()
+    for (const seq of seqsOf(run.seqs)) {
+      const task = ledger.task(seq)
+      const { index, node, peer } = actor
+      const begun: RunHistory = {
+        task,
+        index,
+        node,
+        peer,
+        token: run.token,
+        ballotKey: key,
+        claimedAt,
+        at: this.#now(),
+        endedAt: Infinity,
+        end: '',
+      }
+      task.runs.push(begun)
+      this.#live.get(node)?.add(begun)
+    }
+  }
+
+  override aborted(actor: Actor, { ledger, token, seqs }: Abort): void {
+    this.#endRuns(actor, ledger, token, seqs, 'aborted')
+  }
+
+  override finished(actor: Actor, finished: Finished): void {
+    const { ledger, token, seqs, kind, lengths, body } = finished
+    let i = 0
+    let from = 0
+    for (const seq of seqsOf(seqs)) {
+      const to = from + (lengths[i++] as number)
+      const task = this.task(ledger, seq)
+      if (kind === 'done') task.results.set(digestBytes(body, from, to), actor.peer)
+      else if (kind === 'error' || kind === 'timeout') task.errors += 1
+      task.ends.add(kind)
+      from = to
+    }
+    this.#endRuns(actor, ledger, token, seqs, kind)
+  }
+
+  override cancelling(_actor: Actor, { ledger, seqs, reason }: Cancel): void {
+    for (const seq of seqsOf(seqs)) this.task(ledger, seq).cancelReasons.add(digestBytes(reason))
+  }
+
+  override published(_actor: Actor, { parts }: Published): void {
+    for (const { ledger, seqs } of parts) {
+      for (const seq of seqsOf(seqs)) {
+        const task = this.task(ledger, seq)
+        task.ackedAt = Math.min(task.ackedAt, this.#now())
+      }
+    }
+  }
+
+  #learn({ ledger, epoch, producer, voters }: LedgerInfo): void {
+    this.ledger(ledger).info ??= { ledger, epoch, producer, voters }
+  }
+
+  #learnRecords(ledger: LedgerId, chunk: Chunk): void {
+    let from = 0
+    for (let i = 0; i < chunk.count; i++) {
+      const task = this.task(ledger, chunk.first + i)
+      const to = from + (chunk.lengths[i] as number)
+      if (task.plan === undefined && to - from >= 8) {
+        task.plan = readPlan(chunk.payload, from)
+        task.spec = chunk.spec
+        task.dueAt = this.#now() + chunk.delayMs
+        task.payloadDigest = digestBytes(chunk.payload, from, to)
+        this.byUid[task.plan.uid] ??= task
+      }
+      from = to
+    }
+  }
+
+  #noteGrant(actor: Actor, { ledger, ballot, seqs }: GrantedEntry, durable: boolean): void {
+    const history = this.ledger(ledger)
+    const bit = history.bitOf(actor.peer)
+    const key = this.ballotKey(ballot)
+    if (ballot.proposer === actor.node) this.#claimBegins(ledger, ballot)
+    for (const seq of seqsOf(seqs)) {
+      const task = history.task(seq)
+      const grants = durable ? task.durableGrants : task.grants
+      grants.set(key, (grants.get(key) ?? 0) | bit)
+    }
+  }
+
+  #claimBegins(ledger: LedgerId, ballot: Ballot): void {
+    const { claimedAt } = this.ledger(ledger)
+    const key = this.ballotKey(ballot)
+    if (!claimedAt.has(key)) claimedAt.set(key, this.#now())
+  }
+
+  #becameDurable(actor: Actor, entry: Entry): void {
+    const { type } = entry
+    if (type === 'accepted') this.#tally(actor, entry)
+    else if (type === 'granted') this.#noteGrant(actor, entry, true)
+    else this.#hold(actor, entry)
+  }
+
+  #tally(actor: Actor, entry: AcceptedEntry): void {
+    const ledger = this.ledger(entry.ledger)
+    const bit = ledger.bitOf(actor.peer)
+    const key = this.ballotKey(entry.ballot)
+    const { counter } = entry.ballot
+    for (const values of entry.values) {
+      this.digests.forEach(values, (seq, digest) => {
+        const task = ledger.task(seq)
+        const mask = task.accept(key, counter, digest, bit)
+        if (bitsIn(mask) < ledger.majority) return
+        const at = this.#now()
+        task.dueAt = Math.max(task.dueAt, at + values.delayMs)
+        if (values.kind === 'pending') return
+        const chosen = task.choose(digest, counter, at)
+        if (chosen !== undefined) this.onChosen(task, chosen)
+      })
+    }
+  }
+
+  /** What a voter now has on its disk instead of all that it had. */
+  #holdOnly(actor: Actor, entries: readonly Entry[]): void {
+    for (const ledger of this.ledgers.values()) {
+      const bit = ledger.bitOf(actor.peer)
+      if (bit === 0) continue
+      ledger.openedBy &= ~bit
+      for (const task of ledger.tasks()) task.heldBy &= ~bit
+    }
+    for (const entry of entries) this.#hold(actor, entry)
+  }
+
+  #hold(actor: Actor, entry: Entry): void {
+    if (entry.type === 'opened') this.#learn(entry)
+    if (entry.type !== 'stored' && entry.type !== 'settled' && entry.type !== 'opened') return
+    const ledger = this.ledger(entry.ledger)
+    const bit = ledger.bitOf(actor.peer)
+    if (entry.type === 'opened') {
+      ledger.openedBy |= bit
+      return
+    }
+    if (entry.type === 'stored') {
+      const { first, count } = entry.chunk
+      for (let seq = first; seq < first + count; seq++) ledger.task(seq).heldBy |= bit
+      return
+    }
+    for (const { seqs } of entry.outcomes) {
+      for (const seq of seqsOf(seqs)) ledger.task(seq).heldBy |= bit
+    }
+  }
+
+  #endRuns(actor: Actor, ledger: LedgerId, token: number, seqs: Ranges, end: string): void {
+    const live = this.#live.get(actor.node)
+    for (const seq of seqsOf(seqs)) {
+      for (const run of this.task(ledger, seq).runs) {
+        if (run.token !== token || run.node !== actor.node || run.endedAt < Infinity) continue
+        this.#endRun(run, end)
+        live?.delete(run)
+      }
+    }
+  }
+
+  #endRun(run: RunHistory, end: string): void {
+    run.endedAt = this.#now()
+    run.end = end
+  }
+}

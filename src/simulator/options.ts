@@ -1,0 +1,124 @@
+import type { CorePort } from './core-port.ts'
+import { realCore } from './core-port.ts'
+import type { FaultMix, Faults } from './faults.ts'
+import type { Tamper } from './tamper.ts'
+
+/** What a simulation is made of; the seed alone decides everything that is drawn. */
+export interface SimulationOptions {
+  /** An integer from 0 to 2⁵³ − 1. */
+  seed: number
+  /**
+   * Full nodes.
+   *
+   * @default 5
+   */
+  nodes?: number | undefined
+  /**
+   * Guests, which only publish and watch.
+   *
+   * @default 0
+   */
+  guests?: number | undefined
+  /**
+   * Voters of a ledger; odd.
+   *
+   * @default 3
+   */
+  voters?: number | undefined
+  /**
+   * What goes wrong, by name or in detail.
+   *
+   * @default 'none'
+   */
+  faults?: FaultMix | Faults | undefined
+  /**
+   * How long a lease lasts without renewal, in milliseconds.
+   *
+   * @default 30_000
+   */
+  leaseMs?: number | undefined
+  /**
+   * Run grants after which a task has failed.
+   *
+   * @default 5
+   */
+  maxDeliveries?: number | undefined
+  /**
+   * Tasks that a node runs at the same time.
+   *
+   * @default 4
+   */
+  concurrency?: number | undefined
+  /**
+   * Queues that every node serves.
+   *
+   * @default ['work']
+   */
+  queues?: readonly string[] | undefined
+  /**
+   * Whether hints travel. Without, everything is slower and as safe.
+   *
+   * @default true
+   */
+  gossip?: boolean | undefined
+  /**
+   * Whether nodes know each other from the start, or only the first one.
+   *
+   * @default 'all'
+   */
+  known?: 'all' | 'first' | undefined
+  /**
+   * Whether a node that crashes by itself comes back after a while.
+   *
+   * @default true
+   */
+  autoRestart?: boolean | undefined
+  /**
+   * Bytes that a voter takes.
+   *
+   * @default 67_108_864
+   */
+  maxBytes?: number | undefined
+  /**
+   * Registers per page of the core.
+   *
+   * @default 64
+   */
+  pageTasks?: number | undefined
+  /** The protocol; another one only to test the simulation itself. */
+  core?: CorePort | undefined
+  /** Breaks the cluster on purpose. */
+  tamper?: Tamper | undefined
+  /** Called with every line of the trace as it happens; slow. */
+  onTrace?: ((line: string) => void) | undefined
+}
+
+/** Options with their defaults. */
+export type SimulationConfig = {
+  readonly [K in keyof SimulationOptions]-?: K extends 'onTrace'
+    ? SimulationOptions[K]
+    : NonNullable<SimulationOptions[K]>
+}
+
+/** Fills in the defaults. */
+export function resolveOptions(options: SimulationOptions): SimulationConfig {
+  return {
+    seed: options.seed,
+    nodes: options.nodes ?? 5,
+    guests: options.guests ?? 0,
+    voters: options.voters ?? 3,
+    faults: options.faults ?? 'none',
+    leaseMs: options.leaseMs ?? 30_000,
+    maxDeliveries: options.maxDeliveries ?? 5,
+    concurrency: options.concurrency ?? 4,
+    queues: options.queues ?? ['work'],
+    gossip: options.gossip ?? true,
+    known: options.known ?? 'all',
+    autoRestart: options.autoRestart ?? true,
+    maxBytes: options.maxBytes ?? 64 * 2 ** 20,
+    pageTasks: options.pageTasks ?? 64,
+    core: options.core ?? realCore,
+    tamper: options.tamper ?? {},
+    onTrace: options.onTrace,
+  }
+}

@@ -1,0 +1,71 @@
+import type { Prng } from './prng.ts'
+
+/** What becomes of a run of a simulated task. */
+export const behaviours = [
+  'done',
+  /** Throws some times, then is done. */
+  'flaky',
+  'failing',
+  'unrecoverable',
+  /** Its result cannot be kept. */
+  'unfit',
+  /** Never ends by itself. */
+  'hanging',
+  /** Takes the node down that runs it. */
+  'poison',
+] as const
+
+/** One of `behaviours`. */
+export type Behaviour = (typeof behaviours)[number]
+
+/** What a task's payload tells the virtual handler to do. */
+export interface Plan {
+  /** Unique in a simulation. */
+  readonly uid: number
+  readonly behaviour: Behaviour
+  /** `flaky`: how many runs throw. */
+  readonly throws: number
+  /** How long a run takes. At most 65,535. */
+  readonly durationMs: number
+}
+
+/** Bytes at the front of every payload. */
+export const planBytes = 8
+
+/** Writes a plan at the front of a payload. */
+export function writePlan(plan: Plan, bytes: Uint8Array, at: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  view.setUint32(at, plan.uid)
+  view.setUint8(at + 4, behaviours.indexOf(plan.behaviour))
+  view.setUint8(at + 5, plan.throws)
+  view.setUint16(at + 6, plan.durationMs)
+}
+
+/** Reads the plan at the front of a payload. */
+export function readPlan(bytes: Uint8Array, at: number): Plan {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return {
+    uid: view.getUint32(at),
+    behaviour: behaviours[view.getUint8(at + 4)] ?? 'done',
+    throws: view.getUint8(at + 5),
+    durationMs: view.getUint16(at + 6),
+  }
+}
+
+/** Payloads of tasks with these plans, in columns; behind each plan comes up to `fillBytes`. */
+export function payloadsOf(
+  plans: readonly Plan[],
+  fillBytes: number,
+  prng: Prng,
+): { lengths: Uint32Array; payload: Uint8Array } {
+  const lengths = Uint32Array.from(plans, () => planBytes + prng.below(fillBytes + 1))
+  const payload = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
+  let at = 0
+  plans.forEach((plan, i) => {
+    const length = lengths[i] as number
+    payload.fill(plan.uid & 0xff, at, at + length)
+    writePlan(plan, payload, at)
+    at += length
+  })
+  return { lengths, payload }
+}

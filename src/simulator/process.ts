@@ -1,0 +1,333 @@
+import type { Effect, Send } from '../core/effects.ts'
+import { type Lsn, type Millis, nodeId, type PeerId } from '../core/ids.ts'
+import type { Input } from '../core/inputs.ts'
+import type { Machine } from '../core/machine.ts'
+import { decodeEnvelope, decodeHints, encodeEnvelope, encodeHints } from '../wire/codec.ts'
+import { AlarmClock } from './alarm-clock.ts'
+import type { Disk } from './disk.ts'
+import type { NodeClock } from './node-clock.ts'
+import type { Actor } from './observer.ts'
+import { Outgoing } from './outgoing.ts'
+import { type Capacity, Worker } from './worker.ts'
+import type { World } from './world.ts'
+
+/** How a process ends: with its machine, by a signal, or on purpose. */
+export type Ending = 'power' | 'kill' | 'exit'
+
+/** What a process starts on. */
+export interface ProcessInit {
+  readonly index: number
+  readonly peer: PeerId
+  readonly guest: boolean
+  readonly capacity: Capacity
+  readonly disk: Disk
+  readonly clock: NodeClock
+  /** Ends this process. */
+  readonly end: (how: Ending) => void
+}
+
+/**
+ * One start of a node's process: performs the effects of its core as the driver does. What
+ * happens to it waits while it is paused.
+ */
+export class Process {
+  readonly actor: Actor
+  readonly worker: Worker
+  running = true
+  paused = false
+  readonly #world: World
+  readonly #init: ProcessInit
+  readonly #machine: Machine
+  readonly #alarm: AlarmClock
+  readonly #outgoing = new Outgoing()
+  /** What waits for the end of a turn, or for the process to be resumed. */
+  #backlog: (() => void)[] = []
+  #busy = false
+
+  constructor(world: World, init: ProcessInit) {
+    this.#world = world
+    this.#init = init
+    const { prng, options, trace, core } = world
+    const { index, peer, guest, capacity, disk, clock } = init
+    const incarnation = prng.hex(16)
+    const { storageId } = disk
+    this.actor = { index, peer, node: nodeId(peer, incarnation), storageId, guest }
+    trace.add(world.now(), peer, { type: 'fault', text: `starts as ${incarnation}` })
+    this.worker = this.#newWorker()
+    this.#alarm = new AlarmClock(world, clock, spins => this.#ring(spins))
+    this.#machine = core.createMachine({
+      peer,
+      incarnation,
+      storageId,
+      seed: [prng.uint32(), prng.uint32(), prng.uint32(), prng.uint32()],
+      guest,
+      voters: options.voters,
+      leaseMs: options.leaseMs,
+      maxDeliveries: options.maxDeliveries,
+      queues: capacity.queues,
+      concurrency: capacity.concurrency,
+      labels: [],
+      maxBytes: options.maxBytes,
+      wallOffsetMs: clock.wallOffsetMs(world.now()),
+      intact: disk.intact,
+      pageTasks: options.pageTasks,
+    })
+  }
+
+  /** Takes in what the disk holds and takes the first step. */
+  start(): void {
+    const { core, observers, tamper } = this.#world
+    const { lsn, entries } = this.#init.disk.recover()
+    const found = tamper.recovered?.(this.actor, entries) ?? entries
+    observers.started(this.actor, entries)
+    this.#turn(() => {
+      const now = this.#now()
+      for (const entry of found) core.replay(this.#machine, entry, now)
+      return core.start(this.#machine, lsn, now)
+    })
+    this.input({ type: 'listening', addresses: [addressOf(this.#init.index)] })
+  }
+
+  /** Nothing happens to it any more. */
+  end(): void {
+    this.running = false
+    this.#backlog = []
+    this.#alarm.stop()
+    this.worker.stop()
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  /** Goes on, `sleptMs` of the pause having escaped the monotonic clock. */
+  resume(sleptMs: number): void {
+    if (!this.running || !this.paused) return
+    this.paused = false
+    this.#init.clock.slept(sleptMs)
+    this.#world.trace.add(this.#world.now(), this.actor.peer, { type: 'fault', text: 'resumes' })
+    if (sleptMs > 1_000) this.clockJumped()
+    this.#drain()
+    this.#alarm.check()
+  }
+
+  /** Gives the core an input, now or when the process is able to. */
+  input(input: Input): void {
+    this.whenAble(() => this.#input(input))
+  }
+
+  /** Calls now, or when the process is resumed and its turn is over; never if it ends before. */
+  whenAble(call: () => void): void {
+    if (!this.running) return
+    if (this.paused || this.#busy) this.#backlog.push(call)
+    else call()
+  }
+
+  /** The wall clock has moved against the monotonic one. */
+  clockJumped(): void {
+    const wallOffsetMs = this.#init.clock.wallOffsetMs(this.#world.now())
+    this.input({ type: 'clock-jumped', wallOffsetMs })
+  }
+
+  /** The journal is durable up to here. */
+  durable(lsn: Lsn): void {
+    this.whenAble(() => {
+      this.#world.observers.durable(this.actor, lsn)
+      this.#outgoing.release(lsn, send => this.#leave(send))
+      this.#input({ type: 'durable', lsn })
+    })
+  }
+
+  frame(from: PeerId, bytes: Uint8Array): void {
+    this.whenAble(() => {
+      const envelope = decodeEnvelope(bytes)
+      if (envelope === undefined) return
+      const { tamper, observers, count } = this.#world
+      const sender = this.#world.actorOf(from)
+      const message =
+        tamper.message === undefined || sender === undefined
+          ? envelope.message
+          : tamper.message(sender, this.actor, envelope.message)
+      if (message === undefined) return
+      observers.received(this.actor, from, message)
+      count(`received ${message.type}`)
+      this.#input({ type: 'received', from, lsn: envelope.lsn, message })
+    })
+  }
+
+  hints(from: PeerId, bytes: Uint8Array): void {
+    this.input({ type: 'hinted', from, hints: decodeHints(bytes) })
+  }
+
+  /** Writes a checkpoint, if it is able to right now. */
+  checkpoint(): void {
+    if (!this.running || this.paused || this.#busy) return
+    const { disk } = this.#init
+    const { lsn } = disk
+    this.#guarded(() => {
+      const entries = this.#world.core.checkpoint(this.#machine, this.#now())
+      disk.checkpoint(lsn, entries, written => {
+        this.#world.count('checkpoint')
+        this.#world.observers.checkpointed(this.actor, lsn, written)
+      })
+    })
+  }
+
+  #newWorker(): Worker {
+    const { agenda, prng, now, history, observers, count } = this.#world
+    return new Worker({
+      agenda,
+      prng,
+      now,
+      capacity: this.#init.capacity,
+      whenAble: call => this.whenAble(call),
+      finished: finished => {
+        observers.finished(this.actor, finished)
+        this.input(finished)
+      },
+      killed: () => {
+        count('poisoned')
+        this.#init.end('kill')
+      },
+      throwsOf: uid => history.throwsOf(uid),
+    })
+  }
+
+  #input(input: Input): void {
+    const { tamper } = this.#world
+    if (tamper.input === undefined) return this.#step(input)
+    for (const other of tamper.input(this.actor, input)) this.whenAble(() => this.#step(other))
+  }
+
+  #step(input: Input): void {
+    this.#world.trace.add(this.#world.now(), this.actor.peer, input)
+    this.#turn(() => this.#world.core.step(this.#machine, input, this.#now()))
+  }
+
+  /** One turn. What follows from it at once is taken in after it. */
+  #turn(step: () => Effect[]): void {
+    if (!this.running) return
+    this.#busy = true
+    this.#guarded(() => {
+      this.#perform(step())
+      if (!this.running) return
+      this.#init.disk.flush()
+      this.#alarm.set(this.#world.core.wakeAt(this.#machine))
+    })
+    this.#busy = false
+    this.#drain()
+  }
+
+  #drain(): void {
+    // Each call may be a turn of its own, which takes in what follows from it first.
+    const backlog = this.#backlog
+    this.#backlog = []
+    for (const call of backlog) this.whenAble(call)
+  }
+
+  #perform(asked: Effect[]): void {
+    const { faults, prng, trace, tamper, now, count } = this.#world
+    const effects = tamper.effects?.(this.actor, asked) ?? asked
+    const crashes = prng.chance(faults().crashInTurnP)
+    const until = crashes ? prng.below(effects.length + 1) : effects.length
+    for (let i = 0; i < until && this.running; i++) {
+      const effect = effects[i] as Effect
+      trace.add(now(), this.actor.peer, effect)
+      this.#performOne(effect)
+    }
+    if (!crashes || !this.running) return
+    count('crash within a turn')
+    this.#init.end(prng.chance(faults().powerP) ? 'power' : 'kill')
+  }
+
+  #performOne(effect: Effect): void {
+    const { actor } = this
+    const { observers, network, options } = this.#world
+    const { disk, index } = this.#init
+    switch (effect.type) {
+      case 'persist': {
+        this.#world.trace.bytes(disk.append(effect.entry))
+        if (disk.lsn !== effect.lsn) throw new RangeError(`${effect.lsn} follows ${disk.lsn - 1}`)
+        observers.wrote(actor, effect.lsn, effect.entry)
+        break
+      }
+      case 'send':
+        if (effect.to === actor.peer) throw new RangeError('A message to oneself is sent')
+        observers.asked(actor, effect.to, effect.message)
+        if (effect.after > disk.durable) this.#outgoing.put(effect)
+        else this.#leave(effect)
+        break
+      case 'gossip':
+        if (options.gossip) network.gossip(index, encodeHints(effect.hints))
+        break
+      case 'run':
+        observers.ran(actor, effect)
+        this.worker.run(effect)
+        break
+      case 'abort':
+        observers.aborted(actor, effect)
+        this.worker.abort(effect)
+        break
+      case 'dial':
+        this.#toward(effect.peer, to => network.dial(index, to))
+        break
+      case 'hangup':
+        this.#toward(effect.peer, to => network.hangup(index, to))
+        break
+      case 'published':
+      case 'publish-refused':
+      case 'outcomes':
+      case 'cancel-ended':
+      case 'progress-seen':
+      case 'quarantine':
+      case 'report':
+        this.#world.application(actor, effect)
+        break
+      default:
+        effect satisfies never
+    }
+  }
+
+  #toward(peer: PeerId, act: (to: number) => void): void {
+    const to = this.#world.network.indexOf(peer)
+    if (to >= 0 && to !== this.#init.index) act(to)
+  }
+
+  #leave({ to, message }: Send): void {
+    const { observers, trace, count, network } = this.#world
+    observers.sent(this.actor, to, message)
+    const bytes = encodeEnvelope({ lsn: this.#init.disk.durable, message })
+    trace.bytes(bytes)
+    count(`sent ${message.type}`)
+    this.#toward(to, index => network.send(this.#init.index, index, bytes))
+  }
+
+  #ring(spins: boolean): void {
+    if (this.paused) return
+    if (!spins) return this.input({ type: 'tick' })
+    this.#guarded(() => {
+      throw new RangeError('wakeAt does not move on')
+    })
+  }
+
+  #now(): Millis {
+    return this.#init.clock.now(this.#world.now())
+  }
+
+  /** What the core throws is a bug; the driver would end the node. */
+  #guarded(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const message = `${this.actor.peer}: ${text}`
+      this.#world.report({ property: 'core', atMs: this.#world.now(), message })
+      this.#init.end('exit')
+    }
+  }
+}
+
+/** The multiaddr of a simulated node. */
+export function addressOf(index: number): string {
+  return `/ip4/10.0.0.${index + 1}/tcp/4001`
+}

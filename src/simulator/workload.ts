@@ -1,0 +1,120 @@
+import type { TaskSpec } from '../core/messages.ts'
+import type { Application, Batch } from './application.ts'
+import type { Behaviour, Plan } from './plans.ts'
+import type { Simulation } from './simulation.ts'
+import type { TaskHistory } from './task-history.ts'
+
+/** How much is published, and over which time. */
+export interface WorkloadOptions {
+  /** About so many tasks. */
+  readonly tasks: number
+  readonly durationMs: number
+  /** Whether handlers may do anything but succeed within a second. */
+  readonly plain: boolean
+}
+
+const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hanging']
+
+/** Users at work: they publish, cancel some of it, and watch from everywhere. */
+export class Workload {
+  readonly #simulation: Simulation
+  readonly #options: WorkloadOptions
+  #poisons: number
+  /** Tasks that never end by themselves: somebody must cancel them. */
+  readonly #hanging: TaskHistory[] = []
+
+  constructor(simulation: Simulation, options: WorkloadOptions) {
+    this.#simulation = simulation
+    this.#options = options
+    const { prng } = simulation
+    this.#poisons = options.plain || prng.chance(0.7) ? 0 : 1
+    for (const application of simulation.applications) {
+      application.onPublished = tasks => this.#published(tasks)
+    }
+    for (let tasks = 0; tasks < options.tasks;) {
+      const size = prng.chance(0.1) ? 1 + prng.below(100) : 1 + prng.below(12)
+      tasks += size
+      simulation.after(prng.between(0, options.durationMs), () => this.#publish(size))
+    }
+  }
+
+  /** Cancels what would never end, wherever that is possible. */
+  cancelHanging(): void {
+    for (const { ledger, seq, decided } of this.#hanging) {
+      if (decided === undefined) this.#anybody()?.cancel(ledger.id, [seq, 1])
+    }
+  }
+
+  #publish(size: number): void {
+    this.#anybody()?.publish(this.#batch(size))
+  }
+
+  #batch(size: number): Batch {
+    const { prng, options } = this.#simulation
+    const { plain } = this.#options
+    const spec: TaskSpec = {
+      queue: prng.pick(options.queues),
+      priority: prng.pick([0, 0, 0, 5, -3]),
+      requires: '',
+      attempts: 1 + prng.below(4),
+      backoff: prng.pick(['fixed', 'exponential']),
+      backoffMs: prng.pick([0, 10, 1_000]),
+      backoffMaxMs: 4_000,
+      timeoutMs: plain || prng.chance(0.6) ? 0 : prng.pick([500, 5_000]),
+      resultTtlMs: 86_400_000,
+    }
+    const alike = prng.chance(0.6)
+    const first = this.#plan(spec)
+    const plans = Array.from({ length: size }, () => (alike ? first : this.#plan(spec)))
+    const only = plans.map(plan => (plan.behaviour === 'poison' ? this.#dose(plan) : plan))
+    const delayMs = prng.chance(0.2) ? prng.below(20_000) : 0
+    return { spec, delayMs, plans: only, fillBytes: prng.chance(0.02) ? 20_000 : 60 }
+  }
+
+  #plan(spec: TaskSpec): Omit<Plan, 'uid'> {
+    const { prng } = this.#simulation
+    if (this.#options.plain) {
+      return { behaviour: 'done', throws: 0, durationMs: prng.below(1_000) }
+    }
+    const behaviour = prng.chance(0.8)
+      ? prng.pick<Behaviour>(['done', 'done', 'done', 'flaky'])
+      : prng.chance(0.1)
+        ? 'poison'
+        : prng.pick(rare)
+    const durationMs = prng.chance(0.05)
+      ? prng.below(45_000)
+      : prng.chance(0.5)
+        ? prng.below(30)
+        : prng.below(3_000)
+    return { behaviour, throws: prng.below(spec.attempts), durationMs }
+  }
+
+  /** Poison takes five nodes down: only so much of it is bearable. */
+  #dose(plan: Omit<Plan, 'uid'>): Omit<Plan, 'uid'> {
+    if (this.#poisons === 0) return { ...plan, behaviour: 'done' }
+    this.#poisons -= 1
+    return plan
+  }
+
+  #published(tasks: readonly TaskHistory[]): void {
+    const { prng } = this.#simulation
+    for (const task of tasks) {
+      if (task.plan?.behaviour === 'hanging' && task.spec?.timeoutMs === 0) this.#hanging.push(task)
+    }
+    if (prng.chance(0.3)) {
+      this.#simulation.after(prng.below(10_000), () => this.#anybody()?.watch(tasks))
+    }
+    if (this.#options.plain || !prng.chance(0.3)) return
+    const some = tasks.filter(() => prng.chance(0.5))
+    this.#simulation.after(prng.chance(0.5) ? prng.below(200) : prng.below(20_000), () => {
+      const application = this.#anybody()
+      for (const { ledger, seq } of some) application?.cancel(ledger.id, [seq, 1])
+    })
+  }
+
+  #anybody(): Application | undefined {
+    const running = this.#simulation.nodes.filter(node => node.running && !node.paused)
+    if (running.length === 0) return undefined
+    return this.#simulation.applications[this.#simulation.prng.pick(running).index]
+  }
+}

@@ -1,0 +1,43 @@
+import type { PeerId } from '../core/ids.ts'
+import type { Agenda } from './agenda.ts'
+import type { ApplicationEffect } from './application.ts'
+import type { Violation } from './checkers/checker.ts'
+import type { CorePort } from './core-port.ts'
+import type { Faults } from './faults.ts'
+import type { History } from './history.ts'
+import type { Network } from './network.ts'
+import type { SimulatedNode } from './node.ts'
+import type { Actor } from './observer.ts'
+import type { Observers } from './observers.ts'
+import type { SimulationConfig } from './options.ts'
+import type { Prng } from './prng.ts'
+import type { Tamper } from './tamper.ts'
+import type { Trace } from './trace.ts'
+
+/** What the parts of one simulation share. */
+export interface World {
+  readonly options: SimulationConfig
+  readonly core: CorePort
+  readonly prng: Prng
+  readonly agenda: Agenda
+  readonly network: Network
+  readonly history: History
+  readonly observers: Observers
+  readonly trace: Trace
+  readonly tamper: Tamper
+  /** Global virtual time, in milliseconds. */
+  readonly now: () => number
+  /** The faults that are on now. */
+  readonly faults: () => Faults
+  /** Counts what has happened, by name. */
+  readonly count: (name: string) => void
+  readonly report: (violation: Violation) => void
+  /** Calls at a later moment of virtual time. */
+  after(ms: number, call: () => void): void
+  /** The process of a peer, if one runs. */
+  actorOf(peer: PeerId): Actor | undefined
+  /** An effect that concerns the application of a node. */
+  application(actor: Actor, effect: ApplicationEffect): void
+  /** A process has ended, for whatever reason. */
+  ended(node: SimulatedNode): void
+}
