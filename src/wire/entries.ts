@@ -13,85 +13,76 @@ import {
   uint32,
 } from './fields.ts'
 import { checkGrants } from './checks.ts'
-import * as wire from './generated/meshwork_pb.ts'
 import { maxRangesPerSet, maxSeq, maxStringBytes } from './limits.ts'
 import { record, union } from './records.ts'
 import { ballot, chunk, ledgerInfoFields, outcomes, valuesList } from './values.ts'
 
 /* The entries of a journal, each as a table of its fields. */
 
-const opened = record<core.OpenedEntry>(wire.OpenedEntrySchema, ledgerInfoFields, {
+const opened = record<core.OpenedEntry>('OpenedEntry', ledgerInfoFields, {
   type: 'opened',
 })
 
 const closed = record<core.ClosedEntry>(
-  wire.ClosedEntrySchema,
+  'ClosedEntry',
   { ledger: ledgerId, end: integer(0, maxSeq) },
   { type: 'closed' },
 )
 
 const stored = record<core.StoredEntry>(
-  wire.StoredEntrySchema,
+  'StoredEntry',
   { ledger: ledgerId, dueWallMs: ms, publishedWallMs: ms, chunk },
   { type: 'stored' },
 )
 
 const granted = record<core.GrantedEntry>(
-  wire.GrantedEntrySchema,
+  'GrantedEntry',
   { ledger: ledgerId, claimId: uint32, ballot, seqs: ranges },
   { type: 'granted' },
 )
 
 const released = record<core.ReleasedEntry>(
-  wire.ReleasedEntrySchema,
+  'ReleasedEntry',
   { ledger: ledgerId, ballot, seqs: ranges },
   { type: 'released' },
 )
 
 const accepted = record<core.AcceptedEntry>(
-  wire.AcceptedEntrySchema,
+  'AcceptedEntry',
   { ledger: ledgerId, ballot, dueWallMs: ms, values: valuesList },
   { type: 'accepted' },
 )
 
 const settled = record<core.SettledEntry>(
-  wire.SettledEntrySchema,
+  'SettledEntry',
   { ledger: ledgerId, outcomes },
   { type: 'settled' },
 )
 
 const reserved = record<core.ReservedEntry>(
-  wire.ReservedEntrySchema,
+  'ReservedEntry',
   { ledger: ledgerId, mark: uint32 },
   { type: 'reserved' },
 )
 
 const grants = record<core.GrantsEntry>(
-  wire.GrantsEntrySchema,
+  'GrantsEntry',
   { ledger: ledgerId, seqs: ranges, grants: numbers(2 * maxRangesPerSet) },
   { type: 'grants', check: ({ grants, seqs }) => checkGrants(grants, seqs) },
 )
 
 const submitted = record<core.SubmittedEntry>(
-  wire.SubmittedEntrySchema,
+  'SubmittedEntry',
   { guest: peerId, request: text(maxStringBytes), ledger: ledgerId, seqs: ranges },
   { type: 'submitted' },
 )
 
-const echo = record<core.EchoEntry>(
-  wire.EchoEntrySchema,
-  { peer: peerId, storageId, lsn },
-  { type: 'echo' },
-)
+const echo = record<core.EchoEntry>('EchoEntry', { peer: peerId, storageId, lsn }, { type: 'echo' })
 
-const started = record<core.StartedEntry>(
-  wire.StartedEntrySchema,
-  { node: nodeId },
-  { type: 'started' },
-)
+const started = record<core.StartedEntry>('StartedEntry', { node: nodeId }, { type: 'started' })
 
 /** Every entry of a journal. */
-export const entries = union<core.Entry>(wire.EntrySchema, {
+export const entries = union<core.Entry>('Entry', 'entry', {
   opened,
   closed,
   stored,

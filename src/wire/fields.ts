@@ -21,7 +21,7 @@ import type { Writer } from './writer.ts'
  * directions.
  */
 export interface Field<T> {
-  /** What the schema must say of it: a scalar type, `enum`, or a message's full name. */
+  /** What the schema must say of it: a scalar type, `enum`, or a message's name. */
   readonly kind: string
   readonly repeated: boolean
   readonly wireType: number
@@ -226,8 +226,16 @@ export const lengths: Field<Uint32Array> = bytesField<Uint32Array>(
   () => new Uint32Array(0),
 )
 
-/** One of a closed set of words, as a number of an enum. */
-export function choice<T extends string>(numbers: Readonly<Record<T, number>>): Field<T> {
+/** One word of an enum. */
+export function choice<T extends string>(
+  numbers: Readonly<Record<T, number>>,
+): Field<Exclude<T, ''>> {
+  const { ['']: _, ...others } = numbers as Readonly<Record<string, number>>
+  return choiceOrNone(others as Readonly<Record<Exclude<T, ''>, number>>)
+}
+
+/** One word of an enum, or '' where the enum has that for none. */
+export function choiceOrNone<T extends string>(numbers: Readonly<Record<T, number>>): Field<T> {
   const words = new Map<number, T>()
   for (const word of Object.keys(numbers) as T[]) words.set(numbers[word], word)
   return varintField<T>(

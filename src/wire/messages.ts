@@ -19,7 +19,7 @@ import {
   uint32,
 } from './fields.ts'
 import type { Field } from './fields.ts'
-import * as wire from './generated/meshwork_pb.ts'
+import { enums } from './generated/schema.ts'
 import {
   maxAddresses,
   maxClasses,
@@ -64,7 +64,7 @@ const voterSeqs = { stored: ranges, settled: ranges }
 export const grants = numbers(2 * maxTasksPerChunk)
 
 const hello = record<core.Hello>(
-  wire.HelloSchema,
+  'Hello',
   {
     minVersion: integer(1),
     maxVersion: integer(1),
@@ -88,48 +88,39 @@ const hello = record<core.Hello>(
   },
 )
 
-const goodbye = record<core.Goodbye>(wire.GoodbyeSchema, {}, { type: 'goodbye' })
+const goodbye = record<core.Goodbye>('Goodbye', {}, { type: 'goodbye' })
 
-const open = record<core.OpenLedger>(wire.OpenSchema, ledgerInfoFields, { type: 'open' })
+const open = record<core.OpenLedger>('Open', ledgerInfoFields, { type: 'open' })
 
-const opened = record<core.LedgerOpened>(wire.OpenedSchema, ofLedger, {
+const opened = record<core.LedgerOpened>('Opened', ofLedger, {
   type: 'opened',
 })
 
-const close = record<core.CloseLedger>(wire.CloseSchema, { ...ofLedger, end }, { type: 'close' })
+const close = record<core.CloseLedger>('Close', { ...ofLedger, end }, { type: 'close' })
 
-const closed = record<core.LedgerClosed>(wire.ClosedSchema, ofLedger, {
+const closed = record<core.LedgerClosed>('Closed', ofLedger, {
   type: 'closed',
 })
 
-const unknownLedger = record<core.UnknownLedger>(wire.UnknownLedgerSchema, ofLedger, {
+const unknownLedger = record<core.UnknownLedger>('UnknownLedger', ofLedger, {
   type: 'unknown-ledger',
 })
 
-const store = record<core.Store>(
-  wire.StoreSchema,
-  { ...ofLedger, fresh: flag, chunks },
-  { type: 'store' },
-)
+const store = record<core.Store>('Store', { ...ofLedger, fresh: flag, chunks }, { type: 'store' })
 
 const stored = record<core.Stored>(
-  wire.StoredSchema,
+  'Stored',
   { ...ofLedger, counter: uint32, ...voterSeqs, conflict: ranges, full: ranges, fullMs: ms },
   { type: 'stored' },
 )
 
 const claim = record<core.Claim>(
-  wire.ClaimSchema,
+  'Claim',
   {
     ...ofLedger,
     claimId: uint32,
     ballot,
-    intent: choice({
-      run: wire.Intent.RUN,
-      raise: wire.Intent.RAISE,
-      finish: wire.Intent.FINISH,
-      cancel: wire.Intent.CANCEL,
-    }),
+    intent: choice(enums.intent),
     seqs: ranges,
     any: list(taskClass, maxClasses),
     anyCount: uint32,
@@ -139,7 +130,7 @@ const claim = record<core.Claim>(
 )
 
 const claimed = record<core.Claimed>(
-  wire.ClaimedSchema,
+  'Claimed',
   {
     ...ofLedger,
     counter: uint32,
@@ -157,39 +148,39 @@ const claimed = record<core.Claimed>(
 )
 
 const renew = record<core.Renew>(
-  wire.RenewSchema,
+  'Renew',
   {
     beat: uint32,
     confirmed: numbers(maxLeasesPerMessage),
     held: uint32,
     digest: uint32,
-    list: optional(wrapped(wire.LeaseListSchema, 'leases', list(heldLease, maxLeasesPerMessage))),
+    list: optional(wrapped('LeaseList', 'leases', list(heldLease, maxLeasesPerMessage))),
   },
   { type: 'renew' },
 )
 
 const renewed = record<core.Renewed>(
-  wire.RenewedSchema,
+  'Renewed',
   { beat: uint32, leaseMs: ms, sendList: flag, lost: lostLeases },
   { type: 'renewed' },
 )
 
-const lost = record<core.Lost>(wire.LostSchema, { lost: lostLeases }, { type: 'lost' })
+const lost = record<core.Lost>('Lost', { lost: lostLeases }, { type: 'lost' })
 
 const release = record<core.Release>(
-  wire.ReleaseSchema,
+  'Release',
   { ...ofLedger, claimId: uint32, ballot, seqs: ranges },
   { type: 'release' },
 )
 
 const settle = record<core.Settle>(
-  wire.SettleSchema,
+  'Settle',
   { ...ofLedger, ballot, values: valuesList, acceptLsn: lsn },
   { type: 'settle' },
 )
 
 const accepted = record<core.Accepted>(
-  wire.AcceptedSchema,
+  'Accepted',
   {
     ...ofLedger,
     counter: uint32,
@@ -202,27 +193,19 @@ const accepted = record<core.Accepted>(
   { type: 'accepted' },
 )
 
-const decided = record<core.Decided>(
-  wire.DecidedSchema,
-  { ...ofLedger, outcomes },
-  { type: 'decided' },
-)
+const decided = record<core.Decided>('Decided', { ...ofLedger, outcomes }, { type: 'decided' })
 
 const fetch = record<core.Fetch>(
-  wire.FetchSchema,
+  'Fetch',
   {
     ...ofLedger,
-    what: choice({ records: wire.FetchWhat.RECORDS, outcomes: wire.FetchWhat.OUTCOMES }),
+    what: choice(enums.fetchWhat),
     seqs: ranges,
   },
   { type: 'fetch' },
 )
 
-const records = record<core.Records>(
-  wire.RecordsSchema,
-  { ...ofLedger, chunks },
-  { type: 'records' },
-)
+const records = record<core.Records>('Records', { ...ofLedger, chunks }, { type: 'records' })
 
 /** The end of a ledger, absent while it is open, which the core has as −1. */
 const endOrOpen: Field<number> = {
@@ -237,55 +220,51 @@ const endOrOpen: Field<number> = {
 }
 
 const compare = record<core.Compare>(
-  wire.CompareSchema,
+  'Compare',
   { ...ofLedger, counter: uint32, end: endOrOpen, ...voterSeqs },
   { type: 'compare' },
 )
 
 const watch = record<core.Watch>(
-  wire.WatchSchema,
+  'Watch',
   { ledger: ledgerId, seqs: ranges, progress: flag },
   { type: 'watch' },
 )
 
 const unwatch = record<core.Unwatch>(
-  wire.UnwatchSchema,
+  'Unwatch',
   { ledger: ledgerId, seqs: ranges },
   { type: 'unwatch' },
 )
 
 const outcomesMessage = record<core.Outcomes>(
-  wire.OutcomesSchema,
+  'Outcomes',
   { ledger: ledgerId, values: valuesList },
   { type: 'outcomes' },
 )
 
-const sync = record<core.Sync>(
-  wire.SyncSchema,
-  { queues: list(queue, maxQueues) },
-  { type: 'sync' },
-)
+const sync = record<core.Sync>('Sync', { queues: list(queue, maxQueues) }, { type: 'sync' })
 
-const ledgerBacklog = record<core.LedgerBacklog>(wire.LedgerBacklogSchema, {
+const ledgerBacklog = record<core.LedgerBacklog>('LedgerBacklog', {
   info: ledgerInfo,
   counter: uint32,
   classes: list(backlog, maxClasses),
 })
 
 const backlogs = record<core.Backlogs>(
-  wire.BacklogsSchema,
+  'Backlogs',
   { ledgers: list(ledgerBacklog, maxLedgersPerMessage) },
   { type: 'backlogs' },
 )
 
 const submit = record<core.Submit>(
-  wire.SubmitSchema,
+  'Submit',
   { request: text(maxStringBytes), chunks },
   { type: 'submit' },
 )
 
 const submitted = record<core.Submitted>(
-  wire.SubmittedSchema,
+  'Submitted',
   {
     request: text(maxStringBytes),
     refused: textOrNone(maxStringBytes),
@@ -299,19 +278,19 @@ const submitted = record<core.Submitted>(
 )
 
 const progress = record<core.Progress>(
-  wire.ProgressSchema,
+  'Progress',
   {
     ledger: ledgerId,
     seq: integer(0, maxSeq - 1),
     token: uint32,
-    kind: choice({ progress: wire.ProgressKind.PROGRESS, log: wire.ProgressKind.LOG }),
+    kind: choice(enums.progressKind),
     body: blob(maxProgressBytes),
   },
   { type: 'progress' },
 )
 
 /** Every message of a control stream. */
-export const messages = union<core.Message>(wire.EnvelopeSchema, {
+export const messages = union<core.Message>('Envelope', 'message', {
   hello,
   goodbye,
   open,

@@ -1,6 +1,5 @@
-import { ScalarType } from '@bufbuild/protobuf'
-import type { DescField, DescMessage } from '@bufbuild/protobuf'
 import type { Field } from './fields.ts'
+import { schema } from './generated/schema.ts'
 import { Problem, demand, within } from './problem.ts'
 import type { Reader } from './reader.ts'
 import { wireTypes } from './reader.ts'
@@ -8,6 +7,9 @@ import type { Writer } from './writer.ts'
 
 /** A field for each property of `T` but its `type`. */
 export type Fields<T> = { readonly [K in Exclude<keyof T, 'type'>]-?: Field<T[K]> }
+
+/** The name of a message of the schema. */
+export type MessageName = keyof typeof schema
 
 /** A field with its place in the schema. */
 interface Slot {
@@ -22,17 +24,17 @@ interface Slot {
  * `check` throws unless the fields agree with each other.
  */
 export function record<T extends object>(
-  schema: DescMessage,
+  name: MessageName,
   fields: Fields<T>,
   options: { type?: string; check?: (value: T) => void } = {},
 ): Field<T> {
   const { type, check } = options
-  const slots = slotsOf(schema, schema.fields, fields)
+  const slots = slotsOf(name, fields)
   const byNumber: (Slot | undefined)[] = []
   for (const slot of slots) byNumber[slot.tag >>> 3] = slot
   // All objects of a type come about in one way, with their properties in one order.
   const blank: Record<string, unknown> = type === undefined ? {} : { type }
-  for (const name of Object.keys(fields)) blank[name] = undefined
+  for (const field of Object.keys(fields)) blank[field] = undefined
 
   const read = (input: Reader): T => {
     const value = { ...blank }
@@ -56,7 +58,7 @@ export function record<T extends object>(
   }
 
   return {
-    ...messageField(schema),
+    ...messageField(name),
     write(out, tag, value) {
       check?.(value)
       const from = value as Readonly<Record<string, unknown>>
@@ -88,36 +90,35 @@ function readSlot(slot: Slot, tag: number, input: Reader, before: unknown): unkn
   return slot.field.read(input, before)
 }
 
-/** Fields in the order of their numbers, after a look whether table and schema agree. */
+/**
+ * The fields of a table in the order of their numbers, after a look whether it and the schema
+ * agree: about all fields of the message, or about those of one of its `oneof`s.
+ */
 function slotsOf(
-  schema: DescMessage,
-  descs: readonly DescField[],
-  fields: Readonly<Record<string, Field<unknown>>>,
+  message: MessageName,
+  table: Readonly<Record<string, Field<unknown>>>,
+  ofOneof?: string,
 ): Slot[] {
-  const names = new Set(Object.keys(fields))
-  const slots = descs.map(desc => {
-    const { localName: name, number } = desc
-    const field = fields[name]
-    const is = `${kindOf(desc)}${desc.fieldKind === 'list' ? '[]' : ''}`
-    const isHere = field === undefined ? 'nothing' : `${field.kind}${field.repeated ? '[]' : ''}`
-    if (field === undefined || is !== isHere) {
-      throw new TypeError(`${schema.typeName}.${name} is ${is} in the schema, ${isHere} here`)
+  const slots: Slot[] = []
+  const left = new Map(Object.entries(table))
+  for (const [name, [number, type, oneof]] of Object.entries<SchemaField>(schema[message])) {
+    if (oneof !== ofOneof) continue
+    const field = left.get(name)
+    const typeHere = field === undefined ? 'nothing' : `${field.kind}${field.repeated ? '[]' : ''}`
+    if (field === undefined || typeHere !== type) {
+      throw new TypeError(`${message}.${name} is ${type} in the schema, ${typeHere} in the table`)
     }
-    names.delete(name)
-    return { name, tag: (number << 3) | field.wireType, field }
-  })
-  if (names.size > 0) throw new TypeError(`${schema.typeName} has no ${[...names].join()}`)
+    slots.push({ name, tag: (number << 3) | field.wireType, field })
+    left.delete(name)
+  }
+  if (left.size > 0) throw new TypeError(`${message} has no ${[...left.keys()].join()}`)
   return slots.toSorted((a, b) => a.tag - b.tag)
 }
 
-/** A field's scalar type, `enum`, or its message's full name. */
-function kindOf(desc: DescField): string {
-  if (desc.message !== undefined) return desc.message.typeName
-  return desc.scalar === undefined ? 'enum' : ScalarType[desc.scalar].toLowerCase()
-}
+type SchemaField = readonly [number: number, type: string, oneof?: string]
 
-function messageField(schema: DescMessage): { kind: string; repeated: false; wireType: number } {
-  return { kind: schema.typeName, repeated: false, wireType: wireTypes.delimited }
+function messageField(name: MessageName): { kind: string; repeated: false; wireType: number } {
+  return { kind: name, repeated: false, wireType: wireTypes.delimited }
 }
 
 /** A list of at most `maxCount` values of a kind that is written whatever its value. */
@@ -162,10 +163,10 @@ export function optional<T>(field: Field<T>): Field<T | undefined> {
 }
 
 /** A message that the core has only the one field of. */
-export function wrapped<T>(schema: DescMessage, name: string, field: Field<T>): Field<T> {
-  const inner = record<Record<string, T>>(schema, { [name]: field })
+export function wrapped<T>(message: MessageName, name: string, field: Field<T>): Field<T> {
+  const inner = record<Record<string, T>>(message, { [name]: field })
   return {
-    ...messageField(schema),
+    ...messageField(message),
     write: (out, tag, value) => inner.write(out, tag, { [name]: value }),
     read: (input, before) => {
       demand(before === undefined, 'there twice')
@@ -189,7 +190,8 @@ export interface Union<T> {
  * `heldLease` for `held-lease`.
  */
 export function union<T extends { readonly type: string }>(
-  schema: DescMessage,
+  message: MessageName,
+  oneof: string,
   members: { readonly [K in T['type']]: Field<Extract<T, { readonly type: K }>> },
 ): Union<T> {
   const table: Record<string, Field<unknown>> = {}
@@ -199,11 +201,7 @@ export function union<T extends { readonly type: string }>(
     table[name] = member
     types[name] = type
   }
-  const slots = slotsOf(
-    schema,
-    schema.fields.filter(field => field.oneof !== undefined),
-    table,
-  )
+  const slots = slotsOf(message, table, oneof)
   const byType = new Map(slots.map(slot => [types[slot.name], slot]))
   const byNumber: (Slot | undefined)[] = []
   for (const slot of slots) byNumber[slot.tag >>> 3] = slot

@@ -19,6 +19,7 @@ import {
   address,
   blob,
   choice,
+  choiceOrNone,
   integer,
   labels,
   ledgerId,
@@ -34,7 +35,7 @@ import {
   storageId,
   uint32,
 } from './fields.ts'
-import * as wire from './generated/meshwork_pb.ts'
+import { enums } from './generated/schema.ts'
 import {
   maxAddresses,
   maxFrameBytes,
@@ -52,7 +53,7 @@ import { list, record } from './records.ts'
 /* What messages and entries are made of. */
 
 export const ballot = record<Ballot>(
-  wire.BallotSchema,
+  'Ballot',
   { counter: uint32, proposer: nodeIdOrNone },
   {
     check({ counter, proposer }) {
@@ -63,7 +64,7 @@ export const ballot = record<Ballot>(
   },
 )
 
-export const voter = record<Voter>(wire.VoterSchema, { peer: peerId, storageId })
+export const voter = record<Voter>('Voter', { peer: peerId, storageId })
 
 /** The fields of a `LedgerInfo`, which is also the whole of some messages. */
 export const ledgerInfoFields = {
@@ -73,19 +74,19 @@ export const ledgerInfoFields = {
   voters: list(voter, maxVoters),
 }
 
-export const ledgerInfo = record<LedgerInfo>(wire.LedgerInfoSchema, ledgerInfoFields)
+export const ledgerInfo = record<LedgerInfo>('LedgerInfo', ledgerInfoFields)
 
-export const knownPeer = record<KnownPeer>(wire.KnownPeerSchema, {
+export const knownPeer = record<KnownPeer>('KnownPeer', {
   peer: peerId,
   addresses: list(address, maxAddresses),
 })
 
 const taskClassFields = { queue, priority, requires: labels }
 
-export const taskClass = record<TaskClass>(wire.TaskClassSchema, taskClassFields)
+export const taskClass = record<TaskClass>('TaskClass', taskClassFields)
 
 export const backlog = record<Backlog>(
-  wire.BacklogSchema,
+  'Backlog',
   { ...taskClassFields, ageMs: ms, backlog: uint32, seqs: ranges },
   {
     check({ backlog, seqs }) {
@@ -95,10 +96,10 @@ export const backlog = record<Backlog>(
   },
 )
 
-const taskSpec = record<TaskSpec>(wire.TaskSpecSchema, {
+const taskSpec = record<TaskSpec>('TaskSpec', {
   ...taskClassFields,
   attempts: integer(1),
-  backoff: choice({ fixed: wire.Backoff.FIXED, exponential: wire.Backoff.EXPONENTIAL }),
+  backoff: choice(enums.backoff),
   backoffMs: ms,
   backoffMaxMs: ms,
   timeoutMs: ms,
@@ -106,7 +107,7 @@ const taskSpec = record<TaskSpec>(wire.TaskSpecSchema, {
 })
 
 export const chunk = record<Chunk>(
-  wire.ChunkSchema,
+  'Chunk',
   {
     first: integer(0, maxSeq - 1),
     count: integer(1, maxTasksPerChunk),
@@ -126,28 +127,16 @@ export const chunk = record<Chunk>(
 
 export const chunks = list(chunk, maxGroupsPerMessage)
 
-const outcomeKinds = {
-  done: wire.ValueKind.DONE,
-  failed: wire.ValueKind.FAILED,
-  cancelled: wire.ValueKind.CANCELLED,
-}
+const { done, failed, cancelled, pending } = enums.valueKind
 
 const values = record<Values>(
-  wire.ValuesSchema,
+  'Values',
   {
     seqs: ranges,
-    kind: choice({ pending: wire.ValueKind.PENDING, ...outcomeKinds }),
+    kind: choice({ pending, done, failed, cancelled }),
     failures: uint32,
     delayMs: ms,
-    reason: choice({
-      '': wire.FailedReason.UNSPECIFIED,
-      attempts: wire.FailedReason.ATTEMPTS,
-      unrecoverable: wire.FailedReason.UNRECOVERABLE,
-      deliveries: wire.FailedReason.DELIVERIES,
-      timeout: wire.FailedReason.TIMEOUT,
-      expired: wire.FailedReason.EXPIRED,
-      result: wire.FailedReason.RESULT,
-    }),
+    reason: choiceOrNone(enums.failedReason),
     by: peerIdOrNone,
     lengths,
     body: blob(maxFrameBytes),
@@ -164,40 +153,32 @@ const values = record<Values>(
 
 export const valuesList = list(values, maxGroupsPerMessage)
 
-export const acceptedValues = record<AcceptedValues>(wire.AcceptedValuesSchema, { ballot, values })
+export const acceptedValues = record<AcceptedValues>('AcceptedValues', { ballot, values })
 
-export const refusal = record<Refusal>(wire.RefusalSchema, {
-  reason: choice({
-    settled: wire.RefusalReason.SETTLED,
-    'not-due': wire.RefusalReason.NOT_DUE,
-    blocked: wire.RefusalReason.BLOCKED,
-    held: wire.RefusalReason.HELD,
-    behind: wire.RefusalReason.BEHIND,
-    missing: wire.RefusalReason.MISSING,
-    leap: wire.RefusalReason.LEAP,
-  }),
+export const refusal = record<Refusal>('Refusal', {
+  reason: choice(enums.refusalReason),
   seqs: ranges,
   ms,
   counter: uint32,
 })
 
-const decidedRange = record<DecidedRange>(wire.DecidedRangeSchema, {
+const decidedRange = record<DecidedRange>('DecidedRange', {
   ballot,
-  kind: choice(outcomeKinds),
+  kind: choice({ done, failed, cancelled }),
   seqs: ranges,
   values: valuesList,
 })
 
 export const outcomes = list(decidedRange, maxGroupsPerMessage)
 
-export const heldLease = record<HeldLease>(wire.HeldLeaseSchema, {
+export const heldLease = record<HeldLease>('HeldLease', {
   ledger: ledgerId,
   claimId: uint32,
   ballot,
   seqs: ranges,
 })
 
-export const lostLease = record<LostLease>(wire.LostLeaseSchema, {
+export const lostLease = record<LostLease>('LostLease', {
   ledger: ledgerId,
   claimId: uint32,
   seqs: ranges,
