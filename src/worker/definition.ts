@@ -72,30 +72,33 @@ export interface TaskContext {
 }
 
 /** Limits that hold in the whole mesh. Not supported by this version. */
-export interface TaskLimit {
+export interface TaskLimit<Input> {
   readonly concurrency?: number | undefined
   readonly rate?: { readonly max: number; readonly perMs: number } | undefined
-  key?(input: never): string
+  /** Tasks with the same key share the limit. */
+  readonly key?: ((input: Input) => string) | undefined
 }
 
 /** What a definition consists of, besides its handler and its schema. */
 export interface TaskSettings extends TaskDefaults {
   /** Runs of this queue at the same time on one node; at most the node's own number counts. */
   readonly concurrency?: number | undefined
-  /** Refused with `InvalidParametersError`, since this version does not support it. */
-  readonly limit?: TaskLimit | undefined
 }
 
 /** A definition's handler gets what its schema makes of the payload. */
 export interface TaskInit<Schema extends StandardSchemaV1, Output> extends TaskSettings {
   /** Checks the payload wherever the task runs: any Standard Schema (zod, valibot, arktype …). */
   readonly input: Schema
+  /** Refused with `InvalidParametersError`, since this version does not support it. */
+  readonly limit?: TaskLimit<StandardSchemaV1.InferOutput<Schema>> | undefined
   run(input: StandardSchemaV1.InferOutput<Schema>, ctx: TaskContext): Output | Promise<Output>
 }
 
 /** Without a schema the handler gets the payload as it was published. */
 export interface UncheckedTaskInit<Input, Output> extends TaskSettings {
   readonly input?: undefined
+  /** Refused with `InvalidParametersError`, since this version does not support it. */
+  readonly limit?: TaskLimit<Input> | undefined
   run(input: Input, ctx: TaskContext): Output | Promise<Output>
 }
 
@@ -136,10 +139,7 @@ export function defineTask<Input, Output>(
   queue: string,
   init: UncheckedTaskInit<Input, Output>,
 ): TaskDefinition<Input, Output>
-export function defineTask(
-  queue: string,
-  init: TaskSettings & Omit<TaskDefinitionLike, 'name'>,
-): TaskDefinition<unknown, unknown> {
+export function defineTask(queue: string, init: LooseInit): TaskDefinition<unknown, unknown> {
   checkQueue(queue)
   checkSettings(queue, init)
   const { input, concurrency, attempts, backoff, timeoutMs, priority, resultTtlMs } = init
@@ -157,13 +157,26 @@ export function defineTask(
   })
 }
 
-function checkQueue(queue: unknown): void {
+/** Bytes that the name of a queue may have. */
+const maxQueueBytes = 256
+
+/**
+ * Checks the name of a queue.
+ *
+ * @throws {InvalidParametersError} It is empty or too long.
+ */
+export function checkQueue(queue: unknown): void {
   if (typeof queue !== 'string' || queue === '') {
     throw new InvalidParametersError('A queue needs a name that is not empty')
   }
+  if (Buffer.byteLength(queue) > maxQueueBytes) {
+    throw new InvalidParametersError(
+      `The name of queue ${queue.slice(0, 32)}… has more than ${maxQueueBytes} bytes`,
+    )
+  }
 }
 
-function checkSettings(queue: string, init: TaskSettings & Omit<TaskDefinitionLike, 'name'>): void {
+function checkSettings(queue: string, init: LooseInit): void {
   if (typeof init.run !== 'function') {
     throw new InvalidParametersError(`Task ${queue} needs a function run(input, ctx)`)
   }
@@ -191,6 +204,9 @@ function checkSettings(queue: string, init: TaskSettings & Omit<TaskDefinitionLi
     throw new InvalidParametersError(`backoff.type of task ${queue} must be fixed or exponential`)
   }
 }
+
+/** An init without its types; callers of plain JavaScript may give anything. */
+type LooseInit = TaskSettings & Omit<TaskDefinitionLike, 'name'> & { readonly limit?: unknown }
 
 /** What a timer of this platform can wait. */
 const maxMs = 2 ** 31 - 1

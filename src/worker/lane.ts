@@ -1,5 +1,5 @@
 import { InvalidParametersError } from '@libp2p/interface'
-import type { TaskDefinitionLike } from './definition.ts'
+import { checkQueue, type TaskDefinitionLike } from './definition.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 import type { WorkerInit } from './worker-init.ts'
 
@@ -30,7 +30,7 @@ export class Lane {
 /**
  * The queues that a worker serves, each once.
  *
- * @throws {InvalidParametersError} Two handlers have the same queue.
+ * @throws {InvalidParametersError} Two handlers have the same queue, or a queue is none.
  */
 export function lanesOf(
   init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules'>,
@@ -38,6 +38,7 @@ export function lanesOf(
   const lanes = new Map<string, Lane>()
   if (init.concurrency <= 0) return lanes
   const add = (queue: string, handler: LaneHandler, concurrency = init.concurrency): void => {
+    checkQueue(queue)
     if (lanes.has(queue)) {
       throw new InvalidParametersError(`Queue ${queue} has more than one handler`)
     }
@@ -53,4 +54,11 @@ export function lanesOf(
     add(handler.queue, { type: 'thread', handler }, handler.concurrency)
   }
   return lanes
+}
+
+/** The queues that a worker of this init serves, and how many of each run at the same time. */
+export function servedQueues(
+  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules'>,
+): { readonly queue: string; readonly concurrency: number }[] {
+  return [...lanesOf(init).values()].map(({ queue, concurrency }) => ({ queue, concurrency }))
 }

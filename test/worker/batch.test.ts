@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { fromSeqs, isCanonical, seqsOf } from '../../src/core/ranges.ts'
 import { Batch } from '../../src/worker/batch.ts'
 import { Claim } from '../../src/worker/claim.ts'

@@ -77,6 +77,11 @@ suite('defineTask', () => {
   const refused: readonly { name: string; define: () => unknown; says: RegExp }[] = [
     { name: 'an empty queue', define: () => defineTask('', { run }), says: /queue needs a name/ },
     {
+      name: 'an endless queue',
+      define: () => defineTask('é'.repeat(129), { run }),
+      says: /more than 256 bytes/,
+    },
+    {
       name: 'no handler',
       define: () => defineTask('a', {} as never),
       says: /Task a needs a function run/,
@@ -88,7 +93,7 @@ suite('defineTask', () => {
     },
     {
       name: 'a limit',
-      define: () => defineTask('a', { limit: { concurrency: 2 }, run }),
+      define: () => defineTask('a', { limit: { key: (n: number) => `${n}` }, run }),
       says: /limit of task a is not supported/,
     },
     {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test, type TestContext } from 'node:test'
 import type { TaskContext } from '../../src/worker/definition.ts'
+import { servedQueues } from '../../src/worker/lane.ts'
 import type { WorkerInit } from '../../src/worker/worker-init.ts'
 import { ledger, Rig, rig, runOf, turns } from './harness.ts'
 
@@ -78,6 +79,19 @@ suite('slots of the worker', () => {
     it.worker.run(runOf('a', [7], { seqs: [7, 1], priority: 1 }))
     for (const key of ['a0', 'a7', 'a1']) await open(key)
     assert.deepEqual(order, ['a0', 'a7', 'a1', 'a2'])
+  })
+
+  test('a run that a handler brings about comes before the rest of its batch', async t => {
+    const order: unknown[] = []
+    const bring = { more: (): void => undefined }
+    const run = (input: unknown): void => {
+      if (order.push(input) === 1) bring.more()
+    }
+    const it = await rig(t, { definitions: [{ name: 'a', run }] })
+    bring.more = () => it.worker.run(runOf('a', [7], { seqs: [7, 1], priority: 1 }))
+    it.worker.run(runOf('a', [0, 1, 2]))
+    await it.ended(4)
+    assert.deepEqual(order, [0, 7, 1, 2])
   })
 
   test('drain gives back what has not started, and what comes later', async t => {
@@ -225,6 +239,21 @@ suite('slots of the worker', () => {
 
   test('a worker that never started stops', async () => {
     await new Rig({}).worker.stop()
+  })
+
+  test('a worker serves its queues, none with more slots than it has', () => {
+    const run = (): number => 1
+    const modules = [{ queue: 'c', file: '/c.mjs', concurrency: 2, defaults: {} }]
+    const definitions = [
+      { name: 'a', run },
+      { name: 'b', concurrency: 9, run },
+    ]
+    assert.deepEqual(servedQueues({ concurrency: 4, definitions, modules }), [
+      { queue: 'a', concurrency: 4 },
+      { queue: 'b', concurrency: 4 },
+      { queue: 'c', concurrency: 2 },
+    ])
+    assert.deepEqual(servedQueues({ concurrency: 0, definitions, modules }), [])
   })
 
   test('two handlers of one queue are refused', () => {
