@@ -60,13 +60,17 @@ function setup() {
   if (why === undefined) return 0
 
   console.error(`setup: installing, since ${why}`)
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    env: { ...process.env, PATH: systemPath() },
-    // stdout belongs to the command that comes after this one.
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  })
+  const { status, error } = spawnSync(
+    'npm',
+    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      env: { ...process.env, PATH: systemPath() },
+      // stdout belongs to the command that comes after this one.
+      stdio: ['ignore', 2, 2],
+      shell: process.platform === 'win32',
+    },
+  )
   if (error !== undefined) console.error(`setup: npm cannot be run: ${error.message}`)
   return status ?? 1
 }
