@@ -23,22 +23,23 @@ const secretBytesMax = 4_096
 export function command(name: string, summary: string): Command {
   return new Command(name)
     .description(summary)
-    .option('--json', 'print one JSON object per line', false)
+    .option('--json', 'print one JSON object per line')
     .option('--mesh <name>', `name of the mesh (default: "${defaultMesh}")`)
     .option('--secret-file <file>', 'file with the secret of the mesh (or MESHWORK_SECRET)')
     .option('--data <dir>', 'data directory of this node', '.meshwork')
-    .option('--bootstrap <address>', 'multiaddr of a node of the mesh; may be repeated', append, [])
+    .option('--bootstrap <address>', 'multiaddr of a node of the mesh; may be repeated', append)
     .option('--no-mdns', 'do not look for nodes by mDNS')
 }
 
 /** Collects the values of an option that may be repeated. */
-export function append(value: string, previous: readonly string[]): readonly string[] {
+export function append(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value]
 }
 
-/** The global ones among a command's options, typed as `command` declares them. */
+/** The global ones among a command's options, with what holds where nothing was said. */
 export function globalOptions(options: OptionValues): GlobalOptions {
-  return options as GlobalOptions
+  const given = options as Partial<GlobalOptions> & Pick<GlobalOptions, 'data' | 'mdns'>
+  return { ...given, json: given.json === true, bootstrap: given.bootstrap ?? [] }
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createNode } from '../index.ts'
 import { connectControl } from './control-client.ts'
 import { NoPeersError } from './errors.ts'
 import { defaultMesh, readSecret, type GlobalOptions } from './global-options.ts'
@@ -43,6 +42,8 @@ export async function openSession(options: GlobalOptions, terminal: Terminal): P
 async function joinAsGuest(options: GlobalOptions, terminal: Terminal): Promise<Session> {
   const signal = terminal.interrupted
   const mesh = options.mesh ?? defaultMesh
+  // Most commands talk to a running node, and need not wait for all of libp2p to load.
+  const { createNode } = await import('../index.ts')
   const node = await createNode({
     mesh,
     secret: await readSecret(options, terminal.env),

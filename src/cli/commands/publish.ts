@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { exitCodes } from '../exit-codes.ts'
 import { command, globalOptions } from '../global-options.ts'
 import { parseDuration } from '../duration.ts'
@@ -17,8 +17,8 @@ const notDurable =
   'note: fewer than three nodes hold these tasks; should their producer stop, they wait for it'
 
 interface PublishFlags {
-  readonly wait: boolean
-  readonly ndjson: boolean
+  readonly wait?: boolean
+  readonly ndjson?: boolean
   readonly waitTimeout: number
 }
 
@@ -27,21 +27,23 @@ export function publishCommand(terminal: Terminal): Command {
   const publish = command('publish', 'publish a task, or many')
     .argument('<queue>', 'queue that the task goes to')
     .argument('[input]', 'JSON, @FILE with it, or - for stdin')
-    .option('--wait', 'wait for the outcome and print it', false)
-    .option(
-      '--wait-timeout <duration>',
-      'give up waiting when nobody has served the queue for so long',
-      parseDuration,
-      waitTimeoutMs,
+    .option('--wait', 'wait for the outcome and print it')
+    .addOption(
+      new Option(
+        '--wait-timeout <duration>',
+        'give up when nobody has served the queue for so long',
+      )
+        .argParser(parseDuration)
+        .default(waitTimeoutMs, `${waitTimeoutMs / 1_000}s`),
     )
-    .option('--ndjson', 'one task per line of stdin (or of the file)', false)
+    .option('--ndjson', 'one task per line of stdin (or of the file)')
   return addPublishOptions(publish).action(
     async (queue: string, argument: string | undefined, _, self: Command) => {
       const options = globalOptions(self.opts())
-      const flags: PublishFlags = self.opts()
+      const { wait = false, ndjson = false, waitTimeout }: PublishFlags = self.opts()
       const output = terminal.output(options.json)
 
-      const inputs = readInputs({ argument, ndjson: flags.ndjson, stdin: terminal.stdin })
+      const inputs = readInputs({ argument, ndjson, stdin: terminal.stdin })
       // Bad input is better said before the mesh is looked for.
       const first = await inputs.next()
 
@@ -50,14 +52,14 @@ export function publishCommand(terminal: Terminal): Command {
         op: 'publish',
         queue,
         options: publishOptions(self.opts()),
-        wait: flags.wait,
-        waitTimeoutMs: flags.waitTimeout,
+        wait,
+        waitTimeoutMs: waitTimeout,
       } as const
 
       let durable = true
       for await (const replies of session.request(request, resume(first, inputs))) {
         for (const reply of replies) {
-          show(reply, flags.wait, output, terminal)
+          show(reply, wait, output, terminal)
           if (reply.type === 'published') durable &&= reply.durable
         }
       }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError, type Command } from 'commander'
-import { createNode, type MeshNode } from '../../index.ts'
+import type { MeshNode } from '../../index.ts'
 import { serveControl } from '../control-server.ts'
 import { parseInteger } from '../duration.ts'
 import { UsageError } from '../errors.ts'
@@ -24,8 +24,8 @@ const drainMs = 30_000
 
 interface UpFlags {
   readonly concurrency?: number
-  readonly label: Readonly<Record<string, string>>
-  readonly listen: readonly string[]
+  readonly label?: Readonly<Record<string, string>>
+  readonly listen?: readonly string[]
 }
 
 /** `meshwork up [FILE or DIR]`: starts a node and keeps it up. */
@@ -37,8 +37,8 @@ export function upCommand(terminal: Terminal): Command {
       `tasks run at the same time (default: ${availableParallelism()}, the cores)`,
       text => parseInteger(text, 0),
     )
-    .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel, {})
-    .option('--listen <address>', 'multiaddr to listen at; may be repeated', append, [])
+    .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel)
+    .option('--listen <address>', 'multiaddr to listen at; may be repeated', append)
     .action(async (handlers: string | undefined, flags: UpFlags, self: Command) => {
       const options = globalOptions(self.opts())
       const output = terminal.output(options.json)
@@ -61,6 +61,7 @@ async function startNode(
     output.warn('no secret: this mesh is open to its whole LAN; meshwork secret makes one')
   }
   terminal.interrupted.throwIfAborted()
+  const { createNode } = await import('../../index.ts')
   return await createNode({
     mesh: options.mesh ?? defaultMesh,
     secret,
@@ -68,7 +69,7 @@ async function startNode(
     concurrency: flags.concurrency,
     labels: flags.label,
     dataDir: options.data,
-    listen: flags.listen.length > 0 ? flags.listen : undefined,
+    listen: flags.listen,
     bootstrap: options.bootstrap,
     mdns: options.mdns,
   })
@@ -106,7 +107,7 @@ async function mustExist(path: string): Promise<void> {
 
 function appendLabel(
   text: string,
-  previous: Readonly<Record<string, string>>,
+  previous: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? []
   if (name === undefined || value === undefined) {
