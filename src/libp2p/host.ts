@@ -91,7 +91,7 @@ export function createHost(init: HostInit): Promise<Libp2p<HostServices>> {
  * 4 MiB, a stream that is paused for long is reset. The initial window must be the same on all
  * nodes, since it is not told to the other side.
  */
-const muxerOptions = {
+export const muxerOptions = {
   maxInboundStreams: 256,
   maxOutboundStreams: 256,
   streamOptions: {
