@@ -116,12 +116,37 @@ export interface Report {
   readonly event:
     | { readonly type: 'peer-joined'; readonly peer: PeerId; readonly guest: boolean }
     | { readonly type: 'peer-left'; readonly peer: PeerId }
-    | { readonly type: 'published'; readonly ledger: LedgerId; readonly seqs: Ranges; readonly queue: string }
-    | { readonly type: 'claimed'; readonly ledger: LedgerId; readonly seqs: Ranges; readonly token: number; readonly queue: string }
-    | { readonly type: 'settled'; readonly ledger: LedgerId; readonly values: Values; readonly queue: string }
-    | { readonly type: 'lease-lost'; readonly ledger: LedgerId; readonly seqs: Ranges; readonly token: number }
+    | {
+        readonly type: 'published'
+        readonly ledger: LedgerId
+        readonly seqs: Ranges
+        readonly queue: string
+      }
+    | {
+        readonly type: 'claimed'
+        readonly ledger: LedgerId
+        readonly seqs: Ranges
+        readonly token: number
+        readonly queue: string
+      }
+    | {
+        readonly type: 'settled'
+        readonly ledger: LedgerId
+        readonly values: Values
+        readonly queue: string
+      }
+    | {
+        readonly type: 'lease-lost'
+        readonly ledger: LedgerId
+        readonly seqs: Ranges
+        readonly token: number
+      }
     | { readonly type: 'duplicate'; readonly ledger: LedgerId; readonly seqs: Ranges }
-    | { readonly type: 'ledger-opened'; readonly ledger: LedgerId; readonly voters: readonly PeerId[] }
+    | {
+        readonly type: 'ledger-opened'
+        readonly ledger: LedgerId
+        readonly voters: readonly PeerId[]
+      }
     | { readonly type: 'displaced'; readonly by: NodeId }
 }
 

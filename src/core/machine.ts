@@ -1,76 +1,210 @@
+import { announceFresh, announceWakeAt } from './announce.ts'
+import { avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
-import type { Incarnation, LedgerId, Millis, PeerId, StorageId } from './ids.ts'
+import { guestWakeAt, onGuestPublished, remember } from './guest.ts'
+import { dropHint } from './hints.ts'
+import { type LedgerId, type Millis, type PeerId, peerOf, type StorageId } from './ids.ts'
 import type { Input } from './inputs.ts'
-import type { TaskSpec, Values } from './messages.ts'
+import { peerAt } from './membership.ts'
+import type { Hint } from './messages.ts'
+import { type Outbox, persist } from './outbox.ts'
+import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
+import { noNews } from './proposer.ts'
+import { receiveLoopback } from './receive.ts'
+import { checkpointVoter, recoverVoter, replayVoter } from './recovery.ts'
+import { beatAll, proposerWakeAt } from './renew.ts'
+import { routeInput } from './route.ts'
+import type { Machine } from './state.ts'
+import { gossip } from './tick.ts'
+import { compareWith } from './voter-compare.ts'
+import { voterWakeAt, weighEvidence } from './voter.ts'
+import { tellOutcome } from './watch.ts'
 
-/** What a node is when it starts, and its limits. */
-export interface MachineInit {
-  readonly peer: PeerId
-  readonly incarnation: Incarnation
-  readonly storageId: StorageId
-  /** Four random 32-bit numbers: all that the core draws comes from them. */
-  readonly seed: readonly [number, number, number, number]
-  /** A guest neither works nor votes nor owns a ledger. */
-  readonly guest: boolean
-  /** Voters of a new ledger; odd. */
-  readonly voters: number
-  readonly leaseMs: number
-  /** Run grants after which a task has failed, since its runs never end. */
-  readonly maxDeliveries: number
-  /** Tasks run at the same time, per queue and in all; an empty list serves nothing. */
-  readonly queues: readonly { readonly queue: string; readonly concurrency: number }[]
-  readonly concurrency: number
-  /** Canonical labels of this node, `name=value`. */
-  readonly labels: readonly string[]
-  /** Bytes of open records and kept results that this voter takes. */
-  readonly maxBytes: number
-  /** Wall clock minus monotonic clock at the start, in milliseconds. */
-  readonly wallOffsetMs: number
-  /** Whether nothing written before the start can be missing, synced or not. */
-  readonly intact: boolean
-  /** Registers per page; small only where states are enumerated. */
-  readonly pageTasks: number
-}
-
-/** The whole protocol state of one node. */
-export interface Machine {
-  readonly init: MachineInit
-}
-
-export type TaskState = 'pending' | 'delayed' | 'running' | 'done' | 'failed' | 'cancelled'
-
-/** What this node knows of a task. */
-export interface TaskView {
-  readonly ledger: LedgerId
-  readonly seq: number
-  readonly state: TaskState
-  readonly spec: TaskSpec
-  readonly failures: number
-  readonly grants: number
-  /** Who holds its lease, while it runs. */
-  readonly holder: PeerId | undefined
-  /** Time until it is due, in milliseconds; 0 when due. */
-  readonly dueMs: number
-  readonly ageMs: number
-  readonly payload: Uint8Array | undefined
-  readonly outcome: Values | undefined
-}
-
-/** A node before its first input. Its journal is then replayed into it. */
-export declare function createMachine(init: MachineInit): Machine
+export { createMachine } from './state.ts'
+export type { Machine, MachineInit, TaskState, TaskView } from './state.ts'
 
 /** Takes in one entry of the journal or of a checkpoint; in order, before the first step. */
-export declare function replay(machine: Machine, entry: Entry, now: Millis): void
+export function replay(machine: Machine, entry: Entry, now: Millis): void {
+  // Entries are durable: where exactly they stood in the journal does not matter any more.
+  replayVoter(machine.voter, entry, 0, now)
+  if (entry.type === 'submitted') {
+    remember(machine.host, entry.guest, entry.request, entry.ledger, entry.seqs)
+  }
+  if (entry.type === 'echo') {
+    const { peer, storageId, lsn } = entry
+    machine.echoes.set(peer, { storageId, lsn })
+    const known = peerAt(machine.members, peer)
+    known.lsnStorageId = storageId
+    known.lsn = lsn
+    known.writtenLsn = lsn
+  }
+}
 
 /** Ends the replay: `lsn` is the journal's last entry. Returns what is to be done first. */
-export declare function start(machine: Machine, lsn: number, now: Millis): Effect[]
+export function start(machine: Machine, lsn: number, now: Millis): Effect[] {
+  const { outbox, voter, producer, init, members } = machine
+  outbox.lsn = lsn
+  outbox.durable = lsn
+  machine.replayLsn = lsn
+  machine.started = true
+  if (!init.guest) {
+    recoverVoter(voter, machine.node, init.intact, now)
+    persist(outbox, { type: 'started', node: machine.node })
+    closeOldLedgers(producer, voter, outbox)
+    tickProducer(producer, voter, outbox, members, now)
+  }
+  return endTurn(machine, now)
+}
 
 /** What follows from an input. `now` never falls. */
-export declare function step(machine: Machine, input: Input, now: Millis): Effect[]
+export function step(machine: Machine, input: Input, now: Millis): Effect[] {
+  routeInput(machine, input, now)
+  return endTurn(machine, now)
+}
 
-/** When the next `tick` is due; it may come earlier, never later. Infinity when idle. */
-export declare function wakeAt(machine: Machine): Millis
+/** What follows from several inputs that have come together: one turn. */
+export function stepAll(machine: Machine, inputs: readonly Input[], now: Millis): Effect[] {
+  for (const input of inputs) {
+    routeInput(machine, input, now)
+    receiveLoopback(machine, now)
+  }
+  return endTurn(machine, now)
+}
+
+/** Everything that is done once per turn, after its inputs. */
+function endTurn(machine: Machine, now: Millis): Effect[] {
+  const { outbox } = machine
+  for (let round = 0; round < 64; round++) {
+    receiveLoopback(machine, now)
+    weighEvidence(machine.voter, outbox, (peer, ledger) => durableOf(machine, peer, ledger.info))
+    tellDecisions(machine)
+    tellPublished(machine)
+    const more = takeNews(machine, now) || work(machine, now)
+    if (!more && !hasLoopback(outbox)) break
+  }
+  beatAll(machine.proposer, outbox, now)
+  const hints = announceFresh(
+    machine.announce,
+    machine.voter,
+    machine.members,
+    machine.producer.fresh,
+    now,
+  )
+  gossip(machine, hints)
+  const effects = outbox.effects
+  outbox.effects = []
+  return effects
+}
+
+function hasLoopback(outbox: Outbox): boolean {
+  const first = outbox.loopback[0]
+  return first !== undefined && first.after <= outbox.durable
+}
+
+function durableOf(
+  machine: Machine,
+  peer: PeerId,
+  info: { readonly voters: readonly { peer: PeerId; storageId: StorageId }[] },
+): number {
+  const known = machine.members.peers.get(peer)
+  const storageId = info.voters.find(voter => voter.peer === peer)?.storageId
+  return known !== undefined && known.lsnStorageId === storageId ? known.lsn : 0
+}
+
+function tellDecisions(machine: Machine): void {
+  const { voter, watch, outbox } = machine
+  if (voter.decisions.length === 0) return
+  const decisions = voter.decisions
+  voter.decisions = []
+  for (const { ledger, values } of decisions) {
+    const producer = voter.ledgers.get(ledger)?.info.producer ?? ''
+    const own = peerOf(producer) === machine.init.peer
+    tellOutcome(watch, outbox, ledger, values, own)
+    const queue = queueOf(machine, ledger, values.seqs[0] ?? 0)
+    outbox.effects.push({ type: 'report', event: { type: 'settled', ledger, values, queue } })
+  }
+}
+
+function queueOf(machine: Machine, ledger: LedgerId, seq: number): string {
+  const held = machine.voter.ledgers.get(ledger)
+  const page = held?.pages.get(Math.floor(seq / held.pageTasks))
+  const spec = page?.spec[seq % machine.init.pageTasks] ?? 0
+  return held?.specs[spec - 1]?.queue ?? ''
+}
+
+function tellPublished(machine: Machine): void {
+  const { producer, voter, outbox, members, host } = machine
+  for (const entry of producer.published.splice(0)) {
+    if (onGuestPublished(host, producer, voter, outbox, members, entry)) continue
+    const { request, parts, info } = entry
+    const durable = info.voters.length >= 3
+    outbox.effects.push({ type: 'published', request, parts, durable })
+  }
+}
+
+/** Hands on what the proposer has learnt. Returns whether there was anything. */
+function takeNews(machine: Machine, now: Millis): boolean {
+  const { proposer, dispatch, announce, outbox, voter } = machine
+  const { news } = proposer
+  proposer.news = noNews()
+  const taken: Hint[] = []
+  for (const { ledger, seqs, token, queue } of news.won) {
+    dispatch.contention.delete(ledger)
+    dropHint(announce.hints, ledger, seqs)
+    taken.push({ type: 'taken', ledger, seqs })
+    outbox.effects.push({ type: 'report', event: { type: 'claimed', ledger, seqs, token, queue } })
+  }
+  gossip(machine, taken)
+  for (const { ledger, refusal, from } of news.refused) {
+    const { reason, seqs, ms } = refusal
+    dropHint(announce.hints, ledger, seqs)
+    const own = voter.ledgers.get(ledger)
+    if (own === undefined || reason === 'missing') continue
+    if (reason === 'settled' && from !== machine.init.peer) compareWith(outbox, own, from)
+    const forMs = reason === 'held' || reason === 'not-due' ? Math.min(5_000, ms) : 250
+    if (from !== machine.init.peer) avoid(dispatch, ledger, seqs, forMs, now)
+  }
+  for (const { ledger, seqs } of news.lost) {
+    dropHint(announce.hints, ledger, seqs)
+    avoid(dispatch, ledger, seqs, contend(dispatch, proposer, ledger), now)
+  }
+  for (const { count } of news.freed) sawFreed(dispatch, count, now)
+  for (const { request, cancelled, tooLate } of news.cancelEnded) {
+    outbox.effects.push({ type: 'cancel-ended', request, cancelled, tooLate })
+  }
+  return news.freed.length > 0 || news.lost.length > 0
+}
+
+function work(machine: Machine, now: Millis): boolean {
+  const { dispatch, proposer, outbox, members, announce } = machine
+  if (machine.init.guest || machine.leaving) return false
+  return dispatchWork(dispatch, proposer, outbox, members, announce.hints, now)
+}
+
+/** When the next `tick` is due; it may come earlier, never later. */
+export function wakeAt(machine: Machine): Millis {
+  const { voter, proposer, producer, announce, dispatch, watch, guest } = machine
+  return Math.min(
+    machine.idleAt,
+    voterWakeAt(voter),
+    proposerWakeAt(proposer),
+    producerWakeAt(producer),
+    announceWakeAt(announce),
+    dispatch.wakeAt,
+    watch.rewatchAt,
+    guestWakeAt(guest),
+  )
+}
 
 /** Entries that make the same state again, for a checkpoint. */
-export declare function checkpoint(machine: Machine, now: Millis): Iterable<Entry>
+export function* checkpoint(machine: Machine, now: Millis): Iterable<Entry> {
+  yield* checkpointVoter(machine.voter, now)
+  for (const [key, { ledger, seqs }] of machine.host.done) {
+    const [guest = '', request = ''] = key.split('|')
+    yield { type: 'submitted', guest, request, ledger, seqs }
+  }
+  for (const { peer, lsnStorageId: storageId, lsn } of machine.members.peers.values()) {
+    if (storageId !== '') yield { type: 'echo', peer, storageId, lsn }
+  }
+}

@@ -40,7 +40,13 @@ export interface Chunk {
 export type OutcomeKind = 'done' | 'failed' | 'cancelled'
 
 /** Why a task has failed for good. */
-export type FailedReason = 'attempts' | 'unrecoverable' | 'deliveries' | 'timeout' | 'expired' | 'result'
+export type FailedReason =
+  | 'attempts'
+  | 'unrecoverable'
+  | 'deliveries'
+  | 'timeout'
+  | 'expired'
+  | 'result'
 
 /** Values of the registers of some tasks, alike but for their bodies, in columns. */
 export interface Values {
@@ -225,6 +231,8 @@ export interface Claimed {
   /** Run grants so far of the granted tasks, in runs: `[tasks, grants, tasks, grants, …]`. */
   readonly grants: readonly number[]
   readonly accepted: readonly AcceptedValues[]
+  /** Granted to a ballot that passes through leases, though another holder's lease is alive. */
+  readonly held: Ranges
   readonly refused: readonly Refusal[]
   readonly chunks: readonly Chunk[]
 }

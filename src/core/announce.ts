@@ -1,0 +1,265 @@
+import { addHint, dropHint, type Hints } from './hints.ts'
+import type { LedgerId, Millis, PeerId } from './ids.ts'
+import { chunkOfSeq, type Ledger } from './ledger.ts'
+import { fullPeers, type Membership, peerAt } from './membership.ts'
+import type { Backlog, Backlogs, Hint, LedgerBacklog, Sync } from './messages.ts'
+import { type Outbox, send } from './outbox.ts'
+import { voterIndex } from './quorum.ts'
+import { countOf } from './ranges.ts'
+import { isFellow } from './voter-compare.ts'
+import type { VoterState } from './voter.ts'
+
+/** First wait before what stays unclaimed is announced again, and the longest, in milliseconds. */
+export const reannounceMs = 2_000
+export const maxReannounceMs = 30_000
+
+/** How often a node tells how much room it has, in milliseconds. */
+export const presenceMs = 3_000
+
+/** First and longest wait between two pulls of an idle worker, in milliseconds. */
+export const syncMs = 1_000
+export const maxSyncMs = 10_000
+
+/** Runs of tasks that an announcement names per class, to stay within a kilobyte. */
+const announcedRuns = 16
+
+/** Ledgers and runs per class that an answer to SYNC names. */
+const syncLedgers = 64
+const syncRuns = 256
+
+/** When a ledger's open tasks are announced again. */
+interface Round {
+  round: number
+  at: Millis
+  waitMs: number
+}
+
+/** What a node has told and asked others. */
+export interface AnnounceState {
+  readonly rounds: Map<LedgerId, Round>
+  readonly hints: Hints
+  presenceAt: Millis
+  presenceFree: number
+  syncAt: Millis
+  syncWaitMs: number
+  syncNext: number
+}
+
+/** Nothing told, nothing heard. */
+export function createAnnounce(): AnnounceState {
+  return {
+    rounds: new Map(),
+    hints: new Map(),
+    presenceAt: 0,
+    presenceFree: -1,
+    syncAt: 0,
+    syncWaitMs: syncMs,
+    syncNext: 0,
+  }
+}
+
+/** Whether there are workers that do not vote in a ledger, so that hints are of use. */
+function hasAudience(members: Membership, ledger: Ledger): boolean {
+  for (const { peer, hello } of fullPeers(members)) {
+    if (hello.concurrency > 0 && !isFellow(ledger, peer)) return true
+  }
+  return false
+}
+
+/** Open tasks of a ledger per class, naming some of them. */
+function backlogsOf(ledger: Ledger, runs: number, now: Millis): Backlog[] {
+  const classes: Backlog[] = []
+  for (const [index, spec] of ledger.specs.entries()) {
+    const ready = ledger.ready[index] as number[]
+    if (ready.length === 0) continue
+    const { queue, priority, requires } = spec
+    const publishedAt = chunkOfSeq(ledger, ready[0] as number)?.publishedAt ?? now
+    const ageMs = Math.max(0, Math.round(now - publishedAt))
+    const seqs = ready.slice(0, runs * 2)
+    classes.push({ queue, priority, requires, ageMs, backlog: countOf(ready), seqs })
+  }
+  return classes
+}
+
+/** Announces ledgers with new tasks. */
+export function announceFresh(
+  announce: AnnounceState,
+  voter: VoterState,
+  members: Membership,
+  fresh: Set<LedgerId>,
+  now: Millis,
+): Hint[] {
+  const hints: Hint[] = []
+  for (const id of fresh) {
+    const ledger = voter.ledgers.get(id)
+    if (ledger === undefined) continue
+    const hint = announcement(announce, members, ledger, now)
+    if (hint !== undefined) hints.push(hint)
+  }
+  fresh.clear()
+  return hints
+}
+
+function announcement(
+  announce: AnnounceState,
+  members: Membership,
+  ledger: Ledger,
+  now: Millis,
+): Hint | undefined {
+  const classes = backlogsOf(ledger, announcedRuns, now).slice(0, 8)
+  if (classes.length === 0 || !hasAudience(members, ledger)) return undefined
+  const { info, counter } = ledger
+  const round = roundOf(announce, ledger, now)
+  round.round += 1
+  return { type: 'announce', info, round: round.round, counter, classes }
+}
+
+function roundOf(announce: AnnounceState, ledger: Ledger, now: Millis): Round {
+  const { ledger: id } = ledger.info
+  let round = announce.rounds.get(id)
+  if (round === undefined) {
+    const at = now + reannounceMs * (1 + ledger.index)
+    announce.rounds.set(id, (round = { round: 0, at, waitMs: reannounceMs }))
+  }
+  return round
+}
+
+/** Announces again what stays unclaimed: the first voter first, the next ones if it is silent. */
+export function reannounce(
+  announce: AnnounceState,
+  voter: VoterState,
+  members: Membership,
+  now: Millis,
+): Hint[] {
+  const hints: Hint[] = []
+  for (const ledger of voter.ledgers.values()) {
+    const { ledger: id } = ledger.info
+    if (ledger.ready.every(ready => ready.length === 0)) {
+      announce.rounds.delete(id)
+      continue
+    }
+    const round = roundOf(announce, ledger, now)
+    if (round.at > now) continue
+    const hint = announcement(announce, members, ledger, now)
+    if (hint !== undefined) hints.push(hint)
+    round.waitMs = Math.min(maxReannounceMs, round.waitMs * 2)
+    round.at = now + round.waitMs + reannounceMs * ledger.index
+  }
+  return hints
+}
+
+/** When something is announced next. */
+export function announceWakeAt(announce: AnnounceState): Millis {
+  let at = Infinity
+  for (const round of announce.rounds.values()) at = Math.min(at, round.at)
+  return at
+}
+
+/** Takes hints in. They may be late, twice or false: nothing is decided by them. */
+export function onHints(
+  announce: AnnounceState,
+  voter: VoterState,
+  members: Membership,
+  from: PeerId,
+  hints: readonly Hint[],
+  serves: (queue: string) => boolean,
+  now: Millis,
+): void {
+  for (const hint of hints) {
+    switch (hint.type) {
+      case 'announce': {
+        const own = voter.ledgers.get(hint.info.ledger)
+        const round = announce.rounds.get(hint.info.ledger)
+        const index = own === undefined ? -1 : voterIndex(own.info, from)
+        // Another voter has just told everybody: this one need not.
+        if (own !== undefined && round !== undefined && index >= 0 && index < own.index) {
+          round.at = Math.max(round.at, now + round.waitMs + reannounceMs * own.index)
+        }
+        const wanted = hint.classes.filter(({ queue }) => serves(queue))
+        if (own === undefined && wanted.length > 0) addHint(announce.hints, hint.info, wanted, now)
+        break
+      }
+      case 'taken':
+        dropHint(announce.hints, hint.ledger, hint.seqs)
+        break
+      case 'presence': {
+        const peer = peerAt(members, from)
+        peer.free = hint.free
+        peer.freeAt = now
+        break
+      }
+      default:
+        hint satisfies never
+    }
+  }
+}
+
+/** Tells how much room this node has, when that has changed or is long ago. */
+export function presence(
+  announce: AnnounceState,
+  queues: readonly string[],
+  concurrency: number,
+  free: number,
+  now: Millis,
+): Hint[] {
+  if (now < announce.presenceAt) return []
+  const changed = (free === 0) !== (announce.presenceFree === 0)
+  announce.presenceAt = now + presenceMs
+  if (!changed && announce.presenceFree >= 0) return []
+  announce.presenceFree = free
+  return [{ type: 'presence', queues, concurrency, free }]
+}
+
+/** An idle worker that knows of nothing asks the nodes it is connected with, one after another. */
+export function pull(
+  announce: AnnounceState,
+  outbox: Outbox,
+  members: Membership,
+  queues: readonly string[],
+  now: Millis,
+): void {
+  if (now < announce.syncAt) return
+  const peers = [...fullPeers(members)]
+  announce.syncAt = now + announce.syncWaitMs
+  announce.syncWaitMs = Math.min(maxSyncMs, announce.syncWaitMs * 2)
+  if (peers.length === 0) return
+  announce.syncNext = (announce.syncNext + 1) % peers.length
+  const peer = peers[announce.syncNext]?.peer
+  if (peer !== undefined) send(outbox, peer, { type: 'sync', queues })
+}
+
+/** Answers SYNC with the open tasks of the ledgers that this node votes in. */
+export function onSync(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  { queues }: Sync,
+  now: Millis,
+): void {
+  const ledgers: LedgerBacklog[] = []
+  for (const ledger of voter.ledgers.values()) {
+    if (ledgers.length >= syncLedgers) break
+    if (isFellow(ledger, from)) continue
+    const classes = backlogsOf(ledger, syncRuns, now).filter(({ queue }) => queues.includes(queue))
+    const { info, counter } = ledger
+    if (classes.length > 0) ledgers.push({ info, counter, classes: classes.slice(0, 64) })
+  }
+  send(outbox, from, { type: 'backlogs', ledgers })
+}
+
+/** Learns open tasks that were asked for. Returns whether there were any. */
+export function onBacklogs(
+  announce: AnnounceState,
+  voter: VoterState,
+  { ledgers }: Backlogs,
+  now: Millis,
+): boolean {
+  let some = false
+  for (const { info, classes } of ledgers) {
+    if (voter.ledgers.has(info.ledger)) continue
+    addHint(announce.hints, info, classes, now)
+    some = true
+  }
+  if (some) announce.syncWaitMs = syncMs
+  return some
+}

@@ -1,0 +1,41 @@
+import type { Claiming } from './claim.ts'
+import type { Millis } from './ids.ts'
+import { chunkOfSeq } from './ledger.ts'
+import { recordsOf } from './ledger-records.ts'
+import type { Chunk, TaskSpec } from './messages.ts'
+import type { ProposerState } from './proposer.ts'
+import { contains, intersect, type Ranges, subtract } from './ranges.ts'
+import { sliceChunk } from './records.ts'
+
+/** Records of tasks from the voter of this node or from those that came with grants. */
+export function recordsFor(
+  proposer: ProposerState,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): Chunk[] {
+  const ledger = proposer.voter?.ledgers.get(claiming.info.ledger)
+  const found = ledger === undefined ? [] : recordsOf(ledger, seqs, now)
+  let rest: Ranges = seqs
+  for (const chunk of found) rest = subtract(rest, [chunk.first, chunk.count])
+  for (const chunk of claiming.chunks) {
+    const both = intersect(rest, [chunk.first, chunk.count])
+    for (let i = 0; i < both.length; i += 2) {
+      found.push(sliceChunk(chunk, both[i] as number, both[i + 1] as number))
+    }
+    rest = subtract(rest, both)
+  }
+  return found.filter(chunk => contains(seqs, chunk.first))
+}
+
+/** The spec of a task that this node has claimed. */
+export function specOfTask(
+  proposer: ProposerState,
+  claiming: Claiming,
+  seq: number,
+): TaskSpec | undefined {
+  const ledger = proposer.voter?.ledgers.get(claiming.info.ledger)
+  const held = ledger === undefined ? undefined : chunkOfSeq(ledger, seq)
+  if (held !== undefined) return held.spec
+  return claiming.chunks.find(chunk => chunk.first <= seq && seq < chunk.first + chunk.count)?.spec
+}

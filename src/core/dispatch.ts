@@ -1,0 +1,333 @@
+import { ASKING } from './claim.ts'
+import { type Hints } from './hints.ts'
+import type { LedgerId, Millis } from './ids.ts'
+import { addRun } from './intervals.ts'
+import { chunkOfSeq, type Ledger } from './ledger.ts'
+import { fullPeers, type Membership } from './membership.ts'
+import type { LedgerInfo, TaskClass } from './messages.ts'
+import type { Outbox } from './outbox.ts'
+import { openClaim } from './ask.ts'
+import type { ProposerState } from './proposer.ts'
+import { hashText, mix, nextFraction } from './random.ts'
+import { countOf, type Ranges, subtract } from './ranges.ts'
+import { makeDue } from './voter.ts'
+
+/** Tasks that one claim asks for at the most. */
+export const maxClaimTasks = 100
+
+/** Claims that may wait for their majority at the same time. */
+export const maxClaimsInFlight = 2
+
+/** How much later each next worker may claim what the first one has not, in milliseconds. */
+export const staggerMs = 25
+
+/** Tasks with neighbouring numbers that have the same order of workers. */
+const blockTasks = 32
+
+/** Blocks that are looked at per claim. */
+const maxBlocks = 512
+
+/** A minute of waiting weighs as much as one step of priority. */
+const ageingMs = 60_000
+
+/** Time over which the rate of finished tasks is averaged, in milliseconds. */
+const rateMs = 50
+
+/** Tasks that are not to be claimed for a while: somebody else has just won them. */
+interface Avoided {
+  readonly seqs: Ranges
+  readonly until: Millis
+}
+
+/** What a node serves, and what it has learnt about the pace of its work. */
+export interface DispatchState {
+  readonly queues: ReadonlyMap<string, number>
+  readonly concurrency: number
+  readonly selfHash: number
+  draining: boolean
+  /** Finished tasks per millisecond, and when that was last reckoned. */
+  rate: number
+  rateAt: Millis
+  /** Round trip of a claim, in milliseconds. */
+  rttMs: number
+  readonly avoided: Map<LedgerId, Avoided[]>
+  readonly contention: Map<LedgerId, number>
+  readonly servedAt: Map<LedgerId, number>
+  serves: number
+  /** When something that is waited for may be claimed. */
+  wakeAt: Millis
+}
+
+/** Tasks that could be claimed, of one class in one ledger. */
+interface Candidate {
+  readonly info: LedgerInfo
+  readonly taskClass: TaskClass
+  readonly open: Ranges
+  readonly priority: number
+  readonly seenAt: (seq: number) => Millis
+  readonly served: number
+}
+
+/** Nothing served yet. */
+export function createDispatch(
+  peer: string,
+  queues: readonly { readonly queue: string; readonly concurrency: number }[],
+  concurrency: number,
+): DispatchState {
+  return {
+    queues: new Map(queues.map(({ queue, concurrency: slots }) => [queue, slots])),
+    concurrency,
+    selfHash: hashText(peer),
+    draining: false,
+    rate: 0,
+    rateAt: 0,
+    rttMs: 1,
+    avoided: new Map(),
+    contention: new Map(),
+    servedAt: new Map(),
+    serves: 0,
+    wakeAt: Infinity,
+  }
+}
+
+/** Learns that runs have ended. */
+export function sawFreed(dispatch: DispatchState, count: number, now: Millis): void {
+  const fade = Math.max(0, 1 - (now - dispatch.rateAt) / rateMs)
+  dispatch.rate = dispatch.rate * fade + count / rateMs
+  dispatch.rateAt = now
+}
+
+/** Learns how long a claim took. */
+export function sawRoundTrip(dispatch: DispatchState, ms: number): void {
+  dispatch.rttMs += (Math.min(50, Math.max(1, ms)) - dispatch.rttMs) / 8
+}
+
+/** Tasks of a ledger are left alone for a while, longer each time in a row. */
+export function avoid(
+  dispatch: DispatchState,
+  ledger: LedgerId,
+  seqs: Ranges,
+  forMs: number,
+  now: Millis,
+): void {
+  const list = (dispatch.avoided.get(ledger) ?? []).filter(({ until }) => until > now).slice(-63)
+  list.push({ seqs, until: now + forMs })
+  dispatch.avoided.set(ledger, list)
+}
+
+/** How long to stay away from what was lost: random, doubling, at most 5 s. */
+export function contend(
+  dispatch: DispatchState,
+  proposer: ProposerState,
+  ledger: LedgerId,
+): number {
+  const times = Math.min(8, dispatch.contention.get(ledger) ?? 0)
+  dispatch.contention.set(ledger, times + 1)
+  return Math.min(5_000, 20 * 2 ** times) * (0.5 + nextFraction(proposer.random))
+}
+
+/** Claims work for the slots that are free, and for those that will be in one round trip. */
+export function dispatchWork(
+  dispatch: DispatchState,
+  proposer: ProposerState,
+  outbox: Outbox,
+  members: Membership,
+  hints: Hints,
+  now: Millis,
+): boolean {
+  dispatch.wakeAt = Infinity
+  if (dispatch.draining || dispatch.concurrency === 0) return false
+  let claimed = false
+  for (let claims = 0; claims < 8; claims++) {
+    const usage = use(proposer)
+    const ahead = Math.min(maxClaimTasks, Math.floor(dispatch.rate * dispatch.rttMs * 2))
+    const room = dispatch.concurrency + ahead - usage.live
+    const enough = ahead > 0 ? Math.max(1, (dispatch.concurrency + ahead) >>> 1) : 1
+    if (usage.asking >= maxClaimsInFlight || room < enough) return claimed
+    const candidates = candidatesFor(dispatch, proposer, hints, usage.perQueue, ahead, now)
+    if (!claimBest(dispatch, proposer, outbox, members, candidates, { room, ahead, usage }, now)) {
+      return claimed
+    }
+    claimed = true
+  }
+  return claimed
+}
+
+interface Usage {
+  readonly live: number
+  readonly asking: number
+  readonly perQueue: ReadonlyMap<string, number>
+}
+
+/** What this node has claimed or runs. */
+export function use(proposer: ProposerState): Usage {
+  let live = 0
+  let asking = 0
+  const perQueue = new Map<string, number>()
+  for (const claiming of proposer.claims.values()) {
+    if (claiming.intent !== 'run') continue
+    const tasks = claiming.count === 0 ? claiming.anyCount : claiming.live
+    live += tasks
+    perQueue.set(claiming.queue, (perQueue.get(claiming.queue) ?? 0) + tasks)
+    if (claiming.count === 0 || claiming.phase.includes(ASKING)) asking += 1
+  }
+  return { live, asking, perQueue }
+}
+
+function candidatesFor(
+  dispatch: DispatchState,
+  proposer: ProposerState,
+  hints: Hints,
+  perQueue: ReadonlyMap<string, number>,
+  ahead: number,
+  now: Millis,
+): Candidate[] {
+  const found: Candidate[] = []
+  const hasRoom = (queue: string) => {
+    const slots = dispatch.queues.get(queue)
+    return slots !== undefined && (perQueue.get(queue) ?? 0) < slots + ahead
+  }
+  const add = (
+    info: LedgerInfo,
+    taskClass: TaskClass,
+    seqs: Ranges,
+    publishedAt: Millis,
+    seenAt: Candidate['seenAt'],
+  ) => {
+    const open = withoutAvoided(dispatch, info.ledger, seqs, now)
+    if (open.length === 0) return
+    const priority = taskClass.priority + Math.floor(Math.max(0, now - publishedAt) / ageingMs)
+    const served = dispatch.servedAt.get(info.ledger) ?? 0
+    found.push({ info, taskClass, open, priority, seenAt, served })
+  }
+  for (const ledger of proposer.voter?.ledgers.values() ?? []) {
+    if (now < ledger.blockedUntil) continue
+    makeDue(ledger, now)
+    for (const [index, spec] of ledger.specs.entries()) {
+      const ready = ledger.ready[index] as number[]
+      if (ready.length === 0 || !hasRoom(spec.queue)) continue
+      const publishedAt = chunkOfSeq(ledger, ready[0] as number)?.publishedAt ?? now
+      add(ledger.info, spec, ready, publishedAt, seq => readyAt(ledger, seq))
+    }
+  }
+  for (const { info, classes } of hints.values()) {
+    for (const known of classes.values()) {
+      if (known.seqs.length === 0 || !hasRoom(known.queue)) continue
+      add(info, known, known.seqs, known.publishedAt, () => known.seenAt)
+    }
+  }
+  return found
+}
+
+function readyAt(ledger: Ledger, seq: number): Millis {
+  const chunk = chunkOfSeq(ledger, seq)
+  return chunk === undefined ? 0 : Math.max(chunk.seenAt, chunk.dueAt)
+}
+
+function withoutAvoided(
+  dispatch: DispatchState,
+  ledger: LedgerId,
+  seqs: Ranges,
+  now: Millis,
+): Ranges {
+  let open = seqs
+  for (const { seqs: avoided, until } of dispatch.avoided.get(ledger) ?? []) {
+    if (until <= now) continue
+    const rest = subtract(open, avoided)
+    if (countOf(rest) < countOf(open)) dispatch.wakeAt = Math.min(dispatch.wakeAt, until)
+    open = rest
+  }
+  return open
+}
+
+/** Higher priority first; of equals, the ledger that was served least recently. */
+function claimBest(
+  dispatch: DispatchState,
+  proposer: ProposerState,
+  outbox: Outbox,
+  members: Membership,
+  candidates: Candidate[],
+  { room, ahead, usage }: { room: number; ahead: number; usage: Usage },
+  now: Millis,
+): boolean {
+  candidates.sort((a, b) => b.priority - a.priority || a.served - b.served)
+  for (const candidate of candidates) {
+    const { queue } = candidate.taskClass
+    const slots = (dispatch.queues.get(queue) ?? 0) + ahead - (usage.perQueue.get(queue) ?? 0)
+    const want = Math.min(room, slots, maxClaimTasks)
+    const seqs = select(dispatch, members, candidate, want, now)
+    if (seqs.length === 0) continue
+    const { ledger } = candidate.info
+    dispatch.serves += 1
+    dispatch.servedAt.set(ledger, dispatch.serves)
+    const sequential = (dispatch.contention.get(ledger) ?? 0) > 0
+    const { info } = candidate
+    const claim = { info, intent: 'run', seqs, any: [], anyCount: 0, sequential, queue } as const
+    openClaim(proposer, outbox, { ...claim, cancel: undefined, hand: undefined, tries: 0 }, now)
+    return true
+  }
+  return false
+}
+
+/** Tasks whose turn it is for this worker: its own blocks first, others' after their stagger. */
+function select(
+  dispatch: DispatchState,
+  members: Membership,
+  { open, info, taskClass, seenAt }: Candidate,
+  want: number,
+  now: Millis,
+): number[] {
+  const rivals = rivalsFor(members, taskClass.queue, now)
+  const salt = hashText(info.ledger)
+  const taken: number[] = []
+  const later: { first: number; count: number; rank: number }[] = []
+  let left = want
+  let blocks = 0
+  for (let i = 0; i < open.length && left > 0 && blocks < maxBlocks; i += 2) {
+    const end = (open[i] as number) + (open[i + 1] as number)
+    let first = open[i] as number
+    while (first < end && left > 0 && blocks < maxBlocks) {
+      blocks += 1
+      const block = Math.floor(first / blockTasks)
+      const count = Math.min(end, (block + 1) * blockTasks) - first
+      const rank = rankIn(dispatch.selfHash, rivals, mix(salt, block))
+      if (rank === 0) {
+        const some = Math.min(count, left)
+        addRun(taken, first, some)
+        left -= some
+      } else later.push({ first, count, rank })
+      first += count
+    }
+  }
+  later.sort((a, b) => a.rank - b.rank || a.first - b.first)
+  for (const { first, count, rank } of later) {
+    if (left === 0) break
+    const at = seenAt(first) + rank * staggerMs
+    if (at > now) {
+      dispatch.wakeAt = Math.min(dispatch.wakeAt, at)
+      continue
+    }
+    const some = Math.min(count, left)
+    addRun(taken, first, some)
+    left -= some
+  }
+  return taken
+}
+
+/** Hashes of the other workers that serve a queue and are not known to be full. */
+function rivalsFor(members: Membership, queue: string, now: Millis): number[] {
+  const rivals: number[] = []
+  for (const { hello, hash, free, freeAt } of fullPeers(members)) {
+    if (hello.concurrency === 0 || !hello.queues.includes(queue)) continue
+    if (free === 0 && now - freeAt < 4_000) continue
+    rivals.push(hash)
+  }
+  return rivals
+}
+
+function rankIn(self: number, rivals: readonly number[], block: number): number {
+  const mine = mix(self, block)
+  let rank = 0
+  for (const rival of rivals) if (mix(rival, block) > mine) rank += 1
+  return rank
+}

@@ -1,0 +1,229 @@
+import { type Ballot, noBallot } from './ballot.ts'
+import type { LedgerId, Lsn, Millis, NodeId } from './ids.ts'
+import { addRun, removeRun } from './intervals.ts'
+import { invariant } from './invariant.ts'
+import type { LedgerInfo, TaskSpec, Values } from './messages.ts'
+import { chunkAt, type HeldChunk, specKey } from './records.ts'
+import { createPage, type Page } from './registers.ts'
+
+/** The most proposers of one ledger that a voter can tell apart. */
+export const maxProposers = 65_000
+
+/** The most specs in one ledger. */
+export const maxSpecs = 65_000
+
+/** Values that registers have accepted, kept while one of them does. */
+export interface HeldValues {
+  readonly values: Values
+  references: number
+}
+
+/** Tasks that become due together. */
+export interface Delayed {
+  readonly at: Millis
+  readonly first: number
+  readonly count: number
+}
+
+/** One voter's copy of a ledger. */
+export interface Ledger {
+  readonly info: LedgerInfo
+  /** The voter's place among the voters. */
+  readonly index: number
+  /** No sequence number from here on will be used; −1 while the ledger is open. */
+  end: number
+  /** Highest counter seen. */
+  counter: number
+  /** No counter above it has been promised; what is above must be reserved first. */
+  mark: number
+  /** The entry that reserved the mark, and that which opened the ledger. */
+  markLsn: Lsn
+  readonly openedLsn: Lsn
+  readonly pageTasks: number
+  readonly pages: Map<number, Page>
+  readonly proposers: NodeId[]
+  readonly proposerIndex: Map<NodeId, number>
+  readonly specs: TaskSpec[]
+  readonly specIndex: Map<string, number>
+  readonly chunks: HeldChunk[]
+  readonly values: (HeldValues | undefined)[]
+  readonly freeValues: number[]
+  readonly stored: number[]
+  readonly settled: number[]
+  /** Open, due and unleased tasks per spec. */
+  readonly ready: number[][]
+  /** Min-heap by `at`. */
+  readonly delayed: Delayed[]
+  /** Until then nobody new is granted a run: a restart may have forgotten a lease. */
+  blockedUntil: Millis
+  /** Something has changed since fellow voters were told. */
+  changed: boolean
+}
+
+/** An empty ledger at a voter. */
+export function createLedger(
+  info: LedgerInfo,
+  index: number,
+  pageTasks: number,
+  openedLsn: Lsn,
+): Ledger {
+  return {
+    info,
+    index,
+    end: -1,
+    counter: 0,
+    mark: 0,
+    markLsn: 0,
+    openedLsn,
+    pageTasks,
+    pages: new Map(),
+    proposers: [noBallot.proposer],
+    proposerIndex: new Map([[noBallot.proposer, 0]]),
+    specs: [],
+    specIndex: new Map(),
+    chunks: [],
+    values: [],
+    freeValues: [],
+    stored: [],
+    settled: [],
+    ready: [],
+    delayed: [],
+    blockedUntil: 0,
+    changed: true,
+  }
+}
+
+/** The page of a task, made if it is missing. */
+export function pageOf(ledger: Ledger, seq: number): Page {
+  const number = Math.floor(seq / ledger.pageTasks)
+  let page = ledger.pages.get(number)
+  if (page === undefined) ledger.pages.set(number, (page = createPage(ledger.pageTasks)))
+  return page
+}
+
+/** The page of a task, if a task of it has ever been heard of. */
+export function findPage(ledger: Ledger, seq: number): Page | undefined {
+  return ledger.pages.get(Math.floor(seq / ledger.pageTasks))
+}
+
+/** Index of a proposer in the ledger's list; −1 if the list is full. */
+export function proposerAt(ledger: Ledger, node: NodeId): number {
+  const known = ledger.proposerIndex.get(node)
+  if (known !== undefined) return known
+  if (ledger.proposers.length >= maxProposers) return -1
+  ledger.proposers.push(node)
+  ledger.proposerIndex.set(node, ledger.proposers.length - 1)
+  return ledger.proposers.length - 1
+}
+
+/** Index of a spec in the ledger's list; −1 if the list is full. */
+export function specAt(ledger: Ledger, spec: TaskSpec): number {
+  const key = specKey(spec)
+  const known = ledger.specIndex.get(key)
+  if (known !== undefined) return known
+  if (ledger.specs.length >= maxSpecs) return -1
+  ledger.specs.push(spec)
+  ledger.ready.push([])
+  ledger.specIndex.set(key, ledger.specs.length - 1)
+  return ledger.specs.length - 1
+}
+
+/** The ballot that a register has promised. */
+export function promisedAt(ledger: Ledger, page: Page, slot: number): Ballot {
+  const proposer = ledger.proposers[page.promisedBy[slot] as number] ?? ''
+  return { counter: page.promised[slot] as number, proposer }
+}
+
+/** The ballot at which a register has accepted its value. */
+export function acceptedAt(ledger: Ledger, page: Page, slot: number): Ballot {
+  const proposer = ledger.proposers[page.acceptedBy[slot] as number] ?? ''
+  return { counter: page.accepted[slot] as number, proposer }
+}
+
+/** The values that a register's accepted value is among. */
+export function valueAt(ledger: Ledger, page: Page, slot: number): Values | undefined {
+  const index = page.value[slot] as number
+  return index === 0 ? undefined : ledger.values[index - 1]?.values
+}
+
+/** Keeps values, referenced by nobody yet. Returns 1 + their index. */
+export function keepValues(ledger: Ledger, values: Values): number {
+  const index = ledger.freeValues.pop() ?? ledger.values.length
+  ledger.values[index] = { values, references: 0 }
+  return index + 1
+}
+
+/** Gives a register its value and drops the one it had. Returns the bytes that were freed. */
+export function setValue(ledger: Ledger, page: Page, slot: number, value: number): number {
+  const old = page.value[slot] as number
+  if (old === value) return 0
+  const held = ledger.values[value - 1]
+  invariant(held !== undefined, 'a register gets values that are kept')
+  held.references += 1
+  page.value[slot] = value
+  const before = old === 0 ? undefined : ledger.values[old - 1]
+  if (before === undefined) return 0
+  before.references -= 1
+  if (before.references > 0) return 0
+  ledger.values[old - 1] = undefined
+  ledger.freeValues.push(old - 1)
+  return before.values.body.length
+}
+
+/** The chunk that holds a task's record. */
+export function chunkOfSeq(ledger: Ledger, seq: number): HeldChunk | undefined {
+  const at = chunkAt(ledger.chunks, seq)
+  return at < 0 ? undefined : ledger.chunks[at]
+}
+
+/** Marks tasks as free to be claimed, now or when they are due. */
+export function makeReady(
+  ledger: Ledger,
+  spec: number,
+  first: number,
+  count: number,
+  dueAt: Millis,
+  now: Millis,
+): void {
+  if (dueAt > now) pushDelayed(ledger.delayed, { at: dueAt, first, count })
+  else addRun(ledger.ready[spec] as number[], first, count)
+}
+
+/** Marks tasks as not free any more. */
+export function makeUnready(ledger: Ledger, spec: number, first: number, count: number): void {
+  removeRun(ledger.ready[spec] as number[], first, count)
+}
+
+function pushDelayed(heap: Delayed[], delayed: Delayed): void {
+  let at = heap.length
+  heap.push(delayed)
+  while (at > 0) {
+    const parent = (at - 1) >>> 1
+    if ((heap[parent] as Delayed).at <= delayed.at) break
+    heap[at] = heap[parent] as Delayed
+    at = parent
+  }
+  heap[at] = delayed
+}
+
+/** Takes out the tasks that are due first. */
+export function popDelayed(heap: Delayed[]): Delayed | undefined {
+  const top = heap[0]
+  const last = heap.pop()
+  if (top === undefined || last === undefined || heap.length === 0) return top
+  let at = 0
+  for (;;) {
+    let child = at * 2 + 1
+    if (child >= heap.length) break
+    const right = heap[child + 1]
+    if (right !== undefined && right.at < (heap[child] as Delayed).at) child += 1
+    if ((heap[child] as Delayed).at >= last.at) break
+    heap[at] = heap[child] as Delayed
+    at = child
+  }
+  heap[at] = last
+  return top
+}
+
+/** A voter's ledgers. */
+export type Ledgers = Map<LedgerId, Ledger>

@@ -1,0 +1,142 @@
+import type { Lsn, Millis, NodeId, PeerId, StorageId } from './ids.ts'
+import { nodeId } from './ids.ts'
+import type { Hello, KnownPeer, Voter } from './messages.ts'
+import { hashText, mix } from './random.ts'
+
+/** The wire versions that this node speaks. */
+export const minVersion = 1
+export const maxVersion = 1
+
+/** A peer that has stayed so long is preferred as a voter, in milliseconds. */
+const settledMs = 5_000
+
+/** How long a voter that did not answer OPEN is not asked again, in milliseconds. */
+const silentMs = 30_000
+
+/** What is known of a peer. */
+export interface Peer {
+  readonly peer: PeerId
+  readonly hash: number
+  up: boolean
+  /** Its last HELLO; undefined before the first. */
+  hello: Hello | undefined
+  node: NodeId
+  upSince: Millis
+  /** The highest durable lsn seen of its storage. */
+  lsn: Lsn
+  lsnStorageId: StorageId
+  /** Free slots by its last presence. */
+  free: number
+  freeAt: Millis
+  silentUntil: Millis
+  /** Connections since this process start. */
+  greetings: number
+  /** The echo as last written to the journal. */
+  writtenLsn: Lsn
+}
+
+/** The peers of a node. */
+export interface Membership {
+  readonly peers: Map<PeerId, Peer>
+  /** Changes whenever somebody joins, leaves or offers other queues. */
+  version: number
+}
+
+/** What is known of a peer, made if it is new. */
+export function peerAt(members: Membership, peer: PeerId): Peer {
+  let found = members.peers.get(peer)
+  if (found === undefined) {
+    found = {
+      peer,
+      hash: hashText(peer),
+      up: false,
+      hello: undefined,
+      node: nodeId(peer, ''),
+      upSince: 0,
+      lsn: 0,
+      lsnStorageId: '',
+      free: 1,
+      freeAt: 0,
+      silentUntil: 0,
+      greetings: 0,
+      writtenLsn: 0,
+    }
+    members.peers.set(peer, found)
+  }
+  return found
+}
+
+/** Peers with a live control stream that have said HELLO. */
+export function* livePeers(members: Membership): Generator<Peer & { hello: Hello }> {
+  for (const peer of members.peers.values()) {
+    if (peer.up && peer.hello !== undefined) yield peer as Peer & { hello: Hello }
+  }
+}
+
+/** Live peers that are no guests. */
+export function* fullPeers(members: Membership): Generator<Peer & { hello: Hello }> {
+  for (const peer of livePeers(members)) if (!peer.hello.guest) yield peer
+}
+
+/** Learns how much of a peer's journal is durable. */
+export function sawLsn(peer: Peer, lsn: Lsn): boolean {
+  const storageId = peer.hello?.storageId
+  if (storageId === undefined) return false
+  if (storageId !== peer.lsnStorageId) {
+    peer.lsnStorageId = storageId
+    peer.lsn = 0
+    peer.writtenLsn = 0
+  }
+  if (lsn <= peer.lsn) return false
+  peer.lsn = lsn
+  return true
+}
+
+/** A voter did not answer: others are asked first for a while. */
+export function markSilent(members: Membership, peer: PeerId, now: Millis): void {
+  peerAt(members, peer).silentUntil = now + silentMs
+}
+
+/** Full nodes that live peers speak of, and those peers. */
+export function listedPeers(members: Membership): Set<PeerId> {
+  const listed = new Set<PeerId>()
+  for (const { peer, hello } of fullPeers(members)) {
+    listed.add(peer)
+    for (const known of hello.peers) listed.add(known.peer)
+  }
+  return listed
+}
+
+/**
+ * The best voters for new tasks: the producer itself and, by rendezvous hashing, connected and
+ * dialable peers; those that have stayed a while first. Always an odd number.
+ */
+export function chooseVoters(
+  members: Membership,
+  self: Voter,
+  wanted: number,
+  now: Millis,
+): readonly Voter[] {
+  const salt = hashText(self.peer)
+  const candidates = [...fullPeers(members)]
+    .filter(({ hello, silentUntil }) => hello.addresses.length > 0 && silentUntil <= now)
+    .map(peer => ({
+      voter: { peer: peer.peer, storageId: peer.hello.storageId },
+      settled: now - peer.upSince >= settledMs ? 1 : 0,
+      weight: mix(salt, peer.hash),
+    }))
+    .sort((a, b) => b.settled - a.settled || b.weight - a.weight)
+  let count = Math.min(wanted, candidates.length + 1)
+  if (count % 2 === 0) count -= 1
+  return [self, ...candidates.slice(0, count - 1).map(({ voter }) => voter)]
+}
+
+/** Full nodes to tell others about. */
+export function knownPeers(members: Membership, limit: number): KnownPeer[] {
+  const known: KnownPeer[] = []
+  for (const { peer, hello } of fullPeers(members)) {
+    if (known.length >= limit) break
+    if (hello.addresses.length > 0) known.push({ peer, addresses: hello.addresses })
+  }
+  return known
+}

@@ -1,0 +1,136 @@
+import { resubmit } from './guest.ts'
+import type { Millis, PeerId } from './ids.ts'
+import { nodeId } from './ids.ts'
+import { endSession } from './lease.ts'
+import type { Machine } from './state.ts'
+import { knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
+import type { Hello } from './messages.ts'
+import { send } from './outbox.ts'
+import { restore, tickProducer } from './producer.ts'
+import { voterIndex } from './quorum.ts'
+import { onVoterDown, onVoterUp } from './renew.ts'
+import { compareWith } from './voter-compare.ts'
+import { forgetWatcher, rewatch } from './watch.ts'
+
+/** Peers that a HELLO names at the most. */
+const toldPeers = 64
+
+/** A control stream is open: each side first says who it is. */
+export function onPeerUp(machine: Machine, peer: PeerId, now: Millis): void {
+  const { init, members, outbox } = machine
+  const known = peerAt(members, peer)
+  known.up = true
+  known.greetings += 1
+  known.upSince = now
+  send(outbox, peer, {
+    type: 'hello',
+    minVersion,
+    maxVersion,
+    incarnation: init.incarnation,
+    storageId: init.storageId,
+    guest: init.guest,
+    addresses: machine.addresses,
+    peers: knownPeers(members, toldPeers),
+    queues: init.queues.map(({ queue }) => queue),
+    concurrency: init.concurrency,
+    echoStorageId: known.lsnStorageId,
+    echoLsn: known.lsn,
+  })
+}
+
+/** A peer has said who it is: now it counts as joined. */
+export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Millis): void {
+  const { members, outbox, init, proposer } = machine
+  if (hello.minVersion > maxVersion || hello.maxVersion < minVersion) {
+    const theirs = `${hello.minVersion}–${hello.maxVersion}`
+    const reason = `it speaks wire versions ${theirs}, this node ${minVersion}–${maxVersion}`
+    outbox.effects.push({ type: 'hangup', peer: from, reason })
+    return
+  }
+  const { echoStorageId, echoLsn } = hello
+  const known = peerAt(members, from)
+  // On the first connection since the start a peer can only speak of what an earlier start wrote.
+  const seen = known.greetings > 1 ? outbox.lsn : machine.replayLsn
+  if (echoStorageId === init.storageId && echoLsn > seen) {
+    const reason =
+      `the journal ends at entry ${machine.replayLsn}, but peer ${from} has seen entry ` +
+      `${echoLsn} of it durable: votes were lost`
+    outbox.effects.push({ type: 'quarantine', reason })
+    return
+  }
+  const joined = known.hello?.incarnation !== hello.incarnation
+  known.hello = hello
+  known.node = nodeId(from, hello.incarnation)
+  members.version += 1
+  endIncarnation(machine, from, hello.incarnation, now)
+  if (joined) {
+    const event = { type: 'peer-joined', peer: from, guest: hello.guest } as const
+    outbox.effects.push({ type: 'report', event })
+  }
+  for (const { peer, addresses } of hello.peers) {
+    if (peer === init.peer || members.peers.get(peer)?.up === true) continue
+    outbox.effects.push({ type: 'dial', peer, addresses })
+  }
+  onVoterUp(proposer, outbox, from, now)
+  catchUp(machine, from, hello, now)
+}
+
+/** Repeats to a peer what it may have missed, and asks for what this node may have. */
+function catchUp(machine: Machine, from: PeerId, hello: Hello, now: Millis): void {
+  const { voter, outbox, producer, proposer, watch, members, announce, init } = machine
+  if (hello.guest) return
+  if (init.guest) {
+    resubmit(machine.guest, outbox, members, now)
+    rewatch(watch, voter, outbox, members, now, from)
+    return
+  }
+  for (const ledger of voter.ledgers.values()) {
+    if (voterIndex(ledger.info, from) >= 0) compareWith(outbox, ledger, from)
+  }
+  restore(producer, outbox, proposer.up, now, from)
+  rewatch(watch, voter, outbox, members, now, from)
+  tickProducer(producer, voter, outbox, members, now)
+  const queues = init.queues.map(({ queue }) => queue)
+  if (queues.length > 0) send(outbox, from, { type: 'sync', queues })
+  announce.syncAt = Math.max(announce.syncAt, now + announce.syncWaitMs)
+}
+
+/** A control stream has closed. Whether the process is gone, a redial will tell. */
+export function onPeerDown(machine: Machine, peer: PeerId, now: Millis): void {
+  const { members, outbox, proposer, producer, voter, watch, init } = machine
+  const known = peerAt(members, peer)
+  if (!known.up) return
+  const joined = known.hello !== undefined
+  known.up = false
+  known.upSince = now
+  known.hello = undefined
+  members.version += 1
+  onVoterDown(proposer, outbox, peer, now)
+  forgetWatcher(watch, peer)
+  if (joined) outbox.effects.push({ type: 'report', event: { type: 'peer-left', peer } })
+  if (!init.guest && producer.next !== undefined)
+    tickProducer(producer, voter, outbox, members, now)
+  if (!machine.leaving) outbox.effects.push({ type: 'dial', peer, addresses: [] })
+}
+
+/** Nobody listens where a peer was: its process is gone, and so are its leases. */
+export function onUnreachable(machine: Machine, peer: PeerId, refused: boolean, now: Millis): void {
+  if (refused && machine.members.peers.get(peer)?.up !== true)
+    endIncarnation(machine, peer, '', now)
+}
+
+/** A peer leaves on purpose. */
+export function onGoodbye(machine: Machine, peer: PeerId, now: Millis): void {
+  endIncarnation(machine, peer, '', now)
+  onPeerDown(machine, peer, now)
+}
+
+/** Ends what an earlier process start of a peer held. */
+export function endIncarnation(machine: Machine, peer: PeerId, keep: string, now: Millis): void {
+  const { leases, ledgers } = machine.voter
+  for (const holder of [...leases.sessions.keys()]) {
+    if (holder.startsWith(`${peer}.`) && holder !== nodeId(peer, keep)) {
+      endSession(leases, ledgers, holder, now)
+    }
+  }
+}

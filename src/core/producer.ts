@@ -1,0 +1,388 @@
+import type { LedgerId, Lsn, Millis, NodeId, PeerId } from './ids.ts'
+import { chooseVoters, listedPeers, markSilent, type Membership } from './membership.ts'
+import type { Chunk, LedgerInfo, Stored, TaskSpec, Voter } from './messages.ts'
+import { type Outbox, send } from './outbox.ts'
+import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
+import { nextId, type Random } from './random.ts'
+import { countOf, intersect, pushRun } from './ranges.ts'
+import { offsetsOf } from './records.ts'
+import { closeAt } from './voter-compare.ts'
+import { onClose, onOpen, onStore } from './voter-store.ts'
+import type { VoterState } from './voter.ts'
+
+/** A ledger takes so many tasks before the next one is opened. */
+export const maxLedgerTasks = 1_000_000
+
+/** A ledger takes tasks for so long, in milliseconds. */
+export const maxLedgerAgeMs = 24 * 3_600_000
+
+/** How often a ledger may be given up for one with better voters, in milliseconds. */
+export const rollMs = 30_000
+
+/** How long voters have to answer OPEN, in milliseconds; also the wait for voters at the start. */
+export const openMs = 2_000
+
+/** How long a voter must be gone before new tasks get other voters, in milliseconds. */
+export const goneMs = 5_000
+
+/** How long a STORE waits for its answer before it is sent again, in milliseconds. */
+export const restoreMs = 2_000
+
+/** Tasks and payload bytes of one STORE at the most. */
+const maxStoreTasks = 512
+const maxStoreBytes = 48 * 1_024
+
+/** A ledger of this process start. */
+export interface OwnLedger {
+  readonly info: LedgerInfo
+  /** Voters that have answered OPEN; a bit mask. */
+  opened: number
+  readonly askedAt: Millis
+  /** The next sequence number. */
+  next: number
+}
+
+/** A chunk on its way to a majority. */
+interface Storing {
+  readonly info: LedgerInfo
+  readonly chunk: Chunk
+  readonly request: number
+  /** The entry that holds it here: nothing leaves before it is durable. */
+  readonly lsn: Lsn
+  /** Voters that hold it; a bit mask. */
+  stored: number
+  sentAt: Millis
+  /** A full voter is not asked again before. */
+  waitUntil: Millis
+}
+
+/** A publish request until a majority holds all of it. */
+export interface PublishRequest {
+  readonly request: number
+  readonly parts: { ledger: LedgerId; seqs: number[] }[]
+  info: LedgerInfo
+  open: number
+}
+
+/** Tasks that wait for a ledger. */
+export interface Waiting {
+  readonly request: number
+  readonly spec: TaskSpec
+  readonly delayMs: number
+  readonly ageMs: number
+  readonly since: Millis
+  readonly lengths: Uint32Array
+  readonly payload: Uint8Array
+}
+
+/** Everything a node knows and owes as a producer. */
+export interface ProducerState {
+  readonly node: NodeId
+  readonly self: Voter
+  readonly wanted: number
+  readonly random: Random
+  current: OwnLedger | undefined
+  next: OwnLedger | undefined
+  readonly waiting: Waiting[]
+  storing: Storing[]
+  readonly requests: Map<number, PublishRequest>
+  openedAt: Millis
+  rolledAt: Millis
+  /** When a better set of voters was first seen; Infinity while there is none. */
+  betterSince: Millis
+  /** Requests that a majority holds now. */
+  published: PublishRequest[]
+  /** Ledgers with new tasks since the last announcement. */
+  readonly fresh: Set<LedgerId>
+}
+
+/** No ledgers. */
+export function createProducer(
+  init: Pick<ProducerState, 'node' | 'self' | 'wanted' | 'random'>,
+): ProducerState {
+  return {
+    ...init,
+    current: undefined,
+    next: undefined,
+    waiting: [],
+    storing: [],
+    requests: new Map(),
+    openedAt: 0,
+    rolledAt: -Infinity,
+    betterSince: Infinity,
+    published: [],
+    fresh: new Set(),
+  }
+}
+
+/** Opens a ledger with the best voters there are. */
+export function openLedger(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  members: Membership,
+  now: Millis,
+): void {
+  const voters = chooseVoters(members, producer.self, producer.wanted, now)
+  const ledger = nextId(producer.random)
+  const info: LedgerInfo = { ledger, epoch: 0, producer: producer.node, voters }
+  producer.next = { info, opened: 0, askedAt: now, next: 0 }
+  producer.betterSince = Infinity
+  onOpen(voter, outbox, producer.self.peer, { type: 'open', ...info })
+  for (const { peer } of voters) {
+    if (peer !== producer.self.peer) send(outbox, peer, { type: 'open', ...info })
+  }
+}
+
+/** A voter has taken up its office; with the last of them the ledger takes tasks. */
+export function onOpened(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  ledger: LedgerId,
+  now: Millis,
+): void {
+  const next = producer.next
+  if (next?.info.ledger !== ledger) return
+  const index = voterIndex(next.info, from)
+  if (index >= 0) next.opened |= 1 << index
+  if (bitsIn(next.opened) < next.info.voters.length) return
+  const old = producer.current
+  if (old !== undefined) {
+    if (old.next > 0) producer.rolledAt = now
+    closeOwn(producer, voter, outbox, old)
+  }
+  producer.current = next
+  producer.next = undefined
+  producer.openedAt = now
+  const peers = next.info.voters.map(({ peer }) => peer)
+  outbox.effects.push({ type: 'report', event: { type: 'ledger-opened', ledger, voters: peers } })
+  for (const waiting of producer.waiting.splice(0))
+    assign(producer, voter, outbox, next, waiting, now)
+}
+
+function closeOwn(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  own: OwnLedger,
+): void {
+  const { ledger, epoch, voters } = own.info
+  const close = { type: 'close', ledger, epoch, end: own.next } as const
+  onClose(voter, outbox, producer.self.peer, close)
+  for (const { peer } of voters) {
+    if (peer !== producer.self.peer) send(outbox, peer, close)
+  }
+}
+
+/** Ledgers of earlier starts of this peer get their end: no number in them is given any more. */
+export function closeOldLedgers(producer: ProducerState, voter: VoterState, outbox: Outbox): void {
+  const prefix = `${producer.self.peer}.`
+  for (const ledger of voter.ledgers.values()) {
+    if (!ledger.info.producer.startsWith(prefix) || ledger.end >= 0) continue
+    const n = ledger.stored.length
+    const end = n === 0 ? 0 : (ledger.stored[n - 2] as number) + (ledger.stored[n - 1] as number)
+    closeAt(outbox, ledger, end)
+  }
+}
+
+/** Takes tasks in: numbers them in the open ledger, or keeps them until there is one. */
+export function publish(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  tasks: Waiting,
+  now: Millis,
+): void {
+  const { current } = producer
+  if (current === undefined) producer.waiting.push(tasks)
+  else assign(producer, voter, outbox, current, tasks, now)
+}
+
+function assign(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  own: OwnLedger,
+  tasks: Waiting,
+  now: Millis,
+): void {
+  const { info } = own
+  const { request, lengths, payload, spec } = tasks
+  const seqs: number[] = []
+  pushRun(seqs, own.next, lengths.length)
+  const known = producer.requests.get(request)
+  const entry: PublishRequest = known ?? { request, parts: [], info, open: 0 }
+  entry.parts.push({ ledger: info.ledger, seqs })
+  producer.requests.set(request, entry)
+  const offsets = offsetsOf(lengths)
+  const delayMs = Math.max(0, tasks.delayMs - (now - tasks.since))
+  const ageMs = tasks.ageMs + Math.round(now - tasks.since)
+  for (let at = 0; at < lengths.length;) {
+    let to = at + 1
+    const from = offsets[at] as number
+    while (to < lengths.length && to - at < maxStoreTasks) {
+      if ((offsets[to + 1] as number) - from > maxStoreBytes) break
+      to += 1
+    }
+    const bytes = payload.subarray(from, offsets[to])
+    const columns = { lengths: lengths.subarray(at, to), payload: bytes }
+    const chunk: Chunk = { first: own.next, count: to - at, spec, ageMs, delayMs, ...columns }
+    own.next += to - at
+    entry.open += 1
+    storeFirst(producer, voter, outbox, info, chunk, request, now)
+    at = to
+  }
+  producer.fresh.add(info.ledger)
+  const { ledger } = info
+  const event = { type: 'published', ledger, seqs, queue: spec.queue } as const
+  outbox.effects.push({ type: 'report', event })
+}
+
+/** Stores a chunk here, and sends it once that is durable. */
+function storeFirst(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  info: LedgerInfo,
+  chunk: Chunk,
+  request: number,
+  now: Millis,
+): void {
+  const { ledger, epoch } = info
+  // The own budget was checked before a number was given.
+  const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
+  onStore(voter, outbox, producer.self.peer, own, now)
+  const lsn = outbox.lsn
+  const storing: Storing = { info, chunk, request, lsn, stored: 0, sentAt: now, waitUntil: 0 }
+  producer.storing.push(storing)
+  for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
+}
+
+function sendStore(
+  producer: ProducerState,
+  outbox: Outbox,
+  { info, chunk, lsn }: Storing,
+  peer: PeerId,
+): void {
+  if (peer === producer.self.peer) return
+  const { ledger, epoch } = info
+  send(outbox, peer, { type: 'store', ledger, epoch, fresh: true, chunks: [chunk] }, lsn)
+}
+
+/** Counts who holds the chunks; a majority makes them published. */
+export function onStored(producer: ProducerState, from: PeerId, stored: Stored, now: Millis): void {
+  if (producer.storing.length === 0) return
+  const rest: Storing[] = []
+  for (const storing of producer.storing) {
+    const { info, chunk } = storing
+    const index = info.ledger === stored.ledger ? voterIndex(info, from) : -1
+    if (index >= 0) {
+      const whole = [chunk.first, chunk.count]
+      const held =
+        countOf(intersect(whole, stored.stored)) + countOf(intersect(whole, stored.settled))
+      if (held === chunk.count) storing.stored |= 1 << index
+      else if (intersect(whole, stored.full).length > 0) storing.waitUntil = now + stored.fullMs
+    }
+    if (bitsIn(storing.stored) < majorityOf(info.voters.length)) rest.push(storing)
+    else finishChunk(producer, storing)
+  }
+  producer.storing = rest
+}
+
+function finishChunk(producer: ProducerState, { request, info }: Storing): void {
+  const entry = producer.requests.get(request)
+  if (entry === undefined) return
+  entry.open -= 1
+  entry.info = info
+  if (entry.open > 0) return
+  producer.requests.delete(request)
+  producer.published.push(entry)
+}
+
+/** Sends again what a voter has not answered: at once to one that is back, else when late. */
+export function restore(
+  producer: ProducerState,
+  outbox: Outbox,
+  up: ReadonlySet<PeerId>,
+  now: Millis,
+  only?: PeerId,
+): void {
+  for (const storing of producer.storing) {
+    if (now < storing.waitUntil) continue
+    const full = storing.waitUntil > 0
+    const late = now >= storing.sentAt + restoreMs || full
+    if (only === undefined && !late) continue
+    if (only === undefined) {
+      storing.sentAt = now
+      storing.waitUntil = 0
+    }
+    for (const [index, { peer }] of storing.info.voters.entries()) {
+      if (only !== undefined && peer !== only) continue
+      if ((storing.stored & (1 << index)) === 0 && up.has(peer)) {
+        sendStore(producer, outbox, storing, peer)
+      }
+    }
+  }
+}
+
+/** Opens, gives up and rolls ledgers as time and the peers at hand ask for it. */
+export function tickProducer(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  members: Membership,
+  now: Millis,
+): void {
+  const { next } = producer
+  if (next !== undefined) {
+    const gone = next.info.voters.some(({ peer }) => isGone(producer, members, peer))
+    if (!gone && now < next.askedAt + openMs) return
+    for (const [index, { peer }] of next.info.voters.entries()) {
+      if ((next.opened & (1 << index)) === 0) markSilent(members, peer, now)
+    }
+    closeOwn(producer, voter, outbox, next)
+    producer.next = undefined
+  }
+  if (mustRoll(producer, members, now)) openLedger(producer, voter, outbox, members, now)
+}
+
+function isGone(producer: ProducerState, members: Membership, peer: PeerId): boolean {
+  return peer !== producer.self.peer && members.peers.get(peer)?.up !== true
+}
+
+/** Whether new tasks should go to a new ledger. */
+function mustRoll(producer: ProducerState, members: Membership, now: Millis): boolean {
+  const { current } = producer
+  if (current === undefined) return true
+  if (current.next >= maxLedgerTasks || now >= producer.openedAt + maxLedgerAgeMs) return true
+  const best = chooseVoters(members, producer.self, producer.wanted, now)
+  const mine = current.info.voters
+  const lost = mine.filter(({ peer }) => {
+    const known = members.peers.get(peer)
+    if (peer === producer.self.peer) return false
+    return known?.up !== true && now >= (known?.upSince ?? 0) + goneMs
+  })
+  const better = best.length > mine.length || (lost.length > 0 && best.length >= mine.length)
+  if (!better) {
+    producer.betterSince = Infinity
+    return false
+  }
+  producer.betterSince = Math.min(producer.betterSince, now)
+  // Peers that are spoken of may be here in a moment: voters are chosen once, from all of them.
+  const expected = Math.min(producer.wanted, listedPeers(members).size + 1)
+  const waitForMore =
+    best.length < expected - ((expected + 1) % 2) && now < producer.betterSince + openMs
+  return !waitForMore && (current.next === 0 || now >= producer.rolledAt + rollMs)
+}
+
+/** When `tickProducer` or `restore` has something to do at the earliest. */
+export function producerWakeAt(producer: ProducerState): Millis {
+  let at = Infinity
+  if (producer.next !== undefined) at = producer.next.askedAt + openMs
+  for (const { sentAt, waitUntil } of producer.storing) {
+    at = Math.min(at, waitUntil > 0 ? waitUntil : sentAt + restoreMs)
+  }
+  return at
+}

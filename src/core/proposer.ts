@@ -1,0 +1,155 @@
+import type { Ballot } from './ballot.ts'
+import { type Claiming, eachTask } from './claim.ts'
+import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
+import type { LedgerInfo, Refusal } from './messages.ts'
+import { type Outbox, send } from './outbox.ts'
+import { nextFraction, type Random } from './random.ts'
+import { fromSeqs, type Ranges } from './ranges.ts'
+import type { VoterState } from './voter.ts'
+
+/** How long a claim waits for a majority, in milliseconds. */
+export const claimMs = 1_000
+
+/** Longest wait before a lost claim is tried again, in milliseconds. */
+export const maxBackoffMs = 5_000
+
+/** How often a raise, a finish or a cancel is tried before it is left to others. */
+export const maxTries = 12
+
+/** What a proposer tells the rest of its node. */
+export interface ProposerNews {
+  /** Runs that have begun; the tasks' queue is that of the spec. */
+  readonly won: { ledger: LedgerId; seqs: Ranges; token: number; queue: string }[]
+  /** Claimed tasks that somebody else has, or that are settled. */
+  readonly refused: { ledger: LedgerId; refusal: Refusal; from: PeerId }[]
+  /** Claims for a run that ended without one, by task. */
+  readonly lost: { ledger: LedgerId; seqs: Ranges }[]
+  /** Runs that ended, so that their slots are free. */
+  readonly freed: { ledger: LedgerId; count: number }[]
+  readonly cancelEnded: { request: number; cancelled: Ranges; tooLate: Ranges }[]
+}
+
+/** A claim to be tried again. */
+export interface Retry {
+  readonly at: Millis
+  readonly info: LedgerInfo
+  readonly seqs: Ranges
+  readonly again: Pick<Claiming, 'intent' | 'cancel' | 'hand' | 'tries'>
+}
+
+/** Beats to one voter. */
+export interface Beats {
+  beat: number
+  /** When the next one is due. */
+  at: Millis
+  /** Beats that are not answered yet, with the claims that they named. */
+  waiting: { beat: number; sentAt: Millis; claims: Claiming[] }[]
+}
+
+/** Everything a node knows and owes as a proposer. */
+export interface ProposerState {
+  readonly self: PeerId
+  readonly node: NodeId
+  readonly leaseMs: number
+  readonly maxDeliveries: number
+  readonly random: Random
+  /** The voter of the same node, whose accepts count once they are durable. */
+  readonly voter: VoterState | undefined
+  /** Peers with a live control stream, this one among them. */
+  readonly up: Set<PeerId>
+  readonly claims: Map<number, Claiming>
+  /** The same by `ledger|counter`. */
+  readonly byBallot: Map<string, Claiming>
+  readonly counters: Map<LedgerId, number>
+  readonly beats: Map<PeerId, Beats>
+  nextClaimId: number
+  /** How long a fresh lease may wait for its first beat: 0 unless runs are known to be short. */
+  confirmMs: number
+  retries: Retry[]
+  /** Results of this node that another outcome had overtaken. */
+  duplicates: number
+  news: ProposerNews
+}
+
+/** No claims. */
+export function createProposer(
+  init: Pick<ProposerState, 'self' | 'node' | 'leaseMs' | 'maxDeliveries' | 'random' | 'voter'>,
+): ProposerState {
+  return {
+    ...init,
+    up: new Set([init.self]),
+    claims: new Map(),
+    byBallot: new Map(),
+    counters: new Map(),
+    beats: new Map(),
+    nextClaimId: 1,
+    confirmMs: 0,
+    retries: [],
+    duplicates: 0,
+    news: noNews(),
+  }
+}
+
+/** Nothing new. */
+export function noNews(): ProposerNews {
+  return { won: [], refused: [], lost: [], freed: [], cancelEnded: [] }
+}
+
+/** Learns how far a ledger's counters have got. */
+export function sawCounter(proposer: ProposerState, ledger: LedgerId, counter: number): void {
+  if (counter > (proposer.counters.get(ledger) ?? 0)) proposer.counters.set(ledger, counter)
+}
+
+/** The next ballot of this node in a ledger. Never given twice. */
+export function nextBallot(proposer: ProposerState, ledger: LedgerId): Ballot {
+  const own = proposer.voter?.ledgers.get(ledger)?.counter ?? 0
+  const counter = Math.max(own, proposer.counters.get(ledger) ?? 0) + 1
+  proposer.counters.set(ledger, counter)
+  return { counter, proposer: proposer.node }
+}
+
+/** Forgets a claim of which nothing is left. */
+export function endIfDone(proposer: ProposerState, claiming: Claiming): void {
+  if (claiming.open > 0) return
+  if (claiming.count === 0 && claiming.answered === 0) return
+  proposer.claims.delete(claiming.id)
+  proposer.byBallot.delete(`${claiming.info.ledger}|${claiming.ballot.counter}`)
+}
+
+/** Tries a claim again under a new ballot, after a random wait that doubles. */
+export function retryLater(
+  proposer: ProposerState,
+  info: LedgerInfo,
+  seqs: Ranges,
+  again: Retry['again'],
+  now: Millis,
+): void {
+  if (again.tries >= maxTries) {
+    const { cancel } = again
+    if (cancel !== undefined) {
+      proposer.news.cancelEnded.push({ request: cancel.request, cancelled: [], tooLate: [] })
+    }
+    return
+  }
+  const backoffMs =
+    Math.min(maxBackoffMs, 20 * 2 ** again.tries) * (0.5 + nextFraction(proposer.random))
+  proposer.retries.push({ at: now + backoffMs, info, seqs, again })
+}
+
+/** Tells the voters that granted tasks that they are not wanted. */
+export function release(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
+  const { info, id, ballot, intent } = claiming
+  if (intent !== 'run') return
+  for (const [v, { peer }] of info.voters.entries()) {
+    const granted: number[] = []
+    eachTask(claiming, seqs, (at, seq) => {
+      if (((claiming.grants[at] as number) & (1 << v)) === 0) return
+      claiming.grants[at] = (claiming.grants[at] as number) & ~(1 << v)
+      granted.push(seq)
+    })
+    if (granted.length === 0) continue
+    const { ledger, epoch } = info
+    const runs = fromSeqs(granted)
+    send(outbox, peer, { type: 'release', ledger, epoch, claimId: id, ballot, seqs: runs })
+  }
+}

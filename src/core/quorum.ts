@@ -1,0 +1,21 @@
+import type { PeerId } from './ids.ts'
+import type { LedgerInfo } from './messages.ts'
+
+/** How many of `voters` are a majority. */
+export function majorityOf(voters: number): number {
+  return (voters >>> 1) + 1
+}
+
+/** How many bits of a mask of up to 32 voters are set. */
+export function bitsIn(mask: number): number {
+  let bits = 0
+  for (let rest = mask; rest !== 0; rest &= rest - 1) bits += 1
+  return bits
+}
+
+/** A peer's place in a ledger's list of voters, or −1. */
+export function voterIndex(info: LedgerInfo, peer: PeerId): number {
+  const { voters } = info
+  for (let i = 0; i < voters.length; i++) if (voters[i]?.peer === peer) return i
+  return -1
+}

@@ -1,0 +1,148 @@
+import { onBacklogs, onSync } from './announce.ts'
+import { onSubmit, onSubmitted } from './guest.ts'
+import type { Millis, PeerId } from './ids.ts'
+import type { Machine } from './state.ts'
+import { peerAt } from './membership.ts'
+import type { Message, OpenLedger } from './messages.ts'
+import { onGoodbye, onHello } from './peering.ts'
+import { onOpened, onStored } from './producer.ts'
+import { onClaimed, onRecords } from './ask.ts'
+import { sawCounter } from './proposer.ts'
+import { onLost, onRenewed } from './renew.ts'
+import { onRelease, onRenew } from './session.ts'
+import { onAccepted } from './settle.ts'
+import { onClaim } from './voter-claim.ts'
+import { onCompare, onDecided, onFetch } from './voter-compare.ts'
+import { onSettle } from './voter-settle.ts'
+import { onClose, onOpen, onStore } from './voter-store.ts'
+import { onOutcomes, onProgress, onUnwatch, onWatch } from './watch.ts'
+
+/** Delivers what this node has told itself, as far as the journal is durable. */
+export function receiveLoopback(machine: Machine, now: Millis): void {
+  const { outbox } = machine
+  while (outbox.loopback.length > 0) {
+    const ready = outbox.loopback.filter(({ after }) => after <= outbox.durable)
+    if (ready.length === 0) return
+    outbox.loopback = outbox.loopback.filter(({ after }) => after > outbox.durable)
+    for (const { message } of ready) receive(machine, machine.init.peer, message, now)
+  }
+}
+
+/** Takes in one message of a peer, or of this node itself. */
+export function receive(machine: Machine, from: PeerId, message: Message, now: Millis): void {
+  if (toWatcher(machine, from, message, now)) return
+  if (toProposer(machine, from, message, now)) return
+  // A guest keeps nothing: it is asked for nothing.
+  if (!machine.init.guest) toVoter(machine, from, message, now)
+}
+
+/** Messages about peers, and for those who wait for something. */
+function toWatcher(machine: Machine, from: PeerId, message: Message, now: Millis): boolean {
+  const { watch, outbox, guest } = machine
+  switch (message.type) {
+    case 'hello':
+      onHello(machine, from, message, now)
+      return true
+    case 'goodbye':
+      onGoodbye(machine, from, now)
+      return true
+    case 'outcomes':
+      onOutcomes(watch, outbox, message)
+      return true
+    case 'progress':
+      onProgress(watch, outbox, message, true)
+      return true
+    case 'submitted':
+      onSubmitted(guest, outbox, message, now)
+      return true
+    case 'unwatch':
+      onUnwatch(watch, from, message.ledger, message.seqs)
+      return true
+    default:
+      return false
+  }
+}
+
+/** Answers that a proposer, a producer or an idle worker has asked for. */
+function toProposer(machine: Machine, from: PeerId, message: Message, now: Millis): boolean {
+  const { proposer, producer, voter, outbox, announce } = machine
+  switch (message.type) {
+    case 'claimed':
+      onClaimed(proposer, outbox, from, message, now)
+      return true
+    case 'renewed':
+      onRenewed(proposer, outbox, from, message, now)
+      return true
+    case 'lost':
+      onLost(proposer, outbox, from, message)
+      return true
+    case 'accepted':
+      onAccepted(proposer, outbox, from, message, now)
+      return true
+    case 'records':
+      onRecords(proposer, outbox, message, now)
+      return true
+    case 'opened':
+      onOpened(producer, voter, outbox, from, message.ledger, now)
+      return true
+    case 'stored':
+      sawCounter(proposer, message.ledger, message.counter)
+      onStored(producer, from, message, now)
+      return true
+    case 'backlogs':
+      for (const { info, counter } of message.ledgers) sawCounter(proposer, info.ledger, counter)
+      onBacklogs(announce, voter, message, now)
+      return true
+    case 'closed':
+    case 'unknown-ledger':
+      // Nothing waits for these: a ledger that a voter does not know is left to its majority.
+      return true
+    default:
+      return false
+  }
+}
+
+/** Requests to this node as a voter. */
+function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis): void {
+  const { voter, outbox, producer, members, host, watch } = machine
+  switch (message.type) {
+    case 'open':
+      if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message)
+      return
+    case 'close':
+      return onClose(voter, outbox, from, message)
+    case 'store':
+      return onStore(voter, outbox, from, message, now)
+    case 'claim':
+      return onClaim(voter, outbox, from, message, now)
+    case 'renew':
+      return onRenew(voter, outbox, from, holderOf(machine, from), message, now)
+    case 'release':
+      return onRelease(voter, outbox, message, now)
+    case 'settle':
+      return onSettle(voter, outbox, from, message, now)
+    case 'decided':
+      return onDecided(voter, outbox, from, message)
+    case 'fetch':
+      return onFetch(voter, outbox, from, message, now)
+    case 'compare':
+      return onCompare(voter, outbox, from, message, now)
+    case 'watch':
+      return onWatch(watch, voter, outbox, from, message)
+    case 'sync':
+      return onSync(voter, outbox, from, message, now)
+    case 'submit':
+      return onSubmit(host, producer, voter, outbox, members, from, message, now)
+    default:
+      return
+  }
+}
+
+function holderOf(machine: Machine, from: PeerId): string {
+  return from === machine.init.peer ? machine.node : peerAt(machine.members, from).node
+}
+
+/** Only the living incarnation of a producer opens its ledgers. */
+function isLiving(machine: Machine, from: PeerId, { producer }: OpenLedger): boolean {
+  return producer === holderOf(machine, from)
+}

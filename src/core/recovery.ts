@@ -1,0 +1,329 @@
+import type { Entry, StoredEntry } from './entries.ts'
+import { type Millis, type NodeId, peerOf } from './ids.ts'
+import { addRun } from './intervals.ts'
+import {
+  acceptedAt,
+  chunkOfSeq,
+  createLedger,
+  findPage,
+  keepValues,
+  type Ledger,
+  makeReady,
+  pageOf,
+  proposerAt,
+  setValue,
+} from './ledger.ts'
+import { clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
+import type { DecidedRange, Values } from './messages.ts'
+import { voterIndex } from './quorum.ts'
+import { countOf, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { OPEN, type Page } from './registers.ts'
+import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
+import { chunkOf } from './records.ts'
+import { grantsOf } from './voter-claim.ts'
+import { holdRecords } from './voter-store.ts'
+import { outcomesOf } from './voter-compare.ts'
+import { awaitDecision, finishMs, valuesOf, type VoterState } from './voter.ts'
+
+/** Takes one entry of the journal back into the voter that wrote it. */
+export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: Millis): void {
+  if (entry.type === 'opened') {
+    const { ledger, epoch, producer, voters } = entry
+    const info = { ledger, epoch, producer, voters }
+    const index = voterIndex(info, voter.peer)
+    voter.ledgers.set(ledger, createLedger(info, index, voter.pageTasks, lsn))
+    return
+  }
+  if (!('ledger' in entry)) return
+  const ledger = voter.ledgers.get(entry.ledger)
+  if (ledger === undefined) return
+  switch (entry.type) {
+    case 'closed':
+      ledger.end = entry.end
+      break
+    case 'stored':
+      holdRecords(voter, ledger, chunkFrom(voter, entry, now), lsn, now)
+      break
+    case 'granted':
+      replayGrant(voter, ledger, entry.claimId, entry, now)
+      break
+    case 'released':
+      count(ledger, entry.seqs, -1)
+      clearLease(voter.leases, ledger, entry.seqs)
+      break
+    case 'accepted':
+      for (const values of entry.values) {
+        const dueAt = entry.dueWallMs - voter.wallOffsetMs + values.delayMs
+        replayAccept(voter, ledger, entry.ballot, values, dueAt, now)
+      }
+      break
+    case 'settled':
+      for (const outcome of entry.outcomes) replaySettled(voter, ledger, outcome, now)
+      break
+    case 'reserved':
+      ledger.mark = Math.max(ledger.mark, entry.mark)
+      break
+    case 'grants':
+      replayGrants(ledger, entry.seqs, entry.grants)
+      break
+    case 'submitted':
+      break
+    default:
+      entry satisfies never
+  }
+}
+
+function chunkFrom(voter: VoterState, entry: StoredEntry, now: Millis): StoredEntry['chunk'] {
+  const wall = now + voter.wallOffsetMs
+  return {
+    ...entry.chunk,
+    delayMs: Math.max(0, entry.dueWallMs - wall),
+    ageMs: Math.max(0, wall - entry.publishedWallMs),
+  }
+}
+
+function count(ledger: Ledger, seqs: Ranges, by: 1 | -1): void {
+  for (const seq of seqsOf(seqs)) {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page?.state[slot] !== OPEN) continue
+    page.grants[slot] = Math.min(255, Math.max(0, (page.grants[slot] as number) + by))
+  }
+}
+
+function replayGrants(ledger: Ledger, seqs: Ranges, grants: readonly number[]): void {
+  let run = 0
+  let left = grants[0] ?? 0
+  for (const seq of seqsOf(seqs)) {
+    while (left === 0 && run + 2 < grants.length) {
+      run += 2
+      left = grants[run] ?? 0
+    }
+    left -= 1
+    const page = findPage(ledger, seq)
+    if (page !== undefined) page.grants[seq % ledger.pageTasks] = grants[run + 1] ?? 0
+  }
+}
+
+/** The holder may live: its lease is armed again, at full length once the replay is over. */
+function replayGrant(
+  voter: VoterState,
+  ledger: Ledger,
+  claimId: number,
+  { ballot, seqs }: { ballot: DecidedRange['ballot']; seqs: Ranges },
+  now: Millis,
+): void {
+  const open: number[] = []
+  for (const seq of seqsOf(seqs)) {
+    if (findPage(ledger, seq)?.state[seq % ledger.pageTasks] === OPEN) pushRun(open, seq, 1)
+  }
+  if (open.length === 0) return
+  count(ledger, open, 1)
+  clearLease(voter.leases, ledger, open)
+  const until = now + voter.leaseMs
+  const grant = { holder: ballot.proposer, claimId, ballot, until, tentative: false }
+  grantLease(voter.leases, ledger, grant, open)
+}
+
+function replayAccept(
+  voter: VoterState,
+  ledger: Ledger,
+  ballot: DecidedRange['ballot'],
+  values: Values,
+  dueAt: Millis,
+  now: Millis,
+): void {
+  const by = proposerAt(ledger, ballot.proposer)
+  const index = keepValues(ledger, values)
+  voter.bytes += values.body.length
+  const open: number[] = []
+  for (const seq of seqsOf(values.seqs)) {
+    const page = pageOf(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    page.accepted[slot] = ballot.counter
+    page.acceptedBy[slot] = by
+    voter.bytes -= setValue(ledger, page, slot, index)
+    if (page.state[slot] === OPEN) pushRun(open, seq, 1)
+  }
+  clearLease(voter.leases, ledger, open)
+  ledger.counter = Math.max(ledger.counter, ballot.counter)
+  eachSpecRun(ledger, open, (spec, first, run) => {
+    const ready = ledger.ready[spec] as number[]
+    const rest = subtract(ready, [first, run])
+    ready.length = 0
+    ready.push(...rest)
+    if (!isTerminal(values)) makeReady(ledger, spec, first, run, dueAt, now)
+  })
+  if (!isTerminal(values) || open.length === 0) return
+  const at = now + finishMs * (1 + ledger.index)
+  awaitDecision(voter, { at, ledger: ledger.info.ledger, ballot, seqs: open })
+}
+
+function replaySettled(
+  voter: VoterState,
+  ledger: Ledger,
+  outcome: DecidedRange,
+  now: Millis,
+): void {
+  for (const values of outcome.values) {
+    replayAccept(voter, ledger, outcome.ballot, values, now, now)
+  }
+  clearLease(voter.leases, ledger, outcome.seqs)
+  eachSpecRun(ledger, outcome.seqs, (spec, first, run) => {
+    const ready = ledger.ready[spec] as number[]
+    const rest = subtract(ready, [first, run])
+    ready.length = 0
+    ready.push(...rest)
+  })
+  for (const seq of seqsOf(outcome.seqs)) {
+    const page = pageOf(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if ((page.state[slot] as number) > OPEN) continue
+    page.state[slot] = stateOf(outcome.kind)
+    const chunk = chunkOfSeq(ledger, seq)
+    if (chunk === undefined) continue
+    chunk.open -= 1
+    if (chunk.open > 0 || chunk.payload === undefined) continue
+    voter.bytes -= chunk.payload.length
+    chunk.payload = undefined
+  }
+  for (let i = 0; i < outcome.seqs.length; i += 2) {
+    addRun(ledger.settled, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
+    addRun(ledger.stored, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
+  }
+}
+
+/**
+ * Ends the replay. Promises were not written down one by one: every open register counts as
+ * promised at its ledger's mark. Leases that a lost write may have held block new holders.
+ */
+export function recoverVoter(voter: VoterState, self: NodeId, intact: boolean, now: Millis): void {
+  for (const ledger of voter.ledgers.values()) {
+    ledger.counter = Math.max(ledger.counter, ledger.mark)
+    for (const page of ledger.pages.values()) promiseMark(ledger, page)
+    if (!intact) ledger.blockedUntil = now + voter.leaseMs
+  }
+  for (const lease of [...voter.leases.byId.values()]) {
+    lease.until = now + voter.leaseMs
+    const ours = peerOf(lease.holder) === peerOf(self)
+    if (ours) endLease(voter.leases, voter.ledgers, lease, now)
+  }
+  voter.leases.lapseAt = voter.leases.byId.size === 0 ? Infinity : now + voter.leaseMs
+}
+
+function promiseMark(ledger: Ledger, page: Page): void {
+  for (let slot = 0; slot < ledger.pageTasks; slot++) {
+    if (page.state[slot] !== OPEN) continue
+    const accepted = page.accepted[slot] as number
+    if (accepted > ledger.mark) {
+      page.promised[slot] = accepted
+      page.promisedBy[slot] = page.acceptedBy[slot] as number
+    } else {
+      page.promised[slot] = ledger.mark
+      page.promisedBy[slot] = 0
+    }
+  }
+}
+
+/** Entries from which a voter's state can be made again. */
+export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entry> {
+  for (const ledger of voter.ledgers.values()) {
+    const { ledger: id } = ledger.info
+    yield { type: 'opened', ...ledger.info }
+    if (ledger.mark > 0) yield { type: 'reserved', ledger: id, mark: ledger.mark }
+    const open = subtract(ledger.stored, ledger.settled)
+    yield* checkpointRecords(voter, ledger, now)
+    yield* checkpointValues(voter, ledger, open, now)
+    if (open.length > 0) {
+      yield { type: 'grants', ledger: id, seqs: open, grants: grantsOf(ledger, open) }
+      yield* checkpointLeases(voter, ledger, open)
+    }
+    for (const outcome of outcomesOf(ledger, ledger.settled)) {
+      for (const values of valuesOf(ledger, outcome.seqs)) {
+        const range = { ...outcome, seqs: values.seqs, values: [values] }
+        yield { type: 'settled', ledger: id, outcomes: [range] }
+      }
+    }
+    if (ledger.end >= 0) yield { type: 'closed', ledger: id, end: ledger.end }
+  }
+}
+
+/** Records; where all tasks of a chunk are settled, its payload is gone and only the spec stays. */
+function* checkpointRecords(voter: VoterState, ledger: Ledger, now: Millis): Generator<Entry> {
+  const wall = Math.round(now + voter.wallOffsetMs)
+  for (const held of ledger.chunks) {
+    const { first, count } = held
+    const chunk = chunkOf(held, first, count, now) ?? {
+      first,
+      count,
+      spec: held.spec,
+      ageMs: Math.max(0, Math.round(now - held.publishedAt)),
+      delayMs: 0,
+      lengths: new Uint32Array(count),
+      payload: noBytes,
+    }
+    yield {
+      type: 'stored',
+      ledger: ledger.info.ledger,
+      dueWallMs: wall + chunk.delayMs,
+      publishedWallMs: wall - chunk.ageMs,
+      chunk,
+    }
+  }
+}
+
+/** Accepted values of open tasks; a pending one with what is left of its delay. */
+function* checkpointValues(
+  voter: VoterState,
+  ledger: Ledger,
+  open: Ranges,
+  now: Millis,
+): Generator<Entry> {
+  const groups = groupRuns(seqsOf(open), seq => {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page === undefined || page.accepted[slot] === 0) return ''
+    return `${page.accepted[slot]}|${page.acceptedBy[slot]}`
+  })
+  for (const [key, seqs] of groups) {
+    if (key === '') continue
+    const page = findPage(ledger, seqs[0] as number) as Page
+    const ballot = acceptedAt(ledger, page, (seqs[0] as number) % ledger.pageTasks)
+    for (const values of valuesOf(ledger, seqs)) {
+      const dueAt = dueOf(ledger, values.seqs[0] as number)
+      const dueWallMs = Math.round(Math.max(now, dueAt) + voter.wallOffsetMs) - values.delayMs
+      yield { type: 'accepted', ledger: ledger.info.ledger, ballot, dueWallMs, values: [values] }
+    }
+  }
+}
+
+function dueOf(ledger: Ledger, seq: number): Millis {
+  return ledger.delayed.find(d => d.first <= seq && seq < d.first + d.count)?.at ?? 0
+}
+
+/** Live leases, without counting their grants again. */
+function* checkpointLeases(voter: VoterState, ledger: Ledger, open: Ranges): Generator<Entry> {
+  const { ledger: id } = ledger.info
+  const groups = groupRuns(seqsOf(open), seq => {
+    return findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0
+  })
+  for (const [leaseId, seqs] of groups) {
+    const lease = leaseAt(voter.leases, leaseId)
+    if (lease === undefined) continue
+    const { claimId, ballot } = lease
+    yield { type: 'released', ledger: id, ballot, seqs }
+    yield { type: 'granted', ledger: id, claimId, ballot, seqs }
+  }
+}
+
+/** How many tasks of a ledger are open at this voter. */
+export function openCount(ledger: Ledger): number {
+  return countOf(ledger.stored) - countOf(ledger.settled)
+}
+
+/** Ends the block of a restart, once it is over. */
+export function unblock(voter: VoterState, now: Millis): void {
+  for (const ledger of voter.ledgers.values()) {
+    if (ledger.blockedUntil <= now) ledger.blockedUntil = 0
+  }
+}

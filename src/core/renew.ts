@@ -1,0 +1,321 @@
+import {
+  ASKING,
+  type Claiming,
+  deadlineOf,
+  eachTask,
+  FETCHING,
+  RUNNING,
+  SETTLING,
+  tasksWhere,
+} from './claim.ts'
+import type { Millis, PeerId } from './ids.ts'
+import { sessionDigest } from './lease.ts'
+import type { HeldLease, Lost, LostLease, Renewed } from './messages.ts'
+import { type Outbox, send } from './outbox.ts'
+import { count, lose, openClaim, refuseAll } from './ask.ts'
+import { type Beats, claimMs, type ProposerState } from './proposer.ts'
+import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
+import { pushRun, type Ranges } from './ranges.ts'
+import { resettle, resettleMs } from './settle.ts'
+import { abortRuns } from './win.ts'
+
+/** How long a beat waits for its answer before another is sent, in milliseconds. */
+export const beatMs = 500
+
+/** Beats that may be unanswered at one voter. */
+const maxWaiting = 8
+
+/** Tasks that run under a grant of this voter. */
+function heldAt(claiming: Claiming, v: number): number {
+  const bit = 1 << v
+  let held = 0
+  for (let at = 0; at < claiming.count; at++) {
+    const phase = claiming.phase[at] as number
+    if (
+      (phase === RUNNING || phase === FETCHING) &&
+      ((claiming.grants[at] as number) & bit) !== 0
+    ) {
+      held += 1
+    }
+  }
+  return held
+}
+
+/** Sends the beats that are due: at once for a claim that was won, else every third of `L`. */
+export function beatAll(proposer: ProposerState, outbox: Outbox, now: Millis): void {
+  const perVoter = new Map<PeerId, { claiming: Claiming; count: number; fresh: boolean }[]>()
+  for (const claiming of proposer.claims.values()) {
+    if (claiming.intent !== 'run') continue
+    for (const [v, { peer }] of claiming.info.voters.entries()) {
+      const held = heldAt(claiming, v)
+      if (held === 0) continue
+      const unconfirmed = (claiming.confirmed & (1 << v)) === 0
+      const fresh = unconfirmed && now >= claiming.startedAt + proposer.confirmMs
+      let list = perVoter.get(peer)
+      if (list === undefined) perVoter.set(peer, (list = []))
+      // What is not confirmed yet is tentative at the voter, too, and not counted there.
+      if (fresh || !unconfirmed) list.push({ claiming, count: held, fresh })
+    }
+  }
+  for (const [peer, list] of perVoter) {
+    const beats = beatsOf(proposer, peer)
+    const due = now >= beats.at || list.some(({ fresh }) => fresh)
+    if (due && list.length > 0 && proposer.up.has(peer))
+      sendBeat(proposer, outbox, peer, beats, list, now)
+  }
+  for (const [peer, beats] of proposer.beats) {
+    if (!perVoter.has(peer) && beats.at <= now) proposer.beats.delete(peer)
+  }
+}
+
+function beatsOf(proposer: ProposerState, peer: PeerId): Beats {
+  let beats = proposer.beats.get(peer)
+  if (beats === undefined) proposer.beats.set(peer, (beats = { beat: 0, at: 0, waiting: [] }))
+  return beats
+}
+
+function sendBeat(
+  proposer: ProposerState,
+  outbox: Outbox,
+  peer: PeerId,
+  beats: Beats,
+  list: readonly { claiming: Claiming; count: number; fresh: boolean }[],
+  now: Millis,
+): void {
+  beats.beat += 1
+  const confirmed: number[] = []
+  for (const { claiming } of list) {
+    const bit = 1 << voterIndex(claiming.info, peer)
+    if ((claiming.confirmed & bit) === 0) confirmed.push(claiming.id)
+    claiming.confirmed |= bit
+  }
+  const { held, digest } = sessionDigest(
+    list.map(({ claiming, count }) => ({ claimId: claiming.id, count })),
+  )
+  beats.waiting.push({
+    beat: beats.beat,
+    sentAt: now,
+    claims: list.map(({ claiming }) => claiming),
+  })
+  if (beats.waiting.length > maxWaiting) beats.waiting.shift()
+  beats.at = now + proposer.leaseMs / 3
+  send(outbox, peer, { type: 'renew', beat: beats.beat, confirmed, held, digest })
+}
+
+/** Takes in a voter's answer to a beat. */
+export function onRenewed(
+  proposer: ProposerState,
+  outbox: Outbox,
+  from: PeerId,
+  renewed: Renewed,
+  now: Millis,
+): void {
+  const beats = proposer.beats.get(from)
+  const at = beats?.waiting.findIndex(({ beat }) => beat === renewed.beat) ?? -1
+  const waiting = beats?.waiting[at]
+  if (beats === undefined || waiting === undefined) return
+  if (renewed.sendList) {
+    sendList(proposer, outbox, from, beats, now)
+    return
+  }
+  beats.waiting.splice(0, at + 1)
+  for (const claiming of waiting.claims) {
+    const v = voterIndex(claiming.info, from)
+    const until = waiting.sentAt + renewed.leaseMs * 0.98
+    if (v >= 0 && until > (claiming.until[v] as number)) claiming.until[v] = until
+  }
+  loseAt(proposer, outbox, from, renewed.lost)
+}
+
+function sendList(
+  proposer: ProposerState,
+  outbox: Outbox,
+  peer: PeerId,
+  beats: Beats,
+  now: Millis,
+): void {
+  const list: HeldLease[] = []
+  const counts: { claimId: number; count: number }[] = []
+  const claims: Claiming[] = []
+  const confirmed: number[] = []
+  for (const claiming of proposer.claims.values()) {
+    const v = voterIndex(claiming.info, peer)
+    const held = v < 0 || claiming.intent !== 'run' ? 0 : heldAt(claiming, v)
+    if (held === 0) continue
+    const seqs = tasksWhere(claiming, at => {
+      const phase = claiming.phase[at] as number
+      const runs = phase === RUNNING || phase === FETCHING
+      return runs && ((claiming.grants[at] as number) & (1 << v)) !== 0
+    })
+    const { ballot, id: claimId, info } = claiming
+    list.push({ ledger: info.ledger, claimId, ballot, seqs })
+    counts.push({ claimId, count: held })
+    claims.push(claiming)
+    confirmed.push(claimId)
+    claiming.confirmed |= 1 << v
+  }
+  beats.beat += 1
+  beats.waiting.push({ beat: beats.beat, sentAt: now, claims })
+  const { held, digest } = sessionDigest(counts)
+  send(outbox, peer, { type: 'renew', beat: beats.beat, confirmed, held, digest, list })
+}
+
+/** A voter has said that ballots of this node are overtaken there. */
+export function onLost(
+  proposer: ProposerState,
+  outbox: Outbox,
+  from: PeerId,
+  { lost }: Lost,
+): void {
+  loseAt(proposer, outbox, from, lost)
+}
+
+/** Runs that a majority does not lease to this node any more must stop. */
+function loseAt(
+  proposer: ProposerState,
+  outbox: Outbox,
+  from: PeerId,
+  lost: readonly LostLease[],
+): void {
+  for (const { claimId, ledger, seqs } of lost) {
+    const claiming = proposer.claims.get(claimId)
+    if (claiming === undefined || claiming.info.ledger !== ledger) continue
+    const v = voterIndex(claiming.info, from)
+    if (v < 0) continue
+    const gone: number[] = []
+    eachTask(claiming, seqs, (at, seq) => {
+      claiming.grants[at] = (claiming.grants[at] as number) & ~(1 << v)
+      const phase = claiming.phase[at] as number
+      if (phase !== RUNNING && phase !== FETCHING) return
+      const majority = majorityOf(claiming.info.voters.length)
+      if (bitsIn(claiming.grants[at] ?? 0) < majority) pushRun(gone, seq, 1)
+    })
+    if (gone.length > 0) dropRuns(proposer, outbox, claiming, gone)
+  }
+}
+
+function dropRuns(proposer: ProposerState, outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
+  let count = 0
+  eachTask(claiming, seqs, at => {
+    if (claiming.phase[at] === RUNNING) count += 1
+  })
+  proposer.news.freed.push({ ledger: claiming.info.ledger, count })
+  abortRuns(proposer, outbox, claiming, seqs, 'lease-lost')
+}
+
+/** Does what time alone brings about for a proposer. */
+export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Millis): void {
+  for (const claiming of [...proposer.claims.values()]) {
+    if (now >= claiming.startedAt + claimMs) giveUp(proposer, outbox, claiming, now)
+    if (claiming.intent === 'run' && now >= deadlineOf(claiming)) expire(proposer, outbox, claiming)
+    resettle(proposer, outbox, claiming, now)
+  }
+  const due = proposer.retries.filter(({ at }) => at <= now)
+  if (due.length > 0) {
+    proposer.retries = proposer.retries.filter(({ at }) => at > now)
+    for (const { info, seqs, again } of due) {
+      const want = {
+        info,
+        seqs,
+        any: [],
+        anyCount: 0,
+        sequential: again.tries > 1,
+        queue: '',
+        ...again,
+      }
+      openClaim(proposer, outbox, want, now)
+    }
+  }
+  for (const beats of proposer.beats.values()) {
+    const oldest = beats.waiting.at(-1)
+    if (oldest !== undefined && now >= oldest.sentAt + beatMs) beats.at = Math.min(beats.at, now)
+  }
+  beatAll(proposer, outbox, now)
+}
+
+/** Nobody waits longer than `claimMs` for a majority. */
+function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now: Millis): void {
+  const voters = claiming.info.voters.length
+  if (claiming.count === 0) {
+    claiming.answered = (1 << voters) - 1
+    claiming.asked = claiming.answered
+    count(proposer, outbox, claiming, now)
+    return
+  }
+  const asking = tasksWhere(claiming, at => claiming.phase[at] === ASKING)
+  if (asking.length === 0) return
+  claiming.asked = (1 << voters) - 1
+  claiming.answered = claiming.asked
+  lose(proposer, outbox, claiming, asking, now)
+  count(proposer, outbox, claiming, now)
+}
+
+/** Past its own deadline a holder must not believe in its lease. */
+function expire(proposer: ProposerState, outbox: Outbox, claiming: Claiming): void {
+  const running = tasksWhere(claiming, at => {
+    return claiming.phase[at] === RUNNING || claiming.phase[at] === FETCHING
+  })
+  if (running.length > 0) dropRuns(proposer, outbox, claiming, running)
+}
+
+/** When `tickProposer` has something to do at the earliest. */
+export function proposerWakeAt(proposer: ProposerState): Millis {
+  let at = Infinity
+  for (const claiming of proposer.claims.values()) {
+    let asking = claiming.count === 0
+    let running = false
+    let settling = false
+    for (let i = 0; i < claiming.count; i++) {
+      const phase = claiming.phase[i] as number
+      asking ||= phase === ASKING
+      running ||= phase === RUNNING || phase === FETCHING
+      settling ||= phase === SETTLING
+    }
+    if (asking) at = Math.min(at, claiming.startedAt + claimMs)
+    if (running && claiming.intent === 'run') {
+      at = Math.min(at, deadlineOf(claiming))
+      const granted = claiming.confirmed !== (1 << claiming.info.voters.length) - 1
+      const confirmAt = claiming.startedAt + proposer.confirmMs
+      if (granted && claiming.confirmed === 0) at = Math.min(at, confirmAt)
+    }
+    for (const { sentAt, open } of claiming.settlings) {
+      if (settling && open > 0) at = Math.min(at, sentAt + resettleMs)
+    }
+  }
+  for (const retry of proposer.retries) at = Math.min(at, retry.at)
+  for (const beats of proposer.beats.values()) {
+    at = Math.min(at, beats.at)
+    const latest = beats.waiting.at(-1)
+    if (latest !== undefined) at = Math.min(at, latest.sentAt + beatMs)
+  }
+  return at
+}
+
+/** A voter cannot be reached: it will answer nothing that it was asked. */
+export function onVoterDown(
+  proposer: ProposerState,
+  outbox: Outbox,
+  peer: PeerId,
+  now: Millis,
+): void {
+  proposer.up.delete(peer)
+  for (const claiming of [...proposer.claims.values()]) {
+    const v = voterIndex(claiming.info, peer)
+    if (v < 0 || (claiming.asked & (1 << v)) === 0 || (claiming.answered & (1 << v)) !== 0) continue
+    refuseAll(claiming, v)
+    count(proposer, outbox, claiming, now)
+  }
+}
+
+/** A voter is back: what it has not answered is sent again. */
+export function onVoterUp(
+  proposer: ProposerState,
+  outbox: Outbox,
+  peer: PeerId,
+  now: Millis,
+): void {
+  proposer.up.add(peer)
+  for (const claiming of proposer.claims.values()) resettle(proposer, outbox, claiming, now, peer)
+  const beats = proposer.beats.get(peer)
+  if (beats !== undefined) beats.at = now
+}

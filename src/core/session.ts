@@ -1,0 +1,167 @@
+import { sameBallot } from './ballot.ts'
+import type { Millis, NodeId, PeerId } from './ids.ts'
+import { acceptedAt, findPage, type Ledger, promisedAt } from './ledger.ts'
+import {
+  clearLease,
+  grantLease,
+  heldIn,
+  type LapsedLease,
+  lapseLeases,
+  leaseAt,
+  offer,
+  type Session,
+  sessionOf,
+} from './lease.ts'
+import type { HeldLease, LostLease, Release, Renew } from './messages.ts'
+import { type Outbox, persist, send } from './outbox.ts'
+import { intersect, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { OPEN } from './registers.ts'
+import type { VoterState } from './voter.ts'
+
+/** Answers one beat of a worker: renews what both mean the worker to hold. */
+export function onRenew(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  holder: NodeId,
+  renew: Renew,
+  now: Millis,
+): void {
+  lapseLeases(voter.leases, voter.ledgers, now)
+  const session = sessionOf(voter.leases, holder)
+  for (const claimId of renew.confirmed) {
+    const lease = session.leases.get(claimId)
+    if (lease !== undefined) lease.tentative = false
+  }
+  const lost =
+    renew.list === undefined ? [] : adopt(voter, outbox, session, holder, renew.list, now)
+  const { held, digest } = heldIn(session)
+  const agreed = held === renew.held && digest === renew.digest
+  const sendList = renew.list === undefined && !agreed
+  // What neither side names any more had ended before it lapsed: that run is not counted.
+  if (!sendList) refund(voter, outbox, session)
+  if (!sendList) rearm(voter, session, now)
+  const { beat } = renew
+  const leaseMs = sendList ? 0 : voter.leaseMs
+  send(outbox, from, { type: 'renewed', beat, leaseMs, sendList, lost })
+  if (session.leases.size === 0 && session.lapsed.length === 0) {
+    voter.leases.sessions.delete(holder)
+  }
+}
+
+function rearm(voter: VoterState, session: Session, now: Millis): void {
+  for (const lease of session.leases.values()) {
+    if (!lease.tentative) lease.until = now + voter.leaseMs
+  }
+}
+
+/** Makes the session what the worker's list says, as far as the registers allow. */
+function adopt(
+  voter: VoterState,
+  outbox: Outbox,
+  session: Session,
+  holder: NodeId,
+  list: readonly HeldLease[],
+  now: Millis,
+): LostLease[] {
+  const lost: LostLease[] = []
+  const named = new Map(list.map(item => [item.claimId, item]))
+  for (const lease of [...session.leases.values()]) {
+    const item = named.get(lease.claimId)
+    const over = item === undefined ? [...lease.seqs] : subtract(lease.seqs, item.seqs)
+    if (over.length === 0 || (item === undefined && lease.tentative)) continue
+    giveBack(voter, outbox, { ...lease, seqs: over }, now)
+  }
+  for (const item of list) {
+    const ledger = voter.ledgers.get(item.ledger)
+    const has = session.leases.get(item.claimId)?.seqs ?? []
+    const wanted = subtract(item.seqs, has)
+    const armed = ledger === undefined ? [] : armable(voter, ledger, item, wanted)
+    if (ledger !== undefined && armed.length > 0) {
+      const { claimId, ballot } = item
+      const until = now + voter.leaseMs
+      grantLease(voter.leases, ledger, { holder, claimId, ballot, until, tentative: false }, armed)
+      session.lapsed = session.lapsed.flatMap(lapsed => without(lapsed, claimId, armed))
+    }
+    const lease = session.leases.get(item.claimId)
+    if (lease !== undefined) lease.tentative = false
+    const gone = subtract(wanted, armed)
+    if (gone.length > 0) lost.push({ ledger: item.ledger, claimId: item.claimId, seqs: gone })
+  }
+  return lost
+}
+
+function without(lapsed: LapsedLease, claimId: number, seqs: Ranges): LapsedLease[] {
+  if (lapsed.claimId !== claimId) return [lapsed]
+  const rest = subtract(lapsed.seqs, seqs)
+  return rest.length === 0 ? [] : [{ ...lapsed, seqs: rest }]
+}
+
+/** Tasks whose lapsed lease may be armed again: open, unheld, and promised to nobody since. */
+function armable(voter: VoterState, ledger: Ledger, item: HeldLease, seqs: Ranges): number[] {
+  const armed: number[] = []
+  for (const seq of seqsOf(seqs)) {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page?.state[slot] !== OPEN) continue
+    if (leaseAt(voter.leases, page.lease[slot] as number) !== undefined) continue
+    const promised = promisedAt(ledger, page, slot)
+    // After a restart a register stands promised at the ledger's mark, to nobody.
+    const restarted = promised.proposer === '' && item.ballot.counter <= promised.counter
+    if (!restarted && !sameBallot(promised, item.ballot)) continue
+    if (acceptedAt(ledger, page, slot).counter >= item.ballot.counter) continue
+    pushRun(armed, seq, 1)
+  }
+  return armed
+}
+
+/** Takes leases back from a worker that does not count itself their holder. */
+function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Millis): void {
+  const ledger = voter.ledgers.get(lease.ledger)
+  if (ledger === undefined) return
+  clearLease(voter.leases, ledger, lease.seqs)
+  uncount(outbox, ledger, lease)
+  offer(ledger, lease.seqs, now)
+}
+
+function refund(voter: VoterState, outbox: Outbox, session: Session): void {
+  for (const lapsed of session.lapsed) {
+    const ledger = voter.ledgers.get(lapsed.ledger)
+    if (ledger !== undefined) uncount(outbox, ledger, lapsed)
+  }
+  session.lapsed = []
+}
+
+/** Takes a run grant out of the count, where no later ballot has been promised. */
+function uncount(outbox: Outbox, ledger: Ledger, { ballot, seqs }: LapsedLease): void {
+  const back: number[] = []
+  for (const seq of seqsOf(seqs)) {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page?.state[slot] !== OPEN || page.grants[slot] === 0) continue
+    if (!sameBallot(promisedAt(ledger, page, slot), ballot)) continue
+    if (sameBallot(acceptedAt(ledger, page, slot), ballot)) continue
+    page.grants[slot] = (page.grants[slot] as number) - 1
+    pushRun(back, seq, 1)
+  }
+  if (back.length === 0) return
+  persist(outbox, { type: 'released', ledger: ledger.info.ledger, ballot, seqs: back })
+}
+
+/** Ends leases that their holder gives back; the grant is not counted. */
+export function onRelease(voter: VoterState, outbox: Outbox, release: Release, now: Millis): void {
+  const ledger = voter.ledgers.get(release.ledger)
+  if (ledger === undefined || ledger.info.epoch !== release.epoch) return
+  const { ballot, claimId } = release
+  const session = voter.leases.sessions.get(ballot.proposer)
+  const lease = session?.leases.get(claimId)
+  if (lease === undefined || lease.ledger !== release.ledger) return
+  if (!sameBallot(lease.ballot, ballot)) return
+  const seqs = intersect(lease.seqs, release.seqs)
+  if (seqs.length > 0) {
+    giveBack(voter, outbox, { ledger: release.ledger, claimId, ballot, seqs }, now)
+  }
+  if (session?.leases.size === 0 && session.lapsed.length === 0) {
+    voter.leases.sessions.delete(ballot.proposer)
+  }
+}

@@ -1,0 +1,86 @@
+import { presence, pull, reannounce } from './announce.ts'
+import { openClaim } from './ask.ts'
+import { use } from './dispatch.ts'
+import { resubmit } from './guest.ts'
+import type { Millis } from './ids.ts'
+import type { Hint } from './messages.ts'
+import { persist } from './outbox.ts'
+import { restore, tickProducer } from './producer.ts'
+import { unblock } from './recovery.ts'
+import { tickProposer } from './renew.ts'
+import type { Machine } from './state.ts'
+import { compareLedger } from './voter-compare.ts'
+import { refresh, takeUndecided } from './voter.ts'
+import { rewatch } from './watch.ts'
+
+/** How often fellow voters compare what they hold, in milliseconds. */
+export const compareMs = 10_000
+
+/** The longest time between two looks at what has no timer of its own, in milliseconds. */
+const idleMs = 1_000
+
+/** Does what is due by `now`. */
+export function tick(machine: Machine, now: Millis): void {
+  const { voter, proposer, producer, outbox, members, announce, watch, dispatch } = machine
+  machine.idleAt = now + idleMs
+  if (machine.init.guest) {
+    resubmit(machine.guest, outbox, members, now)
+    rewatch(watch, voter, outbox, members, now)
+    tickProposer(proposer, outbox, now)
+    return
+  }
+  refresh(voter, now)
+  unblock(voter, now)
+  tickProposer(proposer, outbox, now)
+  tickProducer(producer, voter, outbox, members, now)
+  restore(producer, outbox, proposer.up, now)
+  for (const { ledger: id, seqs } of takeUndecided(voter, now)) {
+    const info = voter.ledgers.get(id)?.info
+    if (info === undefined) continue
+    const want = { info, intent: 'finish', seqs, any: [], anyCount: 0, sequential: false } as const
+    openClaim(
+      proposer,
+      outbox,
+      { ...want, queue: '', cancel: undefined, hand: undefined, tries: 0 },
+      now,
+    )
+  }
+  gossip(machine, reannounce(announce, voter, members, now))
+  rewatch(watch, voter, outbox, members, now)
+  compareAll(machine, now)
+  writeEchoes(machine)
+  const { live } = use(proposer)
+  const free = Math.max(0, dispatch.concurrency - live)
+  const queues = [...dispatch.queues.keys()]
+  if (queues.length === 0 || dispatch.draining) return
+  gossip(machine, presence(announce, queues, dispatch.concurrency, free, now))
+  if (free > 0) pull(announce, outbox, members, queues, now)
+}
+
+/** Fellow voters tell each other what they hold, where something has changed. */
+function compareAll(machine: Machine, now: Millis): void {
+  if (now < machine.compareAt) return
+  machine.compareAt = now + compareMs
+  for (const ledger of machine.voter.ledgers.values()) {
+    if (!ledger.changed) continue
+    ledger.changed = ledger.stored.length !== ledger.settled.length
+    compareLedger(machine.voter, machine.outbox, ledger)
+  }
+}
+
+/** How far others' storages are known to be durable is written down now and then. */
+function writeEchoes(machine: Machine): void {
+  for (const peer of machine.members.peers.values()) {
+    if (peer.lsn < peer.writtenLsn + 1_000 || peer.lsnStorageId === '') continue
+    peer.writtenLsn = peer.lsn
+    const { lsnStorageId: storageId, lsn } = peer
+    persist(machine.outbox, { type: 'echo', peer: peer.peer, storageId, lsn })
+  }
+}
+
+/** Gossip is only worth its cost when somebody can hear it. */
+export function gossip(machine: Machine, hints: readonly Hint[]): void {
+  if (hints.length > 0 && machine.members.peers.size > 0) {
+    machine.outbox.effects.push({ type: 'gossip', hints })
+  }
+}

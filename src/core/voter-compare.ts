@@ -1,0 +1,137 @@
+import type { Millis, PeerId } from './ids.ts'
+import { acceptedAt, findPage, type Ledger } from './ledger.ts'
+import type { Compare, Decided, DecidedRange, Fetch } from './messages.ts'
+import { type Outbox, persist, send } from './outbox.ts'
+import { subtract, take, type Ranges, seqsOf } from './ranges.ts'
+import { OPEN, type Page } from './registers.ts'
+import { groupRuns, kindOf } from './values.ts'
+import { recordsOf } from './ledger-records.ts'
+import { takeOutcome, valuesOf, type VoterState } from './voter.ts'
+
+/** Tasks that one answer to a COMPARE gives at the most; the next comparison gives more. */
+export const maxRepairTasks = 8_192
+
+/** Runs of a set that a COMPARE tells at the most. */
+const maxRuns = 8_000
+
+/** Tells the fellow voters of a ledger what this one holds. */
+export function compareLedger(voter: VoterState, outbox: Outbox, ledger: Ledger): void {
+  for (const { peer } of ledger.info.voters) {
+    if (peer !== voter.peer) compareWith(outbox, ledger, peer)
+  }
+}
+
+/** Tells one fellow voter what this one holds of a ledger. */
+export function compareWith(outbox: Outbox, ledger: Ledger, peer: PeerId): void {
+  const { ledger: id, epoch } = ledger.info
+  send(outbox, peer, {
+    type: 'compare',
+    ledger: id,
+    epoch,
+    counter: ledger.counter,
+    end: ledger.end,
+    stored: ledger.stored.slice(0, maxRuns * 2),
+    settled: ledger.settled.slice(0, maxRuns * 2),
+  })
+}
+
+/** Gives a fellow voter what it lacks, and learns its counter and the ledger's end. */
+export function onCompare(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  theirs: Compare,
+  now: Millis,
+): void {
+  const ledger = voter.ledgers.get(theirs.ledger)
+  if (ledger === undefined || !isFellow(ledger, from)) return
+  const { ledger: id, epoch } = ledger.info
+  if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
+  if (theirs.end >= 0 && ledger.end < 0) closeAt(outbox, ledger, theirs.end)
+  const settled = take(subtract(ledger.settled, theirs.settled), maxRepairTasks)
+  if (settled.length > 0) {
+    send(outbox, from, {
+      type: 'decided',
+      ledger: id,
+      epoch,
+      outcomes: outcomesOf(ledger, settled),
+    })
+  }
+  const open = subtract(ledger.stored, ledger.settled)
+  const lacking = take(subtract(open, theirs.stored), maxRepairTasks)
+  const chunks = recordsOf(ledger, lacking, now)
+  for (const chunk of chunks) {
+    send(outbox, from, { type: 'store', ledger: id, epoch, fresh: false, chunks: [chunk] })
+  }
+}
+
+/** No sequence number from `end` on will be used. */
+export function closeAt(outbox: Outbox, ledger: Ledger, end: number): void {
+  ledger.end = end
+  ledger.changed = true
+  persist(outbox, { type: 'closed', ledger: ledger.info.ledger, end })
+}
+
+/** Whether a peer is a voter of a ledger. */
+export function isFellow(ledger: Ledger, peer: PeerId): boolean {
+  return ledger.info.voters.some(voter => voter.peer === peer)
+}
+
+/** Settled tasks by the ballot that their value was accepted at, without the values. */
+export function outcomesOf(ledger: Ledger, seqs: Ranges): DecidedRange[] {
+  const groups = groupRuns(seqsOf(seqs), seq => {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page === undefined || (page.state[slot] as number) <= OPEN) return ''
+    return `${page.state[slot]}|${page.accepted[slot]}|${page.acceptedBy[slot]}`
+  })
+  const outcomes: DecidedRange[] = []
+  for (const [key, group] of groups) {
+    if (key === '') continue
+    const page = findPage(ledger, group[0] as number) as Page
+    const slot = (group[0] as number) % ledger.pageTasks
+    const kind = kindOf(page.state[slot] as number)
+    outcomes.push({ ballot: acceptedAt(ledger, page, slot), kind, seqs: group, values: [] })
+  }
+  return outcomes
+}
+
+/** Learns outcomes from their proposer or a fellow voter; fetches values that it lacks. */
+export function onDecided(voter: VoterState, outbox: Outbox, from: PeerId, decided: Decided): void {
+  const ledger = voter.ledgers.get(decided.ledger)
+  if (ledger === undefined || ledger.info.epoch !== decided.epoch) return
+  for (const outcome of decided.outcomes) {
+    const proposer = outcome.ballot.proposer
+    if (!isFellow(ledger, from) && proposer.slice(0, proposer.lastIndexOf('.')) !== from) continue
+    const seqs = takeOutcome(voter, outbox, ledger, outcome)
+    if (seqs.length === 0) continue
+    const { ledger: id, epoch } = ledger.info
+    send(outbox, from, { type: 'fetch', ledger: id, epoch, what: 'outcomes', seqs })
+  }
+}
+
+/** Gives records or outcomes to a node that lacks them. */
+export function onFetch(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  fetch: Fetch,
+  now: Millis,
+): void {
+  const ledger = voter.ledgers.get(fetch.ledger)
+  if (ledger === undefined || ledger.info.epoch !== fetch.epoch) return
+  const seqs = take(fetch.seqs, maxRepairTasks)
+  const { ledger: id, epoch } = ledger.info
+  if (fetch.what === 'records') {
+    for (const chunk of recordsOf(ledger, seqs, now)) {
+      send(outbox, from, { type: 'records', ledger: id, epoch, chunks: [chunk] })
+    }
+    return
+  }
+  for (const outcome of outcomesOf(ledger, seqs)) {
+    for (const values of valuesOf(ledger, outcome.seqs)) {
+      const range = { ...outcome, seqs: values.seqs, values: [values] }
+      send(outbox, from, { type: 'decided', ledger: id, epoch, outcomes: [range] })
+    }
+  }
+}

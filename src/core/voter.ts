@@ -1,0 +1,361 @@
+import { type Ballot, noBallot, sameBallot } from './ballot.ts'
+import type { LedgerId, Lsn, Millis, PeerId, StorageId } from './ids.ts'
+import { addRun, removeRun } from './intervals.ts'
+import {
+  acceptedAt,
+  chunkOfSeq,
+  findPage,
+  keepValues,
+  type Ledger,
+  type Ledgers,
+  pageOf,
+  popDelayed,
+  proposerAt,
+  setValue,
+  valueAt,
+} from './ledger.ts'
+import {
+  clearLease,
+  createLeases,
+  eachSpecRun,
+  lapseLeases,
+  leaseAt,
+  type Leases,
+  offer,
+} from './lease.ts'
+import type { DecidedRange, LostLease, OutcomeKind, Values } from './messages.ts'
+import { type Outbox, persist, send } from './outbox.ts'
+import { countOf, pushRun, type Ranges, seqsOf } from './ranges.ts'
+import { OPEN, type Page } from './registers.ts'
+import { groupRuns, pickValues, stateOf } from './values.ts'
+
+/** How long a grant lasts that no majority has confirmed, at the least, in milliseconds. */
+export const tentativeMs = 1_000
+
+/** How long a voter waits, per place in the list, before it finishes another's outcome. */
+export const finishMs = 5_000
+
+/** A terminal value that this voter has accepted without knowing that it is decided. */
+export interface Undecided {
+  at: Millis
+  readonly ledger: LedgerId
+  readonly ballot: Ballot
+  seqs: Ranges
+}
+
+/** Own and the proposer's accept of one ballot: a majority of up to three, once both are durable. */
+export interface Evidence {
+  readonly ledger: LedgerId
+  readonly ballot: Ballot
+  readonly kind: OutcomeKind
+  readonly seqs: Ranges
+  readonly ownLsn: Lsn
+  /** Undefined where this voter is the only one. */
+  readonly peer: PeerId | undefined
+  readonly peerLsn: Lsn
+}
+
+/** Outcomes that this voter has just learnt. */
+export interface Decision {
+  readonly ledger: LedgerId
+  readonly values: Values
+}
+
+/** Everything a node knows and owes as a voter. */
+export interface VoterState {
+  readonly peer: PeerId
+  readonly storageId: StorageId
+  readonly leaseMs: number
+  readonly maxBytes: number
+  readonly pageTasks: number
+  /** Wall clock minus monotonic clock, in milliseconds. */
+  wallOffsetMs: number
+  readonly ledgers: Ledgers
+  readonly leases: Leases
+  undecided: Undecided[]
+  /** No undecided value is due before. */
+  finishAt: Millis
+  evidence: Evidence[]
+  decisions: Decision[]
+  /** Bytes of open records and of kept results. */
+  bytes: number
+}
+
+/** A voter without ledgers. */
+export function createVoter(
+  init: Pick<
+    VoterState,
+    'peer' | 'storageId' | 'leaseMs' | 'maxBytes' | 'pageTasks' | 'wallOffsetMs'
+  >,
+): VoterState {
+  return {
+    peer: init.peer,
+    storageId: init.storageId,
+    leaseMs: init.leaseMs,
+    maxBytes: init.maxBytes,
+    pageTasks: init.pageTasks,
+    wallOffsetMs: init.wallOffsetMs,
+    ledgers: new Map(),
+    leases: createLeases(),
+    undecided: [],
+    finishAt: Infinity,
+    evidence: [],
+    decisions: [],
+    bytes: 0,
+  }
+}
+
+/** Does what time alone brings about: leases lapse and delayed tasks become due. */
+export function refresh(voter: VoterState, now: Millis): void {
+  lapseLeases(voter.leases, voter.ledgers, now)
+  for (const ledger of voter.ledgers.values()) makeDue(ledger, now)
+}
+
+/** Offers the delayed tasks of a ledger that are due by `now`. */
+export function makeDue(ledger: Ledger, now: Millis): void {
+  while (ledger.delayed.length > 0 && (ledger.delayed[0]?.at ?? Infinity) <= now) {
+    const due = popDelayed(ledger.delayed)
+    if (due !== undefined) offer(ledger, [due.first, due.count], now)
+  }
+}
+
+/** When `refresh` has something to do at the earliest. */
+export function voterWakeAt(voter: VoterState): Millis {
+  let at = Math.min(voter.leases.lapseAt, voter.finishAt)
+  for (const ledger of voter.ledgers.values()) {
+    at = Math.min(at, ledger.delayed[0]?.at ?? Infinity)
+    // The tasks that a restart has blocked are offered again when that is over.
+    if (ledger.blockedUntil > 0) at = Math.min(at, ledger.blockedUntil)
+  }
+  return at
+}
+
+/**
+ * Takes a decided outcome in. Returns the tasks whose value must be fetched, because this
+ * voter has accepted nothing, or something else, at the deciding ballot.
+ */
+export function takeOutcome(
+  voter: VoterState,
+  outbox: Outbox,
+  ledger: Ledger,
+  outcome: DecidedRange,
+): number[] {
+  const known: number[] = []
+  const given: number[] = []
+  const missing: number[] = []
+  for (const seq of seqsOf(outcome.seqs)) {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page !== undefined && (page.state[slot] as number) > OPEN) continue
+    if (page !== undefined && carries(ledger, page, slot, outcome)) pushRun(known, seq, 1)
+    else if (outcome.values.length > 0) pushRun(given, seq, 1)
+    else pushRun(missing, seq, 1)
+  }
+  const taken = takeValues(voter, ledger, outcome, given)
+  for (const part of [{ seqs: known, values: [] }, taken]) {
+    if (part.seqs.length > 0) settleRegisters(voter, outbox, ledger, { ...outcome, ...part })
+  }
+  return missing
+}
+
+/**
+ * Whether the accepted value of a register is the decided one: it was accepted at the deciding
+ * ballot, or at a higher one, which can carry nothing else.
+ */
+function carries(ledger: Ledger, page: Page, slot: number, outcome: DecidedRange): boolean {
+  if (valueAt(ledger, page, slot)?.kind !== outcome.kind) return false
+  const accepted = acceptedAt(ledger, page, slot)
+  return sameBallot(accepted, outcome.ballot) || accepted.counter > outcome.ballot.counter
+}
+
+/** Puts values that came with an outcome into the registers that lack them. */
+function takeValues(
+  voter: VoterState,
+  ledger: Ledger,
+  outcome: DecidedRange,
+  seqs: Ranges,
+): { seqs: number[]; values: Values[] } {
+  const taken: number[] = []
+  const kept: Values[] = []
+  if (seqs.length === 0) return { seqs: taken, values: kept }
+  const by = proposerAt(ledger, outcome.ballot.proposer)
+  for (const values of outcome.values) {
+    const part = pickValues(values, seqs)
+    if (part === undefined || part.kind !== outcome.kind || by < 0) continue
+    const index = keepValues(ledger, part)
+    voter.bytes += part.body.length
+    for (const seq of seqsOf(part.seqs)) {
+      const page = pageOf(ledger, seq)
+      const slot = seq % ledger.pageTasks
+      voter.bytes -= setValue(ledger, page, slot, index)
+      page.accepted[slot] = outcome.ballot.counter
+      page.acceptedBy[slot] = by
+      if ((page.promised[slot] as number) < outcome.ballot.counter) {
+        page.promised[slot] = outcome.ballot.counter
+        page.promisedBy[slot] = by
+      }
+      addRun(taken, seq, 1)
+    }
+    kept.push(part)
+  }
+  return { seqs: taken, values: kept }
+}
+
+/** Settles registers whose accepted value is the decided one. */
+function settleRegisters(
+  voter: VoterState,
+  outbox: Outbox,
+  ledger: Ledger,
+  outcome: DecidedRange,
+): void {
+  const { seqs, ballot, kind } = outcome
+  ledger.changed = true
+  const lost = holdersOf(voter, ledger, seqs, ballot)
+  clearLease(voter.leases, ledger, seqs)
+  const state = stateOf(kind)
+  for (const seq of seqsOf(seqs)) {
+    const page = pageOf(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    page.state[slot] = state
+    closeRecord(voter, ledger, seq)
+  }
+  eachSpecRun(ledger, seqs, (spec, first, count) => {
+    removeRun(ledger.ready[spec] as number[], first, count)
+  })
+  for (let i = 0; i < seqs.length; i += 2) {
+    addRun(ledger.settled, seqs[i] as number, seqs[i + 1] as number)
+    addRun(ledger.stored, seqs[i] as number, seqs[i + 1] as number)
+  }
+  if (ballot.counter > ledger.counter) ledger.counter = ballot.counter
+  persist(outbox, { type: 'settled', ledger: ledger.info.ledger, outcomes: [outcome] })
+  for (const values of valuesOf(ledger, seqs)) {
+    voter.decisions.push({ ledger: ledger.info.ledger, values })
+  }
+  for (const [holder, leases] of lost) send(outbox, holder, { type: 'lost', lost: leases })
+}
+
+/** A settled task's payload goes when its whole chunk is settled. */
+function closeRecord(voter: VoterState, ledger: Ledger, seq: number): void {
+  const chunk = chunkOfSeq(ledger, seq)
+  if (chunk === undefined) return
+  chunk.open -= 1
+  if (chunk.open > 0 || chunk.payload === undefined) return
+  voter.bytes -= chunk.payload.length
+  chunk.payload = undefined
+  chunk.offsets = undefined
+}
+
+/** Leases that a ballot overtakes, by the peer that must be told. */
+export function holdersOf(
+  voter: VoterState,
+  ledger: Ledger,
+  seqs: Ranges,
+  by: Ballot,
+): Map<PeerId, LostLease[]> {
+  const found = new Map<PeerId, LostLease[]>()
+  const byLease = groupRuns(seqsOf(seqs), seq => {
+    return findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0
+  })
+  for (const [id, group] of byLease) {
+    const lease = leaseAt(voter.leases, id)
+    if (lease === undefined || lease.holder === by.proposer) continue
+    const peer = lease.holder.slice(0, lease.holder.lastIndexOf('.'))
+    const list = found.get(peer) ?? []
+    list.push({ ledger: ledger.info.ledger, claimId: lease.claimId, seqs: group })
+    found.set(peer, list)
+  }
+  return found
+}
+
+/** The accepted values of tasks, one item per stored value. */
+export function valuesOf(ledger: Ledger, seqs: Ranges): Values[] {
+  const byValue = groupRuns(seqsOf(seqs), seq => {
+    return findPage(ledger, seq)?.value[seq % ledger.pageTasks] ?? 0
+  })
+  const found: Values[] = []
+  for (const [index, group] of byValue) {
+    const held = index === 0 ? undefined : ledger.values[index - 1]
+    const part = held === undefined ? undefined : pickValues(held.values, group)
+    if (part !== undefined) found.push(part)
+  }
+  return found
+}
+
+/** Tells which evidence has become a majority, and settles by it. */
+export function weighEvidence(
+  voter: VoterState,
+  outbox: Outbox,
+  durableOf: (peer: PeerId, ledger: Ledger) => Lsn,
+): void {
+  if (voter.evidence.length === 0) return
+  const waiting: Evidence[] = []
+  for (const evidence of voter.evidence) {
+    const ledger = voter.ledgers.get(evidence.ledger)
+    if (ledger === undefined) continue
+    const { peer } = evidence
+    const durable =
+      evidence.ownLsn <= outbox.durable &&
+      (peer === undefined || evidence.peerLsn <= durableOf(peer, ledger))
+    if (!durable) {
+      waiting.push(evidence)
+      continue
+    }
+    const { ballot, kind, seqs } = evidence
+    takeOutcome(voter, outbox, ledger, { ballot, kind, seqs, values: [] })
+  }
+  voter.evidence = waiting
+}
+
+/** Remembers an accepted outcome, to finish it if nobody else does. */
+export function awaitDecision(voter: VoterState, undecided: Undecided): void {
+  voter.undecided.push(undecided)
+  voter.finishAt = Math.min(voter.finishAt, undecided.at)
+}
+
+/** Open tasks whose accepted terminal value waits to be finished by this voter. */
+export function takeUndecided(voter: VoterState, now: Millis): Undecided[] {
+  if (now < voter.finishAt) return []
+  const due: Undecided[] = []
+  const rest: Undecided[] = []
+  voter.finishAt = Infinity
+  for (const item of voter.undecided) {
+    if (item.at > now) {
+      rest.push(item)
+      voter.finishAt = Math.min(voter.finishAt, item.at)
+      continue
+    }
+    const ledger = voter.ledgers.get(item.ledger)
+    item.seqs = ledger === undefined ? [] : stillUndecided(ledger, item)
+    if (item.seqs.length > 0) due.push(item)
+  }
+  voter.undecided = rest
+  // An attempt to finish may fail: it is made again until the outcome is known.
+  for (const { ledger, ballot, seqs } of due) {
+    const place = voter.ledgers.get(ledger)?.index ?? 0
+    awaitDecision(voter, { at: now + finishMs * (1 + place), ledger, ballot, seqs })
+  }
+  return due
+}
+
+function stillUndecided(ledger: Ledger, item: Undecided): Ranges {
+  const open: number[] = []
+  for (const seq of seqsOf(item.seqs)) {
+    const page = findPage(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    if (page?.state[slot] !== OPEN) continue
+    if (sameBallot(acceptedAt(ledger, page, slot), item.ballot)) pushRun(open, seq, 1)
+  }
+  return countOf(open) === countOf(item.seqs) ? item.seqs : open
+}
+
+/** The ballot and value that a register has accepted; `noBallot` and nothing if none. */
+export function acceptedOf(
+  ledger: Ledger,
+  seq: number,
+): { ballot: Ballot; values: Values | undefined } {
+  const page = findPage(ledger, seq)
+  const slot = seq % ledger.pageTasks
+  if (page === undefined || page.accepted[slot] === 0)
+    return { ballot: noBallot, values: undefined }
+  return { ballot: acceptedAt(ledger, page, slot), values: valueAt(ledger, page, slot) }
+}

@@ -1,0 +1,198 @@
+import type { LedgerId, Millis, PeerId } from './ids.ts'
+import { addRuns, removeRuns } from './intervals.ts'
+import { fullPeers, type Membership } from './membership.ts'
+import type { Outcomes, Progress, Values, Watch } from './messages.ts'
+import { type Outbox, send } from './outbox.ts'
+import { intersect, type Ranges, subtract } from './ranges.ts'
+import { pickValues } from './values.ts'
+import { valuesOf, type VoterState } from './voter.ts'
+
+/** How often a watch that is not answered is told again, in milliseconds. */
+export const rewatchMs = 5_000
+
+/** Ledgers that one peer may watch here. */
+const maxWatchedLedgers = 4_096
+
+/** What others and the application want to be told. */
+export interface WatchState {
+  /** Per ledger, who waits for which of its tasks. */
+  readonly peers: Map<LedgerId, Map<PeerId, { seqs: number[]; progress: boolean }>>
+  readonly application: Map<LedgerId, { seqs: number[]; progress: boolean }>
+  rewatchAt: Millis
+}
+
+/** Nobody waits. */
+export function createWatch(): WatchState {
+  return { peers: new Map(), application: new Map(), rewatchAt: Infinity }
+}
+
+/** A peer waits for outcomes: those that are known go at once. */
+export function onWatch(
+  watch: WatchState,
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  { ledger: id, seqs, progress }: Watch,
+): void {
+  const ledger = voter.ledgers.get(id)
+  if (ledger === undefined) return
+  let watchers = watch.peers.get(id)
+  if (watchers === undefined) watch.peers.set(id, (watchers = new Map()))
+  const known = intersect(seqs, ledger.settled)
+  const waiting = watchers.get(from) ?? { seqs: [], progress }
+  if (watchers.size > maxWatchedLedgers) return
+  addRuns(waiting.seqs, subtract(seqs, known))
+  waiting.progress ||= progress
+  if (waiting.seqs.length > 0) watchers.set(from, waiting)
+  for (const values of valuesOf(ledger, known)) {
+    send(outbox, from, { type: 'outcomes', ledger: id, values: [values] })
+  }
+}
+
+/** A peer does not wait any more. */
+export function onUnwatch(watch: WatchState, from: PeerId, ledger: LedgerId, seqs: Ranges): void {
+  const waiting = watch.peers.get(ledger)?.get(from)
+  if (waiting === undefined) return
+  removeRuns(waiting.seqs, seqs)
+  if (waiting.seqs.length === 0) watch.peers.get(ledger)?.delete(from)
+}
+
+/** A peer that has gone waits for nothing; it asks again when it is back. */
+export function forgetWatcher(watch: WatchState, peer: PeerId): void {
+  for (const [ledger, watchers] of watch.peers) {
+    watchers.delete(peer)
+    if (watchers.size === 0) watch.peers.delete(ledger)
+  }
+}
+
+/** Tells everybody who waits that outcomes are decided. */
+export function tellOutcome(
+  watch: WatchState,
+  outbox: Outbox,
+  ledger: LedgerId,
+  values: Values,
+  own: boolean,
+): void {
+  for (const [peer, waiting] of watch.peers.get(ledger) ?? []) {
+    const part = pickValues(values, waiting.seqs)
+    if (part === undefined) continue
+    send(outbox, peer, { type: 'outcomes', ledger, values: [part] })
+    onUnwatch(watch, peer, ledger, part.seqs)
+  }
+  const waiting = watch.application.get(ledger)
+  if (waiting !== undefined) {
+    removeRuns(waiting.seqs, values.seqs)
+    if (waiting.seqs.length === 0) watch.application.delete(ledger)
+  }
+  if (own || waiting !== undefined) {
+    outbox.effects.push({ type: 'outcomes', ledger, values: [values] })
+  }
+}
+
+/** The application waits for outcomes: of a ledger voted in, or by asking those who vote. */
+export function watchTasks(
+  watch: WatchState,
+  voter: VoterState,
+  outbox: Outbox,
+  members: Membership,
+  { ledger: id, seqs, progress }: { ledger: LedgerId; seqs: Ranges; progress: boolean },
+  now: Millis,
+): void {
+  const ledger = voter.ledgers.get(id)
+  const known = ledger === undefined ? [] : intersect(seqs, ledger.settled)
+  const rest = subtract(seqs, known)
+  if (rest.length > 0) {
+    const waiting = watch.application.get(id) ?? { seqs: [], progress }
+    addRuns(waiting.seqs, rest)
+    waiting.progress ||= progress
+    watch.application.set(id, waiting)
+  }
+  if (ledger !== undefined) {
+    for (const values of valuesOf(ledger, known)) {
+      outbox.effects.push({ type: 'outcomes', ledger: id, values: [values] })
+    }
+    return
+  }
+  askEverybody(outbox, members, id, rest, progress)
+  watch.rewatchAt = Math.min(watch.rewatchAt, now + rewatchMs)
+}
+
+function askEverybody(
+  outbox: Outbox,
+  members: Membership,
+  ledger: LedgerId,
+  seqs: Ranges,
+  progress: boolean,
+): void {
+  if (seqs.length === 0) return
+  for (const { peer } of fullPeers(members)) {
+    send(outbox, peer, { type: 'watch', ledger, seqs, progress })
+  }
+}
+
+/** The application does not wait any more. */
+export function unwatchTasks(
+  watch: WatchState,
+  outbox: Outbox,
+  members: Membership,
+  ledger: LedgerId,
+  seqs: Ranges,
+): void {
+  const waiting = watch.application.get(ledger)
+  if (waiting === undefined) return
+  removeRuns(waiting.seqs, seqs)
+  if (waiting.seqs.length === 0) watch.application.delete(ledger)
+  for (const { peer } of fullPeers(members)) send(outbox, peer, { type: 'unwatch', ledger, seqs })
+}
+
+/** Outcomes that a voter has told. */
+export function onOutcomes(watch: WatchState, outbox: Outbox, { ledger, values }: Outcomes): void {
+  const waiting = watch.application.get(ledger)
+  if (waiting === undefined) return
+  for (const all of values) {
+    const part = all.kind === 'pending' ? undefined : pickValues(all, waiting.seqs)
+    if (part === undefined) continue
+    removeRuns(waiting.seqs, part.seqs)
+    outbox.effects.push({ type: 'outcomes', ledger, values: [part] })
+  }
+  if (waiting.seqs.length === 0) watch.application.delete(ledger)
+}
+
+/** Asks again for what is still waited for: everybody, or one peer that has just come. */
+export function rewatch(
+  watch: WatchState,
+  voter: VoterState,
+  outbox: Outbox,
+  members: Membership,
+  now: Millis,
+  only?: PeerId,
+): void {
+  if (only === undefined && now < watch.rewatchAt) return
+  let waiting = false
+  for (const [ledger, { seqs, progress }] of watch.application) {
+    if (voter.ledgers.has(ledger)) continue
+    waiting = true
+    if (only === undefined) askEverybody(outbox, members, ledger, seqs, progress)
+    else send(outbox, only, { type: 'watch', ledger, seqs: [...seqs], progress })
+  }
+  if (only === undefined) watch.rewatchAt = waiting ? now + rewatchMs : Infinity
+}
+
+/** Hands on what a running task says. */
+export function onProgress(
+  watch: WatchState,
+  outbox: Outbox,
+  { ledger, seq, token, kind, body }: Omit<Progress, 'type'>,
+  relay: boolean,
+): void {
+  const one = [seq, 1]
+  const waiting = watch.application.get(ledger)
+  if (waiting !== undefined && waiting.progress && intersect(waiting.seqs, one).length > 0) {
+    outbox.effects.push({ type: 'progress-seen', ledger, seq, kind, body })
+  }
+  if (!relay) return
+  for (const [peer, { seqs, progress }] of watch.peers.get(ledger) ?? []) {
+    if (!progress || intersect(seqs, one).length === 0) continue
+    send(outbox, peer, { type: 'progress', ledger, seq, token, kind, body })
+  }
+}

@@ -1,0 +1,230 @@
+import {
+  type Claiming,
+  DROPPED,
+  eachTask,
+  FETCHING,
+  placeOf,
+  RUNNING,
+  setPhase,
+  SETTLING,
+  tasksWhere,
+} from './claim.ts'
+import type { Millis } from './ids.ts'
+import type { Values } from './messages.ts'
+import { type Outbox, send } from './outbox.ts'
+import { endIfDone, type ProposerState, release } from './proposer.ts'
+import { pushRun, type Ranges, seqsOf } from './ranges.ts'
+import { settleValues } from './settle.ts'
+import { groupRuns, isTerminal, noBytes, pickValues, repeatValue } from './values.ts'
+import { recordsFor } from './claim-records.ts'
+
+/** A majority has granted tasks: run them, or settle what must be settled instead. */
+export function win(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): void {
+  const final: number[] = []
+  const open: number[] = []
+  for (const seq of seqsOf(seqs)) {
+    const base = claiming.base.get(seq)
+    if (base !== undefined && isTerminal(base.values)) pushRun(final, seq, 1)
+    else pushRun(open, seq, 1)
+  }
+  // A terminal base is the outcome already: it is settled as it is, and nothing runs.
+  if (final.length > 0) settleBases(proposer, outbox, claiming, final, now)
+  if (open.length === 0) return
+  switch (claiming.intent) {
+    case 'run':
+      return startRuns(proposer, outbox, claiming, open, now)
+    case 'raise':
+      return settleHand(proposer, outbox, claiming, open, now)
+    case 'cancel':
+      return settleCancelled(proposer, outbox, claiming, open, now)
+    case 'finish':
+      // Another proposer has settled nothing here: what was accepted is not finished any more.
+      return drop(proposer, claiming, open)
+    default:
+      claiming.intent satisfies never
+  }
+}
+
+function drop(proposer: ProposerState, claiming: Claiming, seqs: Ranges): void {
+  eachTask(claiming, seqs, at => setPhase(claiming, at, DROPPED))
+  endIfDone(proposer, claiming)
+}
+
+function settleBases(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): void {
+  const groups = groupRuns(seqsOf(seqs), seq => claiming.base.get(seq)?.values)
+  const values: Values[] = []
+  for (const [base, group] of groups) {
+    const part = base === undefined ? undefined : pickValues(base, group)
+    if (part !== undefined) values.push(part)
+  }
+  if (claiming.cancel !== undefined) {
+    const { request } = claiming.cancel
+    proposer.news.cancelEnded.push({ request, cancelled: [], tooLate: seqs })
+  }
+  eachTask(claiming, seqs, at => setPhase(claiming, at, SETTLING))
+  settleValues(proposer, outbox, claiming, values, now)
+}
+
+function settleCancelled(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): void {
+  const body = claiming.cancel?.reason ?? noBytes
+  const by = proposer.self
+  const value = { kind: 'cancelled', failures: 0, delayMs: 0, reason: '', by } as const
+  eachTask(claiming, seqs, at => setPhase(claiming, at, SETTLING))
+  settleValues(proposer, outbox, claiming, [repeatValue(value, seqs, body)], now)
+}
+
+/** What was in hand when another ballot overtook it is settled if nothing has come between. */
+function settleHand(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): void {
+  const { hand } = claiming
+  const settled: Values[] = []
+  const dropped: number[] = []
+  for (const seq of seqsOf(seqs)) {
+    const base = claiming.base.get(seq)
+    const mine =
+      base !== undefined && ownBallot(proposer, claiming, base.ballot.counter, base.ballot.proposer)
+    const value = mine ? base.values : hand?.values
+    const part = value === undefined ? undefined : pickValues(value, [seq, 1])
+    const unchanged = (base?.ballot.counter ?? 0) === (hand?.base.get(seq) ?? 0)
+    const free = unchanged && !claiming.held.has(seq)
+    if (part !== undefined && (mine || isTerminal(part) || free)) settled.push(part)
+    else pushRun(dropped, seq, 1)
+  }
+  for (const part of settled) eachTask(claiming, part.seqs, at => setPhase(claiming, at, SETTLING))
+  if (settled.length > 0) settleValues(proposer, outbox, claiming, settled, now)
+  if (dropped.length > 0) drop(proposer, claiming, dropped)
+}
+
+function ownBallot(
+  proposer: ProposerState,
+  { hand }: Claiming,
+  counter: number,
+  by: string,
+): boolean {
+  return by === proposer.node && (hand?.own.includes(counter) ?? false)
+}
+
+/** Runs tasks that nobody else holds, or fails those that have been started too often. */
+function startRuns(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): void {
+  const spent: number[] = []
+  eachTask(claiming, seqs, (at, seq) => {
+    if ((claiming.maxGrants[at] as number) > proposer.maxDeliveries) pushRun(spent, seq, 1)
+    else setPhase(claiming, at, FETCHING)
+  })
+  if (spent.length > 0) failDeliveries(proposer, outbox, claiming, spent, now)
+  startFetched(proposer, outbox, claiming, now)
+  const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
+  if (wanting.length > 0) fetchRecords(outbox, claiming, wanting)
+}
+
+function failDeliveries(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  now: Millis,
+): void {
+  const groups = groupRuns(seqsOf(seqs), seq => claiming.failures[placeOf(claiming, seq)] ?? 0)
+  const values: Values[] = []
+  for (const [failures, group] of groups) {
+    const value = { kind: 'failed', failures, delayMs: 0, reason: 'deliveries', by: '' } as const
+    values.push(repeatValue(value, group, noBytes))
+  }
+  eachTask(claiming, seqs, at => setPhase(claiming, at, SETTLING))
+  settleValues(proposer, outbox, claiming, values, now)
+}
+
+/** Starts the won tasks whose records are here. */
+export function startFetched(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  now: Millis,
+): void {
+  const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
+  if (wanting.length === 0) return
+  for (const chunk of recordsFor(proposer, claiming, wanting, now)) {
+    const seqs = [chunk.first, chunk.count]
+    const attempts = new Uint32Array(chunk.count)
+    eachTask(claiming, seqs, (at, seq) => {
+      setPhase(claiming, at, RUNNING)
+      attempts[seq - chunk.first] = (claiming.failures[at] as number) + 1
+    })
+    const { ledger } = claiming.info
+    const token = claiming.ballot.counter
+    const { spec, lengths, payload } = chunk
+    outbox.effects.push({ type: 'run', ledger, token, spec, seqs, attempts, lengths, payload })
+    proposer.news.won.push({ ledger, seqs, token, queue: spec.queue })
+  }
+}
+
+/** Asks a voter that granted tasks for their records. */
+function fetchRecords(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
+  const { ledger, epoch, voters } = claiming.info
+  const groups = groupRuns(seqsOf(seqs), seq => {
+    const mask = claiming.grants[placeOf(claiming, seq)] as number
+    return voters.findIndex((_, v) => (mask & (1 << v)) !== 0)
+  })
+  for (const [v, group] of groups) {
+    const peer = voters[v]?.peer
+    if (peer === undefined) continue
+    send(outbox, peer, { type: 'fetch', ledger, epoch, what: 'records', seqs: group })
+  }
+}
+
+/** Ends runs that this node may not believe in any more. */
+export function abortRuns(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  reason: 'lease-lost' | 'cancelled' | 'leaving',
+): void {
+  const running: number[] = []
+  eachTask(claiming, seqs, (at, seq) => {
+    const phase = claiming.phase[at] as number
+    if (phase !== RUNNING && phase !== FETCHING) return
+    if (phase === RUNNING) pushRun(running, seq, 1)
+    setPhase(claiming, at, DROPPED)
+  })
+  const { ledger } = claiming.info
+  const token = claiming.ballot.counter
+  if (running.length > 0) {
+    outbox.effects.push({ type: 'abort', ledger, token, seqs: running, reason })
+    outbox.effects.push({
+      type: 'report',
+      event: { type: 'lease-lost', ledger, seqs: running, token },
+    })
+  }
+  release(outbox, claiming, seqs)
+  endIfDone(proposer, claiming)
+}
