@@ -168,11 +168,10 @@ export class Application {
     if (tasks.length !== asked.plans.length) {
       this.#violation('publish', `${tasks.length} tasks for ${asked.plans.length}`)
     }
-    for (const task of tasks) {
-      this.#own.push(task)
-      // A publisher learns its own outcomes without asking.
-      this.#session.watched.add(task)
-    }
+    this.#own.push(...tasks)
+    // A full node learns the outcomes of its own ledger without asking.
+    if (actor.guest) this.watch(tasks)
+    else for (const task of tasks) this.#session.watched.add(task)
     this.#world.count('published')
     this.onPublished(tasks)
   }

@@ -84,7 +84,7 @@ export class History extends Observer {
     this.#pending[actor.index]?.push({ lsn, entry })
     if (entry.type === 'opened') this.#learn(entry)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
-    if (entry.type === 'granted') this.#noteGrant(actor, entry, false)
+    if (entry.type === 'granted') this.#noteGrant(actor, entry)
   }
 
   override durable(actor: Actor, lsn: Lsn): void {
@@ -185,14 +185,13 @@ export class History extends Observer {
     }
   }
 
-  #noteGrant(actor: Actor, { ledger, ballot, seqs }: GrantedEntry, durable: boolean): void {
+  #noteGrant(actor: Actor, { ledger, ballot, seqs }: GrantedEntry): void {
     const history = this.ledger(ledger)
     const bit = history.bitOf(actor.peer)
     const key = this.ballotKey(ballot)
     if (ballot.proposer === actor.node) this.#claimBegins(ledger, ballot)
     for (const seq of seqsOf(seqs)) {
-      const task = history.task(seq)
-      const grants = durable ? task.durableGrants : task.grants
+      const { grants } = history.task(seq)
       grants.set(key, (grants.get(key) ?? 0) | bit)
     }
   }
@@ -204,9 +203,7 @@ export class History extends Observer {
   }
 
   #becameDurable(actor: Actor, entry: Entry): void {
-    const { type } = entry
-    if (type === 'accepted') this.#tally(actor, entry)
-    else if (type === 'granted') this.#noteGrant(actor, entry, true)
+    if (entry.type === 'accepted') this.#tally(actor, entry)
     else this.#hold(actor, entry)
   }
 

@@ -12,9 +12,8 @@ export function owedBy(simulation: Simulation, overlookedMs: number): string[] {
   const now = simulation.now()
   for (const task of simulation.history.acknowledged()) {
     if (task.decided !== undefined) continue
-    owed.push(
-      `${task.name} is undecided${isOverlooked(simulation, task, now - overlookedMs) ? ' and overlooked' : ''}`,
-    )
+    const overlooked = isOverlooked(simulation, task, now - overlookedMs)
+    owed.push(`${task.name} is undecided${overlooked ? ' and overlooked' : ''}: ${storyOf(task)}`)
   }
   for (const application of simulation.applications) owed.push(...application.owed())
   return owed
@@ -33,4 +32,20 @@ function hasBeenIdle(node: SimulatedNode, queue: string, since: number): boolean
   if (worker === undefined || !running || guest || paused) return false
   const serves = node.capacity.queues.some(served => served.queue === queue)
   return serves && worker.roomSince < since
+}
+
+/** What a report tells of a task that is not decided. */
+function storyOf({ plan, spec, runs, tallies, dueAt, ledger }: TaskHistory): string {
+  const voters = ledger.info?.voters.map(({ peer }) => peer).join() ?? ''
+  const told = runs.map(({ peer, token, at, end, endedAt }) => {
+    const until = end === '' ? 'runs on' : `${end} at ${Math.round(endedAt)}`
+    return `${peer}#${token} at ${Math.round(at)} ${until}`
+  })
+  const accepted = tallies.map(({ counter, mask }) => `ballot ${counter} by ${mask.toString(2)}`)
+  return [
+    `${plan?.behaviour} ${plan?.durationMs} ms, timeout ${spec?.timeoutMs}, voters ${voters}`,
+    `due ${Math.round(dueAt)}`,
+    `runs [${told.join('; ')}]`,
+    `accepted [${accepted.join('; ')}]`,
+  ].join(', ')
 }

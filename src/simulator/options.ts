@@ -85,6 +85,8 @@ export interface SimulationOptions {
    * @default 64
    */
   pageTasks?: number | undefined
+  /** Properties whose violations count; all of them if left out. */
+  only?: readonly string[] | undefined
   /** The protocol; another one only to test the simulation itself. */
   core?: CorePort | undefined
   /** Breaks the cluster on purpose. */
@@ -95,7 +97,7 @@ export interface SimulationOptions {
 
 /** Options with their defaults. */
 export type SimulationConfig = {
-  readonly [K in keyof SimulationOptions]-?: K extends 'onTrace'
+  readonly [K in keyof SimulationOptions]-?: K extends 'onTrace' | 'only'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -119,6 +121,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     pageTasks: options.pageTasks ?? 64,
     core: options.core ?? realCore,
     tamper: options.tamper ?? {},
+    only: options.only,
     onTrace: options.onTrace,
   }
 }

@@ -4,6 +4,7 @@ import { Application, type ApplicationEffect } from './application.ts'
 import { createCheckers } from './checkers/create-checkers.ts'
 import type { Violation } from './checkers/checker.ts'
 import type { CorePort } from './core-port.ts'
+import { Coverage } from './coverage.ts'
 import { calm, type Faults, faultsOf, healed } from './faults.ts'
 import { History } from './history.ts'
 import { owedBy } from './liveness.ts'
@@ -67,7 +68,11 @@ export class Simulation implements World {
       maxDeliveries: config.maxDeliveries,
       faults: this.drawnFaults,
     })
-    this.observers = new Observers([this.history, ...checkers])
+    this.observers = new Observers([
+      this.history,
+      ...checkers,
+      new Coverage(this.history, this.count),
+    ])
     this.network = new Network(this)
     for (let index = 0; index < config.nodes + config.guests; index++) this.#addNode(index)
     this.#introduce()
@@ -84,6 +89,7 @@ export class Simulation implements World {
   }
 
   readonly report = (violation: Violation): void => {
+    if (this.options.only?.includes(violation.property) === false) return
     if (this.violations.length < violationsMax) this.violations.push(violation)
   }
 

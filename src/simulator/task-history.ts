@@ -54,8 +54,6 @@ export class TaskHistory {
   readonly runs: RunHistory[] = []
   /** Voters that granted a run, by ballot. */
   readonly grants = new Map<number, number>()
-  /** The same, as far as it is on their disks. */
-  readonly durableGrants = new Map<number, number>()
   /** Digests of the reasons for which users have asked to cancel it. */
   readonly cancelReasons = new Set<number>()
   /** Digests of results that runs have returned, and who ran. */

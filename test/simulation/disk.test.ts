@@ -78,7 +78,10 @@ test('a power loss takes any part of what was not synced, and nothing else', () 
     kept.add(lsn)
     assert.deepEqual(marks(entries), [1, 2, 3, 4].slice(0, lsn))
   }
-  assert.deepEqual([...kept].toSorted((a, b) => a - b), [2, 3, 4])
+  assert.deepEqual(
+    [...kept].toSorted((a, b) => a - b),
+    [2, 3, 4],
+  )
 })
 
 test('a checkpoint takes the place of the entries up to its lsn', () => {

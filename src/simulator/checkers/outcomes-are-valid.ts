@@ -54,7 +54,7 @@ export class OutcomesAreValid extends Checker {
       case 'result':
         return task.ends.has(reason) ? '' : 'no run ended so'
       case 'deliveries': {
-        const { size } = task.durableGrants
+        const { size } = task.grants
         return size > this.context.maxDeliveries ? '' : `it was granted ${size} times`
       }
       case 'expired':

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { FaultMix } from '../../src/simulator/faults.ts'
+import { runScenario, type ScenarioOptions } from '../../src/simulator/scenario.ts'
+import type { Tamper } from '../../src/simulator/tamper.ts'
+import * as sabotage from './sabotage.ts'
+
+interface Control {
+  readonly name: string
+  readonly property: string
+  readonly tamper: () => Tamper
+  readonly faults: FaultMix
+  readonly more?: Partial<ScenarioOptions>
+}
+
+const calm: Partial<ScenarioOptions> = { nodes: 3, voters: 3, tasks: 40, faultyMs: 20_000 }
+const stormy: Partial<ScenarioOptions> = { ...calm, nodes: 5, leaseMs: 3_000, faultyMs: 60_000 }
+
+const controls: readonly Control[] = [
+  {
+    name: 'S1: a quorum of one decides twice',
+    property: 'S1',
+    tamper: sabotage.quorumOfOne,
+    faults: 'partitions',
+    more: stormy,
+  },
+  {
+    name: 'S1: voters that forget their votes decide twice',
+    property: 'S1',
+    tamper: () => sabotage.forgetfulVoters,
+    faults: 'chaos',
+    more: stormy,
+  },
+  {
+    name: 'S2: a node shows another outcome than the decided one',
+    property: 'S2',
+    tamper: () => sabotage.lyingOutcomes,
+    faults: 'none',
+  },
+  {
+    name: 'S3: a ballot carries two values',
+    property: 'S3',
+    tamper: () => sabotage.unstableValues,
+    faults: 'none',
+  },
+  {
+    name: 'S4: a result is decided that no run returned',
+    property: 'S4',
+    tamper: () => sabotage.changedResults,
+    faults: 'none',
+  },
+  {
+    name: 'S5: a voter acknowledges what it has not written',
+    property: 'S5',
+    tamper: () => sabotage.unwrittenRecords,
+    faults: 'none',
+  },
+  {
+    name: 'S6: tokens do not grow',
+    property: 'S6',
+    tamper: () => sabotage.constantTokens,
+    faults: 'crashes',
+    more: stormy,
+  },
+  {
+    name: 'S7: a decided task is run again',
+    property: 'S7',
+    tamper: sabotage.runsAfterTheEnd,
+    faults: 'none',
+  },
+  {
+    name: 'S9: a holder does not stop when its lease is lost',
+    property: 'S9',
+    tamper: () => sabotage.deafWorkers,
+    faults: 'partitions',
+    more: stormy,
+  },
+  {
+    name: 'S10: a run starts twice by one grant',
+    property: 'S10',
+    tamper: () => sabotage.doubleStarts,
+    faults: 'none',
+  },
+  {
+    name: 'S10: a run starts by grants of one voter',
+    property: 'S10',
+    tamper: sabotage.quorumOfOne,
+    faults: 'loss',
+    more: stormy,
+  },
+  {
+    name: 'voter: votes fall in a crash',
+    property: 'voter',
+    tamper: () => sabotage.forgetfulVoters,
+    faults: 'crashes',
+    more: stormy,
+  },
+  {
+    name: 'durable: replies leave before the disk is synced',
+    property: 'durable',
+    tamper: () => sabotage.hastyReplies,
+    faults: 'none',
+  },
+  {
+    name: 'payload: records change on their way',
+    property: 'payload',
+    tamper: () => sabotage.changedRecords,
+    faults: 'none',
+  },
+  {
+    name: 'publish: a publisher is told the names of other tasks',
+    property: 'publish',
+    tamper: () => sabotage.wrongNames,
+    faults: 'none',
+  },
+  {
+    name: 'liveness: outcomes never reach a majority',
+    property: 'liveness',
+    tamper: () => sabotage.lostSettlements,
+    faults: 'none',
+  },
+  {
+    name: 'liveness: workers overlook due tasks',
+    property: 'liveness',
+    tamper: () => sabotage.noClaims,
+    faults: 'none',
+  },
+  {
+    name: 'core: what the core throws is reported',
+    property: 'core',
+    tamper: sabotage.brokenCore,
+    faults: 'none',
+  },
+]
+
+/** Seeds within which a bug must be found. */
+const seedsMax = 20
+
+describe('each checker finds the bug that it is there for', () => {
+  for (const { name, property, tamper, faults, more = calm } of controls) {
+    test(name, () => {
+      for (let seed = 1; seed <= seedsMax; seed++) {
+        const options = { ...more, seed, faults, only: [property] }
+        const { violations } = runScenario({ ...options, tamper: tamper() })
+        if (violations.length === 0) continue
+        assert.ok(violations.every(violation => violation.property === property))
+        return
+      }
+      assert.fail(`${seedsMax} seeds did not find it`)
+    })
+  }
+})
