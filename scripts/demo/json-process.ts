@@ -122,7 +122,7 @@ export class JsonProcess {
     try {
       value = JSON.parse(line)
     } catch {
-      this.#stderr = `${this.#stderr}not JSON: ${line}\n`.slice(-stderrCharsMax)
+      // Words for people, as of a command without --json.
       return
     }
     if (typeof value !== 'object' || value === null) return

@@ -3,6 +3,7 @@ import {
   controlLineBytesMax,
   parseFrame,
   writeFrames,
+  type FromCommand,
   type FromNode,
   type Greeting,
 } from './control-frames.ts'
@@ -28,7 +29,7 @@ export interface ControlConnection {
 /** Connects to the node that runs on this data directory; `undefined` if none answers. */
 export async function connectControl(dataDir: string): Promise<ControlConnection | undefined> {
   const path = await findControlPath(dataDir)
-  const socket = connect({ path, allowHalfOpen: true })
+  const socket = connect({ path })
   socket.on('error', () => undefined)
   const timer = setTimeout(() => socket.destroy(), greetingMs)
   try {
@@ -79,14 +80,27 @@ function connection(
   }
 }
 
+/** Sends a request and its inputs; rejects if these do. That the node has gone shows elsewhere. */
 async function send(
   socket: Socket,
   request: Request,
   inputs: AsyncIterable<readonly unknown[]>,
 ): Promise<void> {
-  await writeFrames(socket, [{ type: 'request', request }])
-  for await (const batch of inputs) await writeFrames(socket, [{ type: 'inputs', inputs: batch }])
-  await writeFrames(socket, [{ type: 'end' }])
+  const write = async (frame: FromCommand): Promise<boolean> => {
+    try {
+      await writeFrames(socket, [frame])
+      return true
+    } catch {
+      return false
+    }
+  }
+  let open = await write({ type: 'request', request })
+  if (!open) return
+  for await (const batch of inputs) {
+    open = await write({ type: 'inputs', inputs: batch })
+    if (!open) return
+  }
+  await write({ type: 'end' })
 }
 
 async function* repliesOf(frames: AsyncGenerator<FromNode>): AsyncGenerator<readonly Reply[]> {

@@ -68,6 +68,7 @@ async function listen(server: Server, path: string): Promise<void> {
 async function converse({ node, mesh }: ControlServerInit, socket: Socket): Promise<void> {
   const gone = new AbortController()
   socket.on('error', () => undefined)
+  socket.once('end', () => socket.end())
   socket.once('close', () => gone.abort(new Error('The command has gone')))
 
   try {
@@ -79,7 +80,7 @@ async function converse({ node, mesh }: ControlServerInit, socket: Socket): Prom
     if (first.done === true || first.value.type !== 'request') {
       throw new UsageError('A request was expected')
     }
-    const replies = perform(node, first.value.request, inputsOf(frames), gone.signal)
+    const replies = perform(node, first.value.request, inputsOf(frames, socket), gone.signal)
     for await (const batch of replies) {
       await writeFrames(
         socket,
@@ -91,12 +92,16 @@ async function converse({ node, mesh }: ControlServerInit, socket: Socket): Prom
     const { name, message } = error instanceof Error ? error : new Error(String(error))
     await writeFrames(socket, [{ type: 'error', name, message }]).catch(() => undefined)
   } finally {
-    socket.destroySoon()
+    // Closing with something unread would reset the connection, and what we said would be lost.
+    socket.end()
+    socket.resume()
   }
 }
 
 async function* framesOf(socket: Socket): AsyncGenerator<FromCommand> {
-  for await (const lines of linesOf(socket, controlLineBytesMax)) {
+  // The replies outlast the inputs, so the end of these must not close the socket.
+  const bytes: AsyncIterable<Buffer> = socket.iterator({ destroyOnReturn: false })
+  for await (const lines of linesOf(bytes, controlLineBytesMax)) {
     for (const line of lines) {
       const frame = parseFrame<FromCommand>(line, ['request', 'inputs', 'end'])
       if (frame === undefined) throw new UsageError('What the command sent is not a frame')
@@ -105,13 +110,21 @@ async function* framesOf(socket: Socket): AsyncGenerator<FromCommand> {
   }
 }
 
-async function* inputsOf(frames: AsyncGenerator<FromCommand>): AsyncGenerator<readonly unknown[]> {
-  for await (const frame of frames) {
-    if (frame.type === 'end') return
-    if (frame.type !== 'inputs' || !Array.isArray(frame.inputs)) {
-      throw new UsageError('Inputs were expected')
+async function* inputsOf(
+  frames: AsyncGenerator<FromCommand>,
+  socket: Socket,
+): AsyncGenerator<readonly unknown[]> {
+  try {
+    for await (const frame of frames) {
+      if (frame.type === 'end') return
+      if (frame.type !== 'inputs' || !Array.isArray(frame.inputs)) {
+        throw new UsageError('Inputs were expected')
+      }
+      yield frame.inputs
     }
-    yield frame.inputs
+  } finally {
+    // Only a socket that is read tells when the command has gone.
+    socket.resume()
   }
   // A command that dies half-way must not look like one that has given all its inputs.
   throw new UsageError('The inputs ended without their end')

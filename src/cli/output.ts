@@ -65,5 +65,6 @@ function layOut(
 
 function cell(value: unknown): string {
   if (value === undefined || value === null) return '-'
+  if (Array.isArray(value)) return value.length > 0 ? value.map(cell).join(' ') : '-'
   return printable(typeof value === 'string' ? value : JSON.stringify(value))
 }

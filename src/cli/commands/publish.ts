@@ -63,7 +63,7 @@ export function publishCommand(terminal: Terminal): Command {
           if (reply.type === 'published') durable &&= reply.durable
         }
       }
-      if (!durable) output.note(notDurable)
+      if (!durable && !wait) output.note(notDurable)
     },
   )
 }

@@ -16,7 +16,7 @@ const states: readonly TaskState[] = [
   'failed',
   'cancelled',
 ]
-const columns = ['taskId', 'queue', 'state', 'priority', 'attempt', 'node', 'age']
+const columns = ['taskId', 'queue', 'state', 'priority', 'failures', 'grants', 'node', 'ageMs']
 
 /** `meshwork task ls | show | cancel`. */
 export function taskCommand(terminal: Terminal): Command {
