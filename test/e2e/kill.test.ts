@@ -6,6 +6,7 @@ import {
   batchMs,
   ndjson,
   Testbed,
+  untilContains,
   workHandlers,
   type JsonLine,
   type UpNode,
@@ -157,7 +158,7 @@ test('a worker that was paused for longer than its leases changes no outcome', a
     ['publish', 'hold', '--ndjson', '--wait', '--json', '--data', publisher.dataDir],
     { input: inputs },
   )
-  await claims(sleeper)
+  await untilContains(log, ` ${sleeper.process.pid}\n`)
   sleeper.process.kill('SIGSTOP')
   await open()
   assert.deepEqual(await publish.exited, { code: 0, signal: null })

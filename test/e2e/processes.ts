@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdirSync, mkdtempSync, rmSync, watch } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { JsonProcess, type Exit, type JsonLine } from '../../scripts/demo/json-process.ts'
 
 export type { JsonLine } from '../../scripts/demo/json-process.ts'
@@ -160,4 +160,21 @@ export async function makeFolder(bed: Testbed, name: string): Promise<string> {
   const folder = bed.path(name)
   await mkdir(folder, { recursive: true })
   return folder
+}
+
+/** Waits until a file has come to contain a text. */
+export async function untilContains(file: string, text: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const check = async (): Promise<void> => {
+    if ((await readFile(file, 'utf8').catch(() => '')).includes(text)) resolve()
+  }
+  const watcher = watch(dirname(file), () => void check())
+  const timer = setTimeout(() => reject(new Error(`${file} lacks ${text}`)), batchMs)
+  try {
+    await check()
+    await promise
+  } finally {
+    clearTimeout(timer)
+    watcher.close()
+  }
 }
