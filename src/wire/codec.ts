@@ -26,7 +26,7 @@ const writer = new Writer()
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   return encoding('Envelope', maxFrameBytes, out => {
     messages.write(out, envelope.message)
-    lsn.write(out, lsnTag, envelope.lsn)
+    at('.lsn', () => lsn.write(out, lsnTag, envelope.lsn))
   })
 }
 
@@ -44,7 +44,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
     while (input.more) {
       const tag = input.tag()
       if (tag === lsnTag) {
-        position = lsn.read(input, undefined)
+        position = at('.lsn', () => lsn.read(input, undefined))
       } else if (messages.has(tag)) {
         demand(message === undefined, 'more than one message')
         message = messages.read(input, tag)
@@ -70,8 +70,7 @@ export function encodeHints(hints: readonly Hint[]): Uint8Array {
     for (const hint of hints.toReversed()) {
       const before = out.used
       hintMembers.write(out, hint)
-      out.varint(out.used - before)
-      out.varint(hintsTag)
+      out.part(hintsTag, before)
     }
   })
 }
@@ -170,6 +169,15 @@ function decoding<T>(
     return read(new Reader(bytes))
   } catch (error) {
     throw new InvalidMessageError(String(within(name, error)))
+  }
+}
+
+/** Adds the name of a field to a problem with it. */
+function at<T>(step: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw within(step, error)
   }
 }
 

@@ -196,7 +196,7 @@ export class Reader {
   /** Passes over the value of a field that this version does not know. */
   skip(wireType: number): void {
     if (wireType === wireTypes.varint) this.varint()
-    else if (wireType === wireTypes.delimited) this.#pos += this.length(Infinity)
+    else if (wireType === wireTypes.delimited) this.raw(this.length(Infinity))
     else if (wireType === wireTypes.fixed64) this.#pos += 8
     else if (wireType === wireTypes.fixed32) this.#pos += 4
     else throw new Problem(`wire type ${wireType}`)

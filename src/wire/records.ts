@@ -72,8 +72,7 @@ export function record<T extends object>(
       } catch (error) {
         throw within(`.${slots[i]?.name}`, error)
       }
-      out.varint(out.used - before)
-      out.varint(tag)
+      out.part(tag, before)
     },
     read(input, before) {
       demand(before === undefined, 'there twice')

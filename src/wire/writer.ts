@@ -1,6 +1,6 @@
 import { isCanonical } from '../core/ranges.ts'
 import type { Ranges } from '../core/ranges.ts'
-import { maxEntryBytes, maxRangesPerSet, maxSeq, maxUint32 } from './limits.ts'
+import { maxEntryBytes, maxPartsPerFrame, maxRangesPerSet, maxSeq, maxUint32 } from './limits.ts'
 import { Problem } from './problem.ts'
 
 /** Room to begin with, in bytes: more than most frames need. */
@@ -19,8 +19,9 @@ const maxVarint32Bytes = 5
  */
 export class Writer {
   #bytes = Buffer.allocUnsafeSlow(firstBytes)
-  /** Where the part that was written last begins. */
+  /** Where what was written last begins. */
   #pos = firstBytes
+  #parts = 0
 
   /** Bytes written so far. */
   get used(): number {
@@ -30,6 +31,16 @@ export class Writer {
   /** Forgets what was written. */
   clear(): void {
     this.#pos = this.#bytes.length
+    this.#parts = 0
+  }
+
+  /** Ends, at its front, a nested message of which `before` says what was used before it. */
+  part(tag: number, before: number): void {
+    if (++this.#parts > maxPartsPerFrame) {
+      throw new Problem(`more than ${maxPartsPerFrame} nested messages`)
+    }
+    this.varint(this.used - before)
+    this.varint(tag)
   }
 
   /** A copy of what was written. */
