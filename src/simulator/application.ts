@@ -2,7 +2,7 @@ import type { CancelEnded, Effect, Published } from '../core/effects.ts'
 import type { LedgerId } from '../core/ids.ts'
 import type { Publish } from '../core/inputs.ts'
 import type { TaskSpec } from '../core/messages.ts'
-import { fromSeqs, type Ranges, seqsOf } from '../core/ranges.ts'
+import { fromSeqs, type Ranges, seqsOf, subtract, union } from '../core/ranges.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
 import { payloadsOf, type Plan } from './plans.ts'
@@ -42,7 +42,7 @@ interface Publishing {
 /** What users of one process wait for. It ends with the process. */
 interface Session {
   readonly publishing: Map<number, Publishing>
-  readonly cancelling: Map<number, { readonly ledger: LedgerId; readonly seqs: Ranges }>
+  readonly cancelling: Map<number, { readonly ledger: LedgerId; seqs: Ranges }>
   readonly watched: Set<TaskHistory>
   readonly learned: Set<TaskHistory>
   requests: number
@@ -75,15 +75,8 @@ export class Application {
     this.#node.input(input)
   }
 
-  cancel(ledger: LedgerId, seqs: Ranges): void {
-    const { actor } = this.#node
-    if (actor === undefined) return
-    const request = ++this.#session.requests
-    const reason = Uint8Array.of(request & 0xff, this.#node.index)
-    const input = { type: 'cancel', request, ledger, seqs, reason } as const
-    this.#session.cancelling.set(request, { ledger, seqs })
-    this.#world.observers.cancelling(actor, input)
-    this.#node.input(input)
+  cancel(tasks: readonly TaskHistory[]): void {
+    for (const [ledger, seqs] of byLedger(tasks)) this.#cancel(ledger, seqs)
   }
 
   watch(tasks: readonly TaskHistory[]): void {
@@ -145,6 +138,17 @@ export class Application {
     }
   }
 
+  #cancel(ledger: LedgerId, seqs: Ranges): void {
+    const { actor } = this.#node
+    if (actor === undefined) return
+    const request = ++this.#session.requests
+    const reason = Uint8Array.of(request & 0xff, this.#node.index)
+    const input = { type: 'cancel', request, ledger, seqs, reason } as const
+    this.#session.cancelling.set(request, { ledger, seqs })
+    this.#world.observers.cancelling(actor, input)
+    this.#node.input(input)
+  }
+
   #published(actor: Actor, { request, parts }: Published): void {
     const asked = this.#session.publishing.get(request)
     if (asked === undefined) {
@@ -189,10 +193,15 @@ export class Application {
   #cancelEnded(actor: Actor, ended: CancelEnded): void {
     const asked = this.#session.cancelling.get(ended.request)
     if (asked === undefined) {
-      this.#violation('publish', `${actor.peer} answers cancel ${ended.request} twice`)
+      this.#violation('publish', `${actor.peer} answers cancel ${ended.request} once too often`)
       return
     }
-    this.#session.cancelling.delete(ended.request)
+    // Answers come in parts; an empty one says that nothing can be done now.
+    const answered = union(ended.cancelled, ended.tooLate)
+    asked.seqs = subtract(asked.seqs, answered)
+    if (answered.length === 0 || asked.seqs.length === 0) {
+      this.#session.cancelling.delete(ended.request)
+    }
     this.#world.observers.cancelEnded(actor, { ...ended, ledger: asked.ledger })
     this.#world.count(ended.cancelled.length > 0 ? 'cancelled' : 'cancelled too late')
   }

@@ -28,6 +28,7 @@ export class SimulatedNode implements Host {
   #disk: Disk
   #clock: NodeClock
   #process: Process | undefined
+  #wallSkewMs: number
 
   constructor(world: World, { index, peer, guest, capacity }: NodeInit) {
     this.#world = world
@@ -35,6 +36,7 @@ export class SimulatedNode implements Host {
     this.peer = peer
     this.guest = guest
     this.capacity = capacity
+    this.#wallSkewMs = world.prng.between(-60_000, 60_000)
     this.#disk = this.#newDisk()
     this.#clock = this.#newClock()
   }
@@ -108,6 +110,7 @@ export class SimulatedNode implements Host {
 
   /** Somebody sets this machine's wall clock. */
   setWall(skewMs: number): void {
+    this.#wallSkewMs = skewMs
     this.#clock.setWall(skewMs)
     this.#process?.clockJumped()
   }
@@ -154,8 +157,7 @@ export class SimulatedNode implements Host {
   #newClock(): NodeClock {
     const { prng, faults } = this.#world
     const { drift } = faults()
-    const skewMs = prng.between(-60_000, 60_000)
     const rate = 1 + (drift === 0 ? 0 : prng.between(-drift, drift))
-    return new NodeClock(rate, prng.between(0, 100_000), skewMs)
+    return new NodeClock(rate, prng.between(0, 100_000), this.#wallSkewMs)
   }
 }

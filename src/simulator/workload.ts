@@ -13,6 +13,9 @@ export interface WorkloadOptions {
   readonly plain: boolean
 }
 
+/** How often users cancel what never ends, once nothing goes wrong any more. */
+const hangingMs = 20_000
+
 const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hanging']
 
 /** Users at work: they publish, cancel some of it, and watch from everywhere. */
@@ -38,11 +41,10 @@ export class Workload {
     }
   }
 
-  /** Cancels what would never end, wherever that is possible. */
+  /** Cancels what would never end, from any node, now and whenever some of it is left. */
   cancelHanging(): void {
-    for (const { ledger, seq, decided } of this.#hanging) {
-      if (decided === undefined) this.#anybody()?.cancel(ledger.id, [seq, 1])
-    }
+    this.#simulation.after(hangingMs, () => this.cancelHanging())
+    this.#anybody()?.cancel(this.#hanging.filter(({ decided }) => decided === undefined))
   }
 
   #publish(size: number): void {
@@ -107,8 +109,7 @@ export class Workload {
     if (this.#options.plain || !prng.chance(0.3)) return
     const some = tasks.filter(() => prng.chance(0.5))
     this.#simulation.after(prng.chance(0.5) ? prng.below(200) : prng.below(20_000), () => {
-      const application = this.#anybody()
-      for (const { ledger, seq } of some) application?.cancel(ledger.id, [seq, 1])
+      this.#anybody()?.cancel(some)
     })
   }
 
