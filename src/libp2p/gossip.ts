@@ -78,10 +78,11 @@ export class Gossip {
     this.#started = false
     clearTimeout(this.#timer)
     const { pubsub, topic } = this.#init
-    pubsub.unsubscribe(topic)
     pubsub.removeEventListener('message', this.#deliver)
     pubsub.topicValidators.delete(topic)
     this.#queue.clear()
+    // Its owner may have stopped it before, and then it has no topics any more.
+    if (pubsub.getTopics().includes(topic)) pubsub.unsubscribe(topic)
   }
 
   publish(hints: readonly Hint[]): void {

@@ -202,9 +202,12 @@ class MeshNetwork implements Libp2pNetwork {
     await this.#starting?.catch(() => {})
     const mesh = this.#mesh
     this.#mesh = undefined
-    await mesh?.stop()
-    // An instance of the user's own goes on.
-    if (this.#init.config.libp2p === undefined) await this.#libp2p?.stop()
-    await this.#datastore?.close()
+    try {
+      await mesh?.stop()
+    } finally {
+      // An instance of the user's own goes on.
+      if (this.#init.config.libp2p === undefined) await this.#libp2p?.stop()
+      await this.#datastore?.close()
+    }
   }
 }
