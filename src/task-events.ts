@@ -50,7 +50,7 @@ export class TaskEvents<Output> implements Watcher {
         const events = this.#queue
         this.#queue = []
         yield* events
-        if (this.#queue.length > 0) continue
+        if (this.#queue.length > 0 || signal?.aborted === true) continue
         if (this.#error !== undefined) throw this.#error
         if (this.#isOver) return
         await new Promise<void>(resolve => {

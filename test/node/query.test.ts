@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  answerBytesMax,
+  decodeAnswer,
+  decodeRequest,
+  encodeQuery,
+  pageTasksMax,
+  type QueryRequest,
+  requestBytesMax,
+} from '../../src/query.ts'
+import type { NodeInfo, TaskInfo } from '../../src/task-info.ts'
+
+const task: TaskInfo = {
+  id: `${'a'.repeat(32)}-1`,
+  queue: 'resize',
+  state: 'running',
+  priority: -5,
+  attempts: 3,
+  failures: 1,
+  grants: 2,
+  node: 'worker',
+  reason: undefined,
+  ageMs: 10,
+  dueMs: 0,
+}
+
+const node: NodeInfo = {
+  peerId: 'p',
+  addresses: ['/ip4/127.0.0.1/tcp/1'],
+  guest: false,
+  queues: ['resize'],
+  concurrency: 4,
+  running: 1,
+  labels: { os: 'linux' },
+  peers: ['q'],
+  version: '0.1.0',
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
+}
+
+describe('decodeRequest', () => {
+  const requests: readonly QueryRequest[] = [
+    { type: 'node' },
+    { type: 'queues' },
+    { type: 'task', id: task.id },
+    { type: 'tasks', queue: 'q', state: 'failed', after: task.id, limit: 10 },
+    { type: 'cancel', id: task.id, reason: 'not needed' },
+  ]
+  for (const request of requests) {
+    it(`takes back what was encoded of ${request.type}`, () => {
+      assert.deepEqual(decodeRequest(encodeQuery(request)), request)
+    })
+  }
+
+  const bad: readonly (readonly [string, Uint8Array])[] = [
+    ['garbage', Uint8Array.of(0xff, 0xfe)],
+    ['no object', bytesOf([1])],
+    ['another version', bytesOf({ v: 2, type: 'node' })],
+    ['an unknown type', bytesOf({ v: 1, type: 'shutdown' })],
+    ['an id that is no text', bytesOf({ v: 1, type: 'task', id: 7 })],
+    ['a page too long', bytesOf({ v: 1, type: 'tasks', limit: pageTasksMax + 1 })],
+    ['too many bytes', bytesOf({ v: 1, type: 'node', more: 'x'.repeat(requestBytesMax) })],
+  ]
+  for (const [what, bytes] of bad) {
+    it(`refuses ${what}`, () => {
+      assert.throws(() => decodeRequest(bytes), { name: 'InvalidMessageError' })
+    })
+  }
+})
+
+describe('decodeAnswer', () => {
+  it('takes back what was encoded', () => {
+    assert.deepEqual(decodeAnswer('node', encodeQuery(node)), node)
+    assert.deepEqual(decodeAnswer('task', encodeQuery({ task })), { task })
+    assert.deepEqual(decodeAnswer('task', encodeQuery({})), {})
+    const page = { tasks: [task], next: task.id }
+    assert.deepEqual(decodeAnswer('tasks', encodeQuery(page)), page)
+    assert.deepEqual(decodeAnswer('cancel', encodeQuery({ cancelled: false })), {
+      cancelled: false,
+    })
+  })
+
+  it('refuses answers that are not of their form', () => {
+    const bad = [
+      () => decodeAnswer('node', encodeQuery({ ...node, queues: [1] })),
+      () => decodeAnswer('node', encodeQuery({ ...node, concurrency: -1 })),
+      () => decodeAnswer('task', encodeQuery({ task: { ...task, state: 'lost' } })),
+      () => decodeAnswer('tasks', encodeQuery({ tasks: {} })),
+      () => decodeAnswer('queues', encodeQuery({ rows: [{}] })),
+      () => decodeAnswer('task', new Uint8Array(answerBytesMax + 1)),
+    ]
+    for (const decode of bad) assert.throws(decode, { name: 'InvalidMessageError' })
+  })
+
+  it('keeps nothing that is not known', () => {
+    const answer = decodeAnswer('node', encodeQuery({ ...node, admin: true }))
+    assert.equal('admin' in answer, false)
+  })
+})

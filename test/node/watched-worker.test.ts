@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Run } from '../../src/core/effects.ts'
+import type { Worker, WorkerEvents } from '../../src/driver/ports.ts'
+import { WatchedWorker } from '../../src/watched-worker.ts'
+
+const spec = {
+  queue: 'q',
+  priority: 0,
+  requires: '',
+  attempts: 1,
+  backoff: 'fixed',
+  backoffMs: 0,
+  backoffMaxMs: 0,
+  timeoutMs: 0,
+  resultTtlMs: 0,
+} as const
+
+function run(ledger: string, token: number, seqs: readonly number[]): Run {
+  const none = new Uint32Array()
+  const payload = new Uint8Array()
+  return { type: 'run', ledger, token, seqs, spec, attempts: none, lengths: none, payload }
+}
+
+test('a watched worker owes what it was given and neither finished nor aborted', async () => {
+  let events: WorkerEvents | undefined
+  const inner: Worker = {
+    start: async given => {
+      events = given
+    },
+    run: () => {},
+    abort: () => {},
+    drain: () => {},
+    stop: async () => {},
+  }
+  const worker = new WatchedWorker(inner)
+  const finished: number[][] = []
+  await worker.start({ finished: ({ seqs }) => finished.push([...seqs]), reported: () => {} })
+  worker.run(run('l', 1, [0, 10]))
+  worker.run(run('l', 2, [20, 1]))
+  assert.equal(worker.held, 11)
+  worker.abort('l', 1, [0, 4], 'cancelled')
+  assert.equal(worker.held, 7)
+
+  let isIdle = false
+  const idle = (async () => {
+    await worker.idle
+    isIdle = true
+  })()
+  const result = { type: 'finished', kind: 'done', lengths: new Uint32Array() } as const
+  const body = new Uint8Array()
+  events?.finished({ ...result, body, ledger: 'l', token: 1, seqs: [4, 6] })
+  assert.deepEqual([worker.held, isIdle], [1, false])
+  events?.finished({ ...result, body, ledger: 'l', token: 2, seqs: [20, 1] })
+  await idle
+  assert.equal(worker.held, 0)
+  assert.deepEqual(finished, [
+    [4, 6],
+    [20, 1],
+  ])
+})
