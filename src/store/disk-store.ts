@@ -215,7 +215,7 @@ class DiskStore implements Store {
     // Were the journal to end before its checkpoint after a crash, the next entry would leave
     // a gap.
     const durable = (await this.#commit?.reached(checkpoint.lsn)) ?? true
-    if (!durable) throw new StoreFailedError(dataDir, 'cannot be synced')
+    if (!durable) throw this.#listeners.failure ?? new StoreClosedError(dataDir)
     try {
       await checkpoints.write(checkpoint)
       journal.cut(checkpoint.start)

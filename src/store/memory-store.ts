@@ -184,7 +184,7 @@ class MemoryStore implements Store {
   async #write(lsn: Lsn, bodies: readonly Uint8Array[]): Promise<void> {
     const { name } = this.#disk
     const durable = (await this.#commit?.reached(lsn)) ?? true
-    if (!durable) throw new StoreFailedError(name, 'cannot be synced')
+    if (!durable) throw this.#listeners.failure ?? new StoreClosedError(name)
     try {
       await this.#disk.onCheckpoint()
     } catch (error) {

@@ -66,6 +66,7 @@ export async function diskWorld(t: TestContext, durability: Durability): Promise
       system.synced.set(fs.statSync(copied).ino, size)
     }
     dataDir = next
+    gate = Promise.resolve()
   }
 
   return {
