@@ -1,3 +1,4 @@
+import { sameBallot } from './ballot.ts'
 import {
   ASKING,
   type Claiming,
@@ -15,6 +16,7 @@ import type { Millis, PeerId } from './ids.ts'
 import type { Claim, Claimed, LedgerInfo, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import {
+  endCancel,
   endIfDone,
   nextBallot,
   type ProposerState,
@@ -113,7 +115,7 @@ export function onClaimed(
     return
   }
   const v = voterIndex(claiming.info, from)
-  if (v < 0 || claiming.ballot.counter !== claimed.ballot.counter) return
+  if (v < 0 || !sameBallot(claiming.ballot, claimed.ballot)) return
   if (claiming.count === 0) fixSeqs(claiming, claimed.granted)
   claiming.answered |= 1 << v
   claiming.chunks.push(...claimed.chunks)
@@ -131,6 +133,8 @@ function giveBackStray(outbox: Outbox, from: PeerId, claimed: Claimed): void {
 
 function noteGrants(claiming: Claiming, v: number, claimed: Claimed): void {
   const bit = 1 << v
+  // A grant that comes after the first beat needs one of its own.
+  if (claimed.granted.length > 0) claiming.confirmed &= ~bit
   let run = 0
   let left = claimed.grants[0] ?? 0
   eachTask(claiming, claimed.granted, at => {
@@ -199,13 +203,10 @@ function settledElsewhere(
     over.push(seq)
   })
   if (over.length === 0) return
-  const { info, cancel, hand } = claiming
+  const { info, hand } = claiming
   const { ledger } = info
   release(outbox, claiming, fromSeqs(over))
-  if (cancel !== undefined) {
-    const { request } = cancel
-    proposer.news.cancelEnded.push({ request, cancelled: [], tooLate: fromSeqs(over) })
-  }
+  endCancel(proposer, claiming, fromSeqs(over))
   if (hand === undefined) return
   proposer.duplicates += over.length
   const event = { type: 'duplicate', ledger, seqs: fromSeqs(over) } as const

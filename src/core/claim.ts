@@ -72,6 +72,8 @@ export interface Claiming {
   /** Tasks that are neither ended nor dropped; and those that need a slot now or soon. */
   open: number
   live: number
+  /** Tasks that run. */
+  running: number
   /** The queue that a run is for. */
   readonly queue: string
   /** `cancel`: whose request it is, and the reason. */
@@ -125,6 +127,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
     settlings: [],
     open: 0,
     live: 0,
+    running: 0,
   }
   fixSeqs(claiming, init.seqs)
   return claiming
@@ -204,4 +207,6 @@ export function setPhase(claiming: Claiming, at: number, phase: number): void {
   claiming.phase[at] = phase
   if (before < ENDED && phase >= ENDED) claiming.open -= 1
   if (before <= RUNNING && phase > RUNNING) claiming.live -= 1
+  if (phase === RUNNING) claiming.running += 1
+  if (before === RUNNING) claiming.running -= 1
 }

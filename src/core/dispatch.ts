@@ -33,6 +33,10 @@ const ageingMs = 60_000
 /** Time over which the rate of finished tasks is averaged, in milliseconds. */
 const rateMs = 50
 
+/** Runs that take less are short, in milliseconds; how long their first beat may wait. */
+const shortRunMs = 50
+const deferBeatMs = 200
+
 /** Tasks that are not to be claimed for a while: somebody else has just won them. */
 interface Avoided {
   readonly seqs: Ranges
@@ -138,6 +142,9 @@ export function dispatchWork(
   dispatch.wakeAt = Infinity
   if (dispatch.draining || dispatch.concurrency === 0) return false
   let claimed = false
+  // Where runs are over in a moment, so is a lease: its first beat can wait a little.
+  const short = dispatch.rate * shortRunMs > dispatch.concurrency
+  proposer.confirmMs = short ? deferBeatMs : 0
   for (let claims = 0; claims < 8; claims++) {
     const usage = use(proposer)
     const ahead = Math.min(maxClaimTasks, Math.floor(dispatch.rate * dispatch.rttMs * 2))

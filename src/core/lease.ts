@@ -3,7 +3,7 @@ import type { LedgerId, Millis, NodeId } from './ids.ts'
 import { addRuns, removeRuns } from './intervals.ts'
 import { findPage, type Ledger, type Ledgers, makeReady, makeUnready, pageOf } from './ledger.ts'
 import { mix } from './random.ts'
-import { countOf, pushRun, type Ranges, seqsOf } from './ranges.ts'
+import { eachSeq, countOf, pushRun, type Ranges } from './ranges.ts'
 import { OPEN } from './registers.ts'
 
 /** The tasks of one claim that its holder has a lease on at this voter. */
@@ -76,10 +76,10 @@ export function grantLease(
   }
   addRuns(lease.seqs, seqs)
   leases.lapseAt = Math.min(leases.lapseAt, lease.until)
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = pageOf(ledger, seq)
     page.lease[seq % ledger.pageTasks] = lease.id
-  }
+  })
   eachSpecRun(ledger, seqs, (spec, first, count) => makeUnready(ledger, spec, first, count))
 }
 
@@ -96,18 +96,18 @@ export function clearLease(leases: Leases, ledger: Ledger, seqs: Ranges): void {
     if (lease !== undefined) shrinkLease(leases, lease, freed)
     freed.length = 0
   }
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     const id = page?.lease[slot] ?? 0
-    if (page === undefined || id === 0) continue
+    if (page === undefined || id === 0) return
     page.lease[slot] = 0
     if (lease?.id !== id) {
       flush()
       lease = leases.byId.get(id)
     }
     pushRun(freed, seq, 1)
-  }
+  })
   flush()
 }
 
@@ -140,11 +140,11 @@ export function endLease(leases: Leases, ledgers: Ledgers, lease: Lease, now: Mi
 /** Offers open tasks that nobody holds. */
 export function offer(ledger: Ledger, seqs: Ranges, now: Millis): void {
   const free: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page?.state[slot] === OPEN && page.lease[slot] === 0) pushRun(free, seq, 1)
-  }
+  })
   eachSpecRun(ledger, free, (spec, first, count) => makeReady(ledger, spec, first, count, 0, now))
 }
 

@@ -4,10 +4,10 @@ import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
 import { guestWakeAt, onGuestPublished, remember } from './guest.ts'
 import { dropHint } from './hints.ts'
-import { type LedgerId, type Millis, type PeerId, peerOf, type StorageId } from './ids.ts'
+import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { peerAt } from './membership.ts'
-import type { Hint } from './messages.ts'
+import type { LedgerInfo, Hint } from './messages.ts'
 import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
 import { noNews } from './proposer.ts'
@@ -77,7 +77,7 @@ function endTurn(machine: Machine, now: Millis): Effect[] {
   const { outbox } = machine
   for (let round = 0; round < 64; round++) {
     receiveLoopback(machine, now)
-    weighEvidence(machine.voter, outbox, (peer, ledger) => durableOf(machine, peer, ledger.info))
+    weighEvidence(machine.voter, outbox, (node, ledger) => durableOf(machine, node, ledger.info))
     tellDecisions(machine)
     tellPublished(machine)
     const more = takeNews(machine, now) || work(machine, now)
@@ -102,14 +102,13 @@ function hasLoopback(outbox: Outbox): boolean {
   return first !== undefined && first.after <= outbox.durable
 }
 
-function durableOf(
-  machine: Machine,
-  peer: PeerId,
-  info: { readonly voters: readonly { peer: PeerId; storageId: StorageId }[] },
-): number {
+/** How much of a voting node's journal is durable; undefined if that process start is over. */
+function durableOf(machine: Machine, node: NodeId, info: LedgerInfo): number | undefined {
+  const peer = peerOf(node)
   const known = machine.members.peers.get(peer)
+  if (known?.node !== node) return undefined
   const storageId = info.voters.find(voter => voter.peer === peer)?.storageId
-  return known !== undefined && known.lsnStorageId === storageId ? known.lsn : 0
+  return known.lsnStorageId === storageId ? known.lsn : 0
 }
 
 function tellDecisions(machine: Machine): void {

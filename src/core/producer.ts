@@ -275,8 +275,14 @@ function sendStore(
 export function onStored(producer: ProducerState, from: PeerId, stored: Stored, now: Millis): void {
   if (producer.storing.length === 0) return
   const rest: Storing[] = []
+  const named = [stored.stored, stored.settled, stored.full].filter(seqs => seqs.length > 0)
+  const low = Math.min(...named.map(seqs => seqs[0] as number))
   for (const storing of producer.storing) {
     const { info, chunk } = storing
+    if (info.ledger !== stored.ledger || chunk.first + chunk.count <= low) {
+      rest.push(storing)
+      continue
+    }
     const index = info.ledger === stored.ledger ? voterIndex(info, from) : -1
     if (index >= 0) {
       const whole = [chunk.first, chunk.count]

@@ -4,8 +4,8 @@ import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import type { LedgerInfo, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { nextFraction, type Random } from './random.ts'
-import { fromSeqs, type Ranges } from './ranges.ts'
-import type { VoterState } from './voter.ts'
+import { subtract, eachSeq, fromSeqs, type Ranges } from './ranges.ts'
+import { acceptedOf, type VoterState } from './voter.ts'
 
 /** How long a claim waits for a majority, in milliseconds. */
 export const claimMs = 1_000
@@ -152,4 +152,19 @@ export function release(outbox: Outbox, claiming: Claiming, seqs: Ranges): void 
     const runs = fromSeqs(granted)
     send(outbox, peer, { type: 'release', ledger, epoch, claimId: id, ballot, seqs: runs })
   }
+}
+
+/** A cancel has come to tasks that are settled: by one that got there first, or too late. */
+export function endCancel(proposer: ProposerState, claiming: Claiming, seqs: Ranges): void {
+  if (claiming.cancel === undefined) return
+  const { request } = claiming.cancel
+  const ledger = proposer.voter?.ledgers.get(claiming.info.ledger)
+  const cancelled: number[] = []
+  eachSeq(seqs, seq => {
+    const kind = ledger === undefined ? undefined : acceptedOf(ledger, seq).values?.kind
+    if (kind === 'cancelled') cancelled.push(seq)
+  })
+  const runs = fromSeqs(cancelled)
+  const tooLate = subtract(seqs, runs)
+  proposer.news.cancelEnded.push({ request, cancelled: runs, tooLate })
 }

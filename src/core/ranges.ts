@@ -122,6 +122,14 @@ export function fromSeqs(seqs: Iterable<number>): number[] {
   return ranges
 }
 
+/** Calls back with each number of a set, ascending. Several times as fast as iterating. */
+export function eachSeq(ranges: Ranges, call: (seq: number) => void): void {
+  for (let i = 0; i < ranges.length; i += 2) {
+    const end = (ranges[i] as number) + (ranges[i + 1] as number)
+    for (let seq = ranges[i] as number; seq < end; seq++) call(seq)
+  }
+}
+
 /** The numbers of a set, ascending. */
 export function* seqsOf(ranges: Ranges): Generator<number> {
   for (let i = 0; i < ranges.length; i += 2) {

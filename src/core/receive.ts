@@ -120,7 +120,8 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
     case 'release':
       return onRelease(voter, outbox, message, now)
     case 'settle':
-      return onSettle(voter, outbox, from, message, now)
+      onSettle(voter, outbox, from, message, now)
+      return
     case 'decided':
       return onDecided(voter, outbox, from, message)
     case 'fetch':

@@ -13,10 +13,10 @@ import {
   proposerAt,
   setValue,
 } from './ledger.ts'
-import { clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
+import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
 import type { DecidedRange, Values } from './messages.ts'
 import { voterIndex } from './quorum.ts'
-import { countOf, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { eachSeq, countOf, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf } from './records.ts'
@@ -50,10 +50,12 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     case 'released':
       count(ledger, entry.seqs, -1)
       clearLease(voter.leases, ledger, entry.seqs)
+      offer(ledger, entry.seqs, now)
       break
     case 'accepted':
       for (const values of entry.values) {
-        const dueAt = entry.dueWallMs - voter.wallOffsetMs + values.delayMs
+        // A wall clock that was set back must not make a wait longer than it was.
+        const dueAt = Math.min(entry.dueWallMs - voter.wallOffsetMs, now) + values.delayMs
         replayAccept(voter, ledger, entry.ballot, values, dueAt, now)
       }
       break
@@ -77,18 +79,18 @@ function chunkFrom(voter: VoterState, entry: StoredEntry, now: Millis): StoredEn
   const wall = now + voter.wallOffsetMs
   return {
     ...entry.chunk,
-    delayMs: Math.max(0, entry.dueWallMs - wall),
+    delayMs: Math.min(entry.chunk.delayMs, Math.max(0, entry.dueWallMs - wall)),
     ageMs: Math.max(0, wall - entry.publishedWallMs),
   }
 }
 
 function count(ledger: Ledger, seqs: Ranges, by: 1 | -1): void {
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page?.state[slot] !== OPEN) continue
+    if (page?.state[slot] !== OPEN) return
     page.grants[slot] = Math.min(255, Math.max(0, (page.grants[slot] as number) + by))
-  }
+  })
 }
 
 function replayGrants(ledger: Ledger, seqs: Ranges, grants: readonly number[]): void {
@@ -114,9 +116,9 @@ function replayGrant(
   now: Millis,
 ): void {
   const open: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     if (findPage(ledger, seq)?.state[seq % ledger.pageTasks] === OPEN) pushRun(open, seq, 1)
-  }
+  })
   if (open.length === 0) return
   count(ledger, open, 1)
   clearLease(voter.leases, ledger, open)
@@ -137,14 +139,14 @@ function replayAccept(
   const index = keepValues(ledger, values)
   voter.bytes += values.body.length
   const open: number[] = []
-  for (const seq of seqsOf(values.seqs)) {
+  eachSeq(values.seqs, seq => {
     const page = pageOf(ledger, seq)
     const slot = seq % ledger.pageTasks
     page.accepted[slot] = ballot.counter
     page.acceptedBy[slot] = by
     voter.bytes -= setValue(ledger, page, slot, index)
     if (page.state[slot] === OPEN) pushRun(open, seq, 1)
-  }
+  })
   clearLease(voter.leases, ledger, open)
   ledger.counter = Math.max(ledger.counter, ballot.counter)
   eachSpecRun(ledger, open, (spec, first, run) => {
@@ -175,18 +177,18 @@ function replaySettled(
     ready.length = 0
     ready.push(...rest)
   })
-  for (const seq of seqsOf(outcome.seqs)) {
+  eachSeq(outcome.seqs, seq => {
     const page = pageOf(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if ((page.state[slot] as number) > OPEN) continue
+    if ((page.state[slot] as number) > OPEN) return
     page.state[slot] = stateOf(outcome.kind)
     const chunk = chunkOfSeq(ledger, seq)
-    if (chunk === undefined) continue
+    if (chunk === undefined) return
     chunk.open -= 1
-    if (chunk.open > 0 || chunk.payload === undefined) continue
+    if (chunk.open > 0 || chunk.payload === undefined) return
     voter.bytes -= chunk.payload.length
     chunk.payload = undefined
-  }
+  })
   for (let i = 0; i < outcome.seqs.length; i += 2) {
     addRun(ledger.settled, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
     addRun(ledger.stored, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
@@ -279,7 +281,7 @@ function* checkpointValues(
   open: Ranges,
   now: Millis,
 ): Generator<Entry> {
-  const groups = groupRuns(seqsOf(open), seq => {
+  const groups = groupRuns(open, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page === undefined || page.accepted[slot] === 0) return ''
@@ -304,7 +306,7 @@ function dueOf(ledger: Ledger, seq: number): Millis {
 /** Live leases, without counting their grants again. */
 function* checkpointLeases(voter: VoterState, ledger: Ledger, open: Ranges): Generator<Entry> {
   const { ledger: id } = ledger.info
-  const groups = groupRuns(seqsOf(open), seq => {
+  const groups = groupRuns(open, seq => {
     return findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0
   })
   for (const [leaseId, seqs] of groups) {

@@ -43,29 +43,46 @@ function heldAt(claiming: Claiming, v: number): number {
 
 /** Sends the beats that are due: at once for a claim that was won, else every third of `L`. */
 export function beatAll(proposer: ProposerState, outbox: Outbox, now: Millis): void {
-  const perVoter = new Map<PeerId, { claiming: Claiming; count: number; fresh: boolean }[]>()
-  for (const claiming of proposer.claims.values()) {
-    if (claiming.intent !== 'run') continue
-    for (const [v, { peer }] of claiming.info.voters.entries()) {
-      const held = heldAt(claiming, v)
-      if (held === 0) continue
-      const unconfirmed = (claiming.confirmed & (1 << v)) === 0
-      const fresh = unconfirmed && now >= claiming.startedAt + proposer.confirmMs
-      let list = perVoter.get(peer)
-      if (list === undefined) perVoter.set(peer, (list = []))
+  for (const peer of dueVoters(proposer, now)) {
+    const list: { claiming: Claiming; count: number }[] = []
+    for (const claiming of proposer.claims.values()) {
+      if (claiming.intent !== 'run' || claiming.running === 0) continue
+      const v = voterIndex(claiming.info, peer)
+      const held = v < 0 ? 0 : heldAt(claiming, v)
       // What is not confirmed yet is tentative at the voter, too, and not counted there.
-      if (fresh || !unconfirmed) list.push({ claiming, count: held, fresh })
+      const named = (claiming.confirmed & (1 << v)) !== 0 || isFresh(proposer, claiming, v, now)
+      if (held > 0 && named) list.push({ claiming, count: held })
+      else if (held === 0 && v >= 0) claiming.confirmed |= 1 << v
+    }
+    const beats = beatsOf(proposer, peer)
+    if (list.length > 0) sendBeat(proposer, outbox, peer, beats, list, now)
+    else proposer.beats.delete(peer)
+  }
+}
+
+function isFresh(proposer: ProposerState, claiming: Claiming, v: number, now: Millis): boolean {
+  const bit = 1 << v
+  const answered = (claiming.answered & bit) !== 0
+  return (
+    answered && (claiming.confirmed & bit) === 0 && now >= claiming.startedAt + proposer.confirmMs
+  )
+}
+
+/** Voters that must hear of a claim, or whose turn for a beat has come. */
+function dueVoters(proposer: ProposerState, now: Millis): Set<PeerId> {
+  const due = new Set<PeerId>()
+  for (const claiming of proposer.claims.values()) {
+    if (claiming.intent !== 'run' || claiming.running === 0) continue
+    for (let v = 0; v < claiming.info.voters.length; v++) {
+      const peer = claiming.info.voters[v]?.peer ?? ''
+      if (isFresh(proposer, claiming, v, now) && proposer.up.has(peer)) due.add(peer)
     }
   }
-  for (const [peer, list] of perVoter) {
-    const beats = beatsOf(proposer, peer)
-    const due = now >= beats.at || list.some(({ fresh }) => fresh)
-    if (due && list.length > 0 && proposer.up.has(peer))
-      sendBeat(proposer, outbox, peer, beats, list, now)
-  }
   for (const [peer, beats] of proposer.beats) {
-    if (!perVoter.has(peer) && beats.at <= now) proposer.beats.delete(peer)
+    if (beats.at <= now && proposer.up.has(peer)) due.add(peer)
+    else if (beats.at <= now) beats.at = now + beatMs
   }
+  return due
 }
 
 function beatsOf(proposer: ProposerState, peer: PeerId): Beats {
@@ -79,7 +96,7 @@ function sendBeat(
   outbox: Outbox,
   peer: PeerId,
   beats: Beats,
-  list: readonly { claiming: Claiming; count: number; fresh: boolean }[],
+  list: readonly { claiming: Claiming; count: number }[],
   now: Millis,
 ): void {
   beats.beat += 1

@@ -14,7 +14,7 @@ import {
 } from './lease.ts'
 import type { HeldLease, LostLease, Release, Renew } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
-import { intersect, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { OPEN } from './registers.ts'
 import type { VoterState } from './voter.ts'
 
@@ -100,18 +100,18 @@ function without(lapsed: LapsedLease, claimId: number, seqs: Ranges): LapsedLeas
 /** Tasks whose lapsed lease may be armed again: open, unheld, and promised to nobody since. */
 function armable(voter: VoterState, ledger: Ledger, item: HeldLease, seqs: Ranges): number[] {
   const armed: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page?.state[slot] !== OPEN) continue
-    if (leaseAt(voter.leases, page.lease[slot] as number) !== undefined) continue
+    if (page?.state[slot] !== OPEN) return
+    if (leaseAt(voter.leases, page.lease[slot] as number) !== undefined) return
     const promised = promisedAt(ledger, page, slot)
     // After a restart a register stands promised at the ledger's mark, to nobody.
     const restarted = promised.proposer === '' && item.ballot.counter <= promised.counter
-    if (!restarted && !sameBallot(promised, item.ballot)) continue
-    if (acceptedAt(ledger, page, slot).counter >= item.ballot.counter) continue
+    if (!restarted && !sameBallot(promised, item.ballot)) return
+    if (acceptedAt(ledger, page, slot).counter >= item.ballot.counter) return
     pushRun(armed, seq, 1)
-  }
+  })
   return armed
 }
 
@@ -135,15 +135,15 @@ function refund(voter: VoterState, outbox: Outbox, session: Session): void {
 /** Takes a run grant out of the count, where no later ballot has been promised. */
 function uncount(outbox: Outbox, ledger: Ledger, { ballot, seqs }: LapsedLease): void {
   const back: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page?.state[slot] !== OPEN || page.grants[slot] === 0) continue
-    if (!sameBallot(promisedAt(ledger, page, slot), ballot)) continue
-    if (sameBallot(acceptedAt(ledger, page, slot), ballot)) continue
+    if (page?.state[slot] !== OPEN || page.grants[slot] === 0) return
+    if (!sameBallot(promisedAt(ledger, page, slot), ballot)) return
+    if (sameBallot(acceptedAt(ledger, page, slot), ballot)) return
     page.grants[slot] = (page.grants[slot] as number) - 1
     pushRun(back, seq, 1)
-  }
+  })
   if (back.length === 0) return
   persist(outbox, { type: 'released', ledger: ledger.info.ledger, ballot, seqs: back })
 }

@@ -14,9 +14,16 @@ import type { Millis, PeerId } from './ids.ts'
 import type { Finished } from './inputs.ts'
 import type { Accepted, DecidedRange, Settle, Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
-import { endIfDone, type ProposerState, release, retryLater, sawCounter } from './proposer.ts'
+import {
+  endCancel,
+  endIfDone,
+  type ProposerState,
+  release,
+  retryLater,
+  sawCounter,
+} from './proposer.ts'
 import { voterIndex } from './quorum.ts'
-import { countOf, intersect, pushRun, type Ranges, seqsOf, subtract, take } from './ranges.ts'
+import { countOf, intersect, pushRun, type Ranges, subtract, take } from './ranges.ts'
 import { retryDelayMs } from './retry.ts'
 import { groupRuns, isTerminal, pickValues, sliceValues } from './values.ts'
 import { onSettle } from './voter-settle.ts'
@@ -88,9 +95,11 @@ function voteOneself(
   now: Millis,
 ): number {
   if (proposer.voter === undefined || voterIndex(claiming.info, proposer.self) < 0) return 0
-  const before = outbox.lsn
-  onSettle(proposer.voter, outbox, proposer.self, settle, now)
-  return outbox.lsn > before ? outbox.lsn : 0
+  let tasks = 0
+  for (const { lengths } of settle.values) tasks += lengths.length
+  const accepted = onSettle(proposer.voter, outbox, proposer.self, settle, now)
+  // Others count it for every task of the message: it must hold for every one.
+  return accepted === tasks ? outbox.lsn : 0
 }
 
 /** Takes in the results of runs. */
@@ -128,7 +137,7 @@ function valuesFor(
   const by = proposer.self
   const { seqs, lengths, body, kind } = finished
   if (kind === 'released') return []
-  const groups = groupRuns(seqsOf(running), seq => claiming.failures[placeOf(claiming, seq)] ?? 0)
+  const groups = groupRuns(running, seq => claiming.failures[placeOf(claiming, seq)] ?? 0)
   const values: Values[] = []
   for (const [before, group] of groups) {
     const all: Values = {
@@ -156,7 +165,7 @@ function failedValues(
   kind: 'error' | 'unrecoverable' | 'timeout' | 'result',
 ): Values[] {
   const failures = part.failures + 1
-  const bySpec = groupRuns(seqsOf(part.seqs), seq => specOfTask(proposer, claiming, seq))
+  const bySpec = groupRuns(part.seqs, seq => specOfTask(proposer, claiming, seq))
   const values: Values[] = []
   for (const [spec, group] of bySpec) {
     const some = pickValues(part, group)
@@ -237,8 +246,7 @@ function overtaken(
   closeSettling(claiming, dropped)
   if (dropped.length === 0 || claiming.intent === 'finish') return
   if (claiming.cancel !== undefined) {
-    const { request } = claiming.cancel
-    proposer.news.cancelEnded.push({ request, cancelled: [], tooLate: dropped })
+    endCancel(proposer, claiming, dropped)
     return
   }
   const { ledger } = claiming.info
@@ -280,10 +288,11 @@ function tellDecided(
       const both = intersect(values.seqs, seqs)
       if (both.length === 0 || !isTerminal(values)) continue
       outcomes.push({ ballot, kind: values.kind, seqs: both, values: [] })
-      if (values.kind === 'cancelled' && claiming.cancel !== undefined) {
-        const { request } = claiming.cancel
-        proposer.news.cancelEnded.push({ request, cancelled: both, tooLate: [] })
-      }
+      if (claiming.cancel === undefined) continue
+      const { request } = claiming.cancel
+      const cancelled = values.kind === 'cancelled' ? both : []
+      const tooLate = values.kind === 'cancelled' ? [] : both
+      proposer.news.cancelEnded.push({ request, cancelled, tooLate })
     }
   }
   closeSettling(claiming, seqs)

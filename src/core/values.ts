@@ -1,6 +1,6 @@
 import type { OutcomeKind, Values } from './messages.ts'
 import { offsetsOf } from './records.ts'
-import { countOf, intersect, pushRun, type Ranges } from './ranges.ts'
+import { countOf, eachSeq, intersect, pushRun, type Ranges } from './ranges.ts'
 import { CANCELLED, DONE, FAILED } from './registers.ts'
 
 /** Nothing, as the body of a value. */
@@ -86,17 +86,20 @@ export function repeatValue(
   return { ...value, seqs, lengths, body: bodies }
 }
 
-/** Groups ascending numbers by a key of each: one set per key, in order of first appearance. */
-export function groupRuns<Key>(
-  seqs: Iterable<number>,
-  keyOf: (seq: number) => Key,
-): Map<Key, number[]> {
+/** Groups the numbers of a set by a key of each: one set per key, in order of appearance. */
+export function groupRuns<Key>(seqs: Ranges, keyOf: (seq: number) => Key): Map<Key, number[]> {
   const groups = new Map<Key, number[]>()
-  for (const seq of seqs) {
+  let last: Key | undefined
+  let group: number[] | undefined
+  eachSeq(seqs, seq => {
     const key = keyOf(seq)
-    let group = groups.get(key)
-    if (group === undefined) groups.set(key, (group = []))
+    // Neighbours nearly always have the same key.
+    if (group === undefined || key !== last) {
+      group = groups.get(key)
+      if (group === undefined) groups.set(key, (group = []))
+      last = key
+    }
     pushRun(group, seq, 1)
-  }
+  })
   return groups
 }

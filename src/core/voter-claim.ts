@@ -7,7 +7,7 @@ import { recordLsn, recordsOf } from './ledger-records.ts'
 import type { AcceptedValues, Chunk, Claim, Refusal, RefusalReason, TaskClass } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { addRun } from './intervals.ts'
-import { contains, pushRun, type Ranges, seqsOf, take } from './ranges.ts'
+import { eachSeq, contains, pushRun, type Ranges, take } from './ranges.ts'
 import { ABSENT, OPEN, type Page } from './registers.ts'
 import { groupRuns, positionIn, sliceValues } from './values.ts'
 import { holdersOf, makeDue, tentativeMs, type VoterState } from './voter.ts'
@@ -57,7 +57,9 @@ export function onClaim(
     refuse(verdict, 'leap', 0, ledger.counter, seqs)
     compareLedger(voter, outbox, ledger)
   } else {
-    for (const seq of seqsOf(seqs)) judge(voter, ledger, claim, seq, now, verdict)
+    eachSeq(seqs, seq => {
+      judge(voter, ledger, claim, seq, now, verdict)
+    })
   }
   promise(voter, outbox, ledger, claim, proposer, verdict, now)
   answer(voter, outbox, ledger, from, claim, verdict, now)
@@ -165,14 +167,14 @@ function promise(
   if (ballot.counter > ledger.counter) ledger.counter = ballot.counter
   reserve(outbox, ledger, ballot.counter)
   const run = claim.intent === 'run'
-  for (const seq of seqsOf(granted)) {
+  eachSeq(granted, seq => {
     const page = findPage(ledger, seq) as Page
     const slot = seq % ledger.pageTasks
     page.promised[slot] = ballot.counter
     page.promisedBy[slot] = proposer
     if (run && (page.grants[slot] as number) < 255)
       page.grants[slot] = (page.grants[slot] as number) + 1
-  }
+  })
   if (!run) {
     notifyHolders(voter, outbox, ledger, granted, ballot)
     return
@@ -260,24 +262,24 @@ function leaseLeft(voter: VoterState, ledger: Ledger, seqs: Ranges, now: Millis)
 /** Grants per task, in runs of equal counts. */
 export function grantsOf(ledger: Ledger, seqs: Ranges): number[] {
   const runs: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const grants = findPage(ledger, seq)?.grants[seq % ledger.pageTasks] ?? 0
     const n = runs.length
     if (n > 0 && runs[n - 1] === grants) runs[n - 2] = (runs[n - 2] as number) + 1
     else runs.push(1, grants)
-  }
+  })
   return runs
 }
 
 /** What the registers of some tasks have accepted. */
 function acceptedRuns(ledger: Ledger, seqs: Ranges): AcceptedValues[] {
   const valued: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     if (page !== undefined && page.value[seq % ledger.pageTasks] !== 0) pushRun(valued, seq, 1)
-  }
+  })
   if (valued.length === 0) return []
-  const groups = groupRuns(seqsOf(valued), seq => {
+  const groups = groupRuns(valued, seq => {
     const page = findPage(ledger, seq) as Page
     const slot = seq % ledger.pageTasks
     return `${page.value[slot]}|${page.accepted[slot]}|${page.acceptedBy[slot]}`

@@ -2,7 +2,7 @@ import type { Millis, PeerId } from './ids.ts'
 import { acceptedAt, findPage, type Ledger } from './ledger.ts'
 import type { Compare, Decided, DecidedRange, Fetch } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
-import { subtract, take, type Ranges, seqsOf } from './ranges.ts'
+import { subtract, take, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, kindOf } from './values.ts'
 import { recordsOf } from './ledger-records.ts'
@@ -79,7 +79,7 @@ export function isFellow(ledger: Ledger, peer: PeerId): boolean {
 
 /** Settled tasks by the ballot that their value was accepted at, without the values. */
 export function outcomesOf(ledger: Ledger, seqs: Ranges): DecidedRange[] {
-  const groups = groupRuns(seqsOf(seqs), seq => {
+  const groups = groupRuns(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page === undefined || (page.state[slot] as number) <= OPEN) return ''

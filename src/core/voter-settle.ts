@@ -14,7 +14,7 @@ import {
 import { clearLease, eachSpecRun } from './lease.ts'
 import type { Settle, Values } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
-import { countOf, pushRun, type Ranges, seqsOf } from './ranges.ts'
+import { eachSeq, countOf, pushRun, type Ranges } from './ranges.ts'
 import { ABSENT, OPEN, type Page } from './registers.ts'
 import { makeUnready } from './ledger.ts'
 import { addRun } from './intervals.ts'
@@ -31,21 +31,24 @@ interface Verdict {
   readonly missing: number[]
 }
 
-/** Answers a SETTLE: accepts its values where the ballot is not behind the promised one. */
+/**
+ * Answers a SETTLE: accepts its values where the ballot is not behind the promised one. Returns
+ * how many tasks it has accepted now.
+ */
 export function onSettle(
   voter: VoterState,
   outbox: Outbox,
   from: PeerId,
   settle: Settle,
   now: Millis,
-): void {
+): number {
   const ledger = voter.ledgers.get(settle.ledger)
   const { ballot, epoch } = settle
   if (ledger === undefined || ledger.info.epoch !== epoch) {
     send(outbox, from, { type: 'unknown-ledger', ledger: settle.ledger, epoch })
-    return
+    return 0
   }
-  if (peerOf(ballot.proposer) !== from) return
+  if (peerOf(ballot.proposer) !== from) return 0
   const all: Verdict = { fresh: [], again: [], behind: [], settled: [], missing: [] }
   const accepted: Values[] = []
   const proposer = proposerAt(ledger, ballot.proposer)
@@ -66,6 +69,7 @@ export function onSettle(
   noteTerminal(voter, ledger, from, settle, accepted, lsn, now)
   const { behind, settled, missing } = all
   const counter = ledger.counter
+  const fresh = countOf(all.fresh)
   const given = all.fresh
   for (let i = 0; i < all.again.length; i += 2) {
     addRun(given, all.again[i] as number, all.again[i + 1] as number)
@@ -86,11 +90,12 @@ export function onSettle(
     },
     given.length > 0 ? lsn : 0,
   )
+  return fresh
 }
 
 function judge(ledger: Ledger, { ballot }: Settle, values: Values): Verdict {
   const verdict: Verdict = { fresh: [], again: [], behind: [], settled: [], missing: [] }
-  for (const seq of seqsOf(values.seqs)) {
+  eachSeq(values.seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page === undefined || page.state[slot] === ABSENT) pushRun(verdict.missing, seq, 1)
@@ -105,7 +110,7 @@ function judge(ledger: Ledger, { ballot }: Settle, values: Values): Verdict {
     ) {
       pushRun(verdict.fresh, seq, 1)
     } else pushRun(verdict.behind, seq, 1)
-  }
+  })
   return verdict
 }
 
@@ -130,7 +135,7 @@ function accept(
   clearLease(voter.leases, ledger, seqs)
   const index = keepValues(ledger, values)
   voter.bytes += values.body.length
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = findPage(ledger, seq) as Page
     const slot = seq % ledger.pageTasks
     page.promised[slot] = ballot.counter
@@ -138,7 +143,7 @@ function accept(
     page.accepted[slot] = ballot.counter
     page.acceptedBy[slot] = proposer
     voter.bytes -= setValue(ledger, page, slot, index)
-  }
+  })
   if (ballot.counter > ledger.counter) ledger.counter = ballot.counter
   const dueAt = now + values.delayMs
   eachSpecRun(ledger, seqs, (spec, first, count) => {
@@ -191,7 +196,7 @@ function noteTerminal(
       kind,
       seqs,
       ownLsn,
-      peer: alone ? undefined : from,
+      node: alone ? undefined : ballot.proposer,
       peerLsn: alone ? 0 : acceptLsn,
     }
     voter.evidence.push(evidence)

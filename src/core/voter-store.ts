@@ -13,7 +13,7 @@ import {
 import type { Chunk, CloseLedger, OpenLedger, Store } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { voterIndex } from './quorum.ts'
-import { intersect, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { columnsOf, holdChunk, insertChunk, sameBytes, sliceChunk, specKey } from './records.ts'
 import { ABSENT, OPEN } from './registers.ts'
 import { closeAt, isFellow } from './voter-compare.ts'
@@ -140,14 +140,14 @@ function checkHeld(
   verdict: { stored: number[]; settled: number[]; conflict: number[] },
 ): Lsn {
   let lsn = 0
-  for (const seq of seqsOf(held)) {
+  eachSeq(held, seq => {
     const state = findPage(ledger, seq)?.state[seq % ledger.pageTasks] ?? ABSENT
     if (state > OPEN) {
       addRun(verdict.settled, seq, 1)
-      continue
+      return
     }
     const mine = chunkOfSeq(ledger, seq)
-    if (mine === undefined) continue
+    if (mine === undefined) return
     lsn = Math.max(lsn, mine.lsn)
     const a = columnsOf(mine, seq, 1)
     const b = sliceChunk(chunk, seq, 1)
@@ -156,7 +156,7 @@ function checkHeld(
       sameBytes(a.payload, b.payload) &&
       specKey(mine.spec) === specKey(chunk.spec)
     addRun(same ? verdict.stored : verdict.conflict, seq, 1)
-  }
+  })
   return lsn
 }
 

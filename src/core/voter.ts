@@ -1,5 +1,5 @@
 import { type Ballot, noBallot, sameBallot } from './ballot.ts'
-import type { LedgerId, Lsn, Millis, PeerId, StorageId } from './ids.ts'
+import type { NodeId, LedgerId, Lsn, Millis, PeerId, StorageId } from './ids.ts'
 import { addRun, removeRun } from './intervals.ts'
 import {
   acceptedAt,
@@ -25,7 +25,7 @@ import {
 } from './lease.ts'
 import type { DecidedRange, LostLease, OutcomeKind, Values } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
-import { countOf, pushRun, type Ranges, seqsOf } from './ranges.ts'
+import { eachSeq, countOf, pushRun, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, pickValues, stateOf } from './values.ts'
 
@@ -50,8 +50,11 @@ export interface Evidence {
   readonly kind: OutcomeKind
   readonly seqs: Ranges
   readonly ownLsn: Lsn
-  /** Undefined where this voter is the only one. */
-  readonly peer: PeerId | undefined
+  /**
+   * The proposer's process start, whose lsns alone tell: entries that another start writes under
+   * the same numbers, after a crash took these, are others. Undefined for the only voter.
+   */
+  readonly node: NodeId | undefined
   readonly peerLsn: Lsn
 }
 
@@ -143,14 +146,14 @@ export function takeOutcome(
   const known: number[] = []
   const given: number[] = []
   const missing: number[] = []
-  for (const seq of seqsOf(outcome.seqs)) {
+  eachSeq(outcome.seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page !== undefined && (page.state[slot] as number) > OPEN) continue
+    if (page !== undefined && (page.state[slot] as number) > OPEN) return
     if (page !== undefined && carries(ledger, page, slot, outcome)) pushRun(known, seq, 1)
     else if (outcome.values.length > 0) pushRun(given, seq, 1)
     else pushRun(missing, seq, 1)
-  }
+  })
   const taken = takeValues(voter, ledger, outcome, given)
   for (const part of [{ seqs: known, values: [] }, taken]) {
     if (part.seqs.length > 0) settleRegisters(voter, outbox, ledger, { ...outcome, ...part })
@@ -184,7 +187,7 @@ function takeValues(
     if (part === undefined || part.kind !== outcome.kind || by < 0) continue
     const index = keepValues(ledger, part)
     voter.bytes += part.body.length
-    for (const seq of seqsOf(part.seqs)) {
+    eachSeq(part.seqs, seq => {
       const page = pageOf(ledger, seq)
       const slot = seq % ledger.pageTasks
       voter.bytes -= setValue(ledger, page, slot, index)
@@ -195,7 +198,7 @@ function takeValues(
         page.promisedBy[slot] = by
       }
       addRun(taken, seq, 1)
-    }
+    })
     kept.push(part)
   }
   return { seqs: taken, values: kept }
@@ -213,12 +216,12 @@ function settleRegisters(
   const lost = holdersOf(voter, ledger, seqs, ballot)
   clearLease(voter.leases, ledger, seqs)
   const state = stateOf(kind)
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const page = pageOf(ledger, seq)
     const slot = seq % ledger.pageTasks
     page.state[slot] = state
     closeRecord(voter, ledger, seq)
-  }
+  })
   eachSpecRun(ledger, seqs, (spec, first, count) => {
     removeRun(ledger.ready[spec] as number[], first, count)
   })
@@ -253,7 +256,7 @@ export function holdersOf(
   by: Ballot,
 ): Map<PeerId, LostLease[]> {
   const found = new Map<PeerId, LostLease[]>()
-  const byLease = groupRuns(seqsOf(seqs), seq => {
+  const byLease = groupRuns(seqs, seq => {
     return findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0
   })
   for (const [id, group] of byLease) {
@@ -269,7 +272,7 @@ export function holdersOf(
 
 /** The accepted values of tasks, one item per stored value. */
 export function valuesOf(ledger: Ledger, seqs: Ranges): Values[] {
-  const byValue = groupRuns(seqsOf(seqs), seq => {
+  const byValue = groupRuns(seqs, seq => {
     return findPage(ledger, seq)?.value[seq % ledger.pageTasks] ?? 0
   })
   const found: Values[] = []
@@ -285,18 +288,16 @@ export function valuesOf(ledger: Ledger, seqs: Ranges): Values[] {
 export function weighEvidence(
   voter: VoterState,
   outbox: Outbox,
-  durableOf: (peer: PeerId, ledger: Ledger) => Lsn,
+  durableOf: (node: NodeId, ledger: Ledger) => Lsn | undefined,
 ): void {
   if (voter.evidence.length === 0) return
   const waiting: Evidence[] = []
   for (const evidence of voter.evidence) {
     const ledger = voter.ledgers.get(evidence.ledger)
     if (ledger === undefined) continue
-    const { peer } = evidence
-    const durable =
-      evidence.ownLsn <= outbox.durable &&
-      (peer === undefined || evidence.peerLsn <= durableOf(peer, ledger))
-    if (!durable) {
+    const theirs = evidence.node === undefined ? 0 : durableOf(evidence.node, ledger)
+    if (theirs === undefined) continue
+    if (evidence.ownLsn > outbox.durable || evidence.peerLsn > theirs) {
       waiting.push(evidence)
       continue
     }
@@ -339,12 +340,12 @@ export function takeUndecided(voter: VoterState, now: Millis): Undecided[] {
 
 function stillUndecided(ledger: Ledger, item: Undecided): Ranges {
   const open: number[] = []
-  for (const seq of seqsOf(item.seqs)) {
+  eachSeq(item.seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page?.state[slot] !== OPEN) continue
+    if (page?.state[slot] !== OPEN) return
     if (sameBallot(acceptedAt(ledger, page, slot), item.ballot)) pushRun(open, seq, 1)
-  }
+  })
   return countOf(open) === countOf(item.seqs) ? item.seqs : open
 }
 

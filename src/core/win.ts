@@ -13,7 +13,7 @@ import type { Millis } from './ids.ts'
 import type { Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { endIfDone, type ProposerState, release } from './proposer.ts'
-import { pushRun, type Ranges, seqsOf } from './ranges.ts'
+import { eachSeq, pushRun, type Ranges } from './ranges.ts'
 import { settleValues } from './settle.ts'
 import { groupRuns, isTerminal, noBytes, pickValues, repeatValue } from './values.ts'
 import { recordsFor } from './claim-records.ts'
@@ -28,11 +28,11 @@ export function win(
 ): void {
   const final: number[] = []
   const open: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const base = claiming.base.get(seq)
     if (base !== undefined && isTerminal(base.values)) pushRun(final, seq, 1)
     else pushRun(open, seq, 1)
-  }
+  })
   // A terminal base is the outcome already: it is settled as it is, and nothing runs.
   if (final.length > 0) settleBases(proposer, outbox, claiming, final, now)
   if (open.length === 0) return
@@ -63,15 +63,11 @@ function settleBases(
   seqs: Ranges,
   now: Millis,
 ): void {
-  const groups = groupRuns(seqsOf(seqs), seq => claiming.base.get(seq)?.values)
+  const groups = groupRuns(seqs, seq => claiming.base.get(seq)?.values)
   const values: Values[] = []
   for (const [base, group] of groups) {
     const part = base === undefined ? undefined : pickValues(base, group)
     if (part !== undefined) values.push(part)
-  }
-  if (claiming.cancel !== undefined) {
-    const { request } = claiming.cancel
-    proposer.news.cancelEnded.push({ request, cancelled: [], tooLate: seqs })
   }
   eachTask(claiming, seqs, at => setPhase(claiming, at, SETTLING))
   settleValues(proposer, outbox, claiming, values, now)
@@ -102,7 +98,7 @@ function settleHand(
   const { hand } = claiming
   const settled: Values[] = []
   const dropped: number[] = []
-  for (const seq of seqsOf(seqs)) {
+  eachSeq(seqs, seq => {
     const base = claiming.base.get(seq)
     const mine =
       base !== undefined && ownBallot(proposer, claiming, base.ballot.counter, base.ballot.proposer)
@@ -112,7 +108,7 @@ function settleHand(
     const free = unchanged && !claiming.held.has(seq)
     if (part !== undefined && (mine || isTerminal(part) || free)) settled.push(part)
     else pushRun(dropped, seq, 1)
-  }
+  })
   for (const part of settled) eachTask(claiming, part.seqs, at => setPhase(claiming, at, SETTLING))
   if (settled.length > 0) settleValues(proposer, outbox, claiming, settled, now)
   if (dropped.length > 0) drop(proposer, claiming, dropped)
@@ -153,7 +149,7 @@ function failDeliveries(
   seqs: Ranges,
   now: Millis,
 ): void {
-  const groups = groupRuns(seqsOf(seqs), seq => claiming.failures[placeOf(claiming, seq)] ?? 0)
+  const groups = groupRuns(seqs, seq => claiming.failures[placeOf(claiming, seq)] ?? 0)
   const values: Values[] = []
   for (const [failures, group] of groups) {
     const value = { kind: 'failed', failures, delayMs: 0, reason: 'deliveries', by: '' } as const
@@ -190,7 +186,7 @@ export function startFetched(
 /** Asks a voter that granted tasks for their records. */
 function fetchRecords(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
   const { ledger, epoch, voters } = claiming.info
-  const groups = groupRuns(seqsOf(seqs), seq => {
+  const groups = groupRuns(seqs, seq => {
     const mask = claiming.grants[placeOf(claiming, seq)] as number
     return voters.findIndex((_, v) => (mask & (1 << v)) !== 0)
   })
