@@ -16,6 +16,7 @@ import type { Millis, PeerId } from './ids.ts'
 import type { Claim, Claimed, LedgerInfo, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import {
+  maxRepairs,
   endCancel,
   endIfDone,
   nextBallot,
@@ -227,7 +228,8 @@ function repair(
   const chunks = recordsFor(proposer, claiming, refusal.seqs, now)
   let given = 0
   for (const chunk of chunks) given += chunk.count
-  if (given < countOf(refusal.seqs)) return false
+  claiming.repairs += 1
+  if (given < countOf(refusal.seqs) || claiming.repairs > maxRepairs) return false
   for (const chunk of chunks) {
     send(outbox, peer, { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] })
   }

@@ -28,6 +28,7 @@ export const DROPPED = 5
 export interface Settling {
   readonly message: Settle
   sentAt: Millis
+  resent: boolean
   /** Tasks of it that are neither decided nor dropped. */
   open: number
 }
@@ -74,6 +75,10 @@ export interface Claiming {
   live: number
   /** Tasks that run. */
   running: number
+  /** When missing records are asked for again, and how often they were; repairs of voters. */
+  fetchAt: Millis
+  fetches: number
+  repairs: number
   /** The queue that a run is for. */
   readonly queue: string
   /** `cancel`: whose request it is, and the reason. */
@@ -128,6 +133,9 @@ export function createClaiming(init: ClaimingInit): Claiming {
     open: 0,
     live: 0,
     running: 0,
+    fetchAt: Infinity,
+    fetches: 0,
+    repairs: 0,
   }
   fixSeqs(claiming, init.seqs)
   return claiming

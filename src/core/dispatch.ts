@@ -47,6 +47,7 @@ interface Avoided {
 export interface DispatchState {
   readonly queues: ReadonlyMap<string, number>
   readonly concurrency: number
+  readonly labels: ReadonlySet<string>
   readonly selfHash: number
   draining: boolean
   /** Finished tasks per millisecond, and when that was last reckoned. */
@@ -77,10 +78,12 @@ export function createDispatch(
   peer: string,
   queues: readonly { readonly queue: string; readonly concurrency: number }[],
   concurrency: number,
+  labels: readonly string[],
 ): DispatchState {
   return {
     queues: new Map(queues.map(({ queue, concurrency: slots }) => [queue, slots])),
     concurrency,
+    labels: new Set(labels),
     selfHash: hashText(peer),
     draining: false,
     rate: 0,
@@ -190,7 +193,9 @@ function candidatesFor(
   now: Millis,
 ): Candidate[] {
   const found: Candidate[] = []
-  const hasRoom = (queue: string) => {
+  const hasRoom = ({ queue, requires }: TaskClass) => {
+    if (requires !== '' && !requires.split(',').every(label => dispatch.labels.has(label)))
+      return false
     const slots = dispatch.queues.get(queue)
     return slots !== undefined && (perQueue.get(queue) ?? 0) < slots + ahead
   }
@@ -201,7 +206,7 @@ function candidatesFor(
     publishedAt: Millis,
     seenAt: Candidate['seenAt'],
   ) => {
-    const open = withoutAvoided(dispatch, info.ledger, seqs, now)
+    const open = withoutAvoided(dispatch, info.ledger, withoutOwn(proposer, info.ledger, seqs), now)
     if (open.length === 0) return
     const priority = taskClass.priority + Math.floor(Math.max(0, now - publishedAt) / ageingMs)
     const served = dispatch.servedAt.get(info.ledger) ?? 0
@@ -212,14 +217,14 @@ function candidatesFor(
     makeDue(ledger, now)
     for (const [index, spec] of ledger.specs.entries()) {
       const ready = ledger.ready[index] as number[]
-      if (ready.length === 0 || !hasRoom(spec.queue)) continue
+      if (ready.length === 0 || !hasRoom(spec)) continue
       const publishedAt = chunkOfSeq(ledger, ready[0] as number)?.publishedAt ?? now
       add(ledger.info, spec, ready, publishedAt, seq => readyAt(ledger, seq))
     }
   }
   for (const { info, classes } of hints.values()) {
     for (const known of classes.values()) {
-      if (known.seqs.length === 0 || !hasRoom(known.queue)) continue
+      if (known.seqs.length === 0 || !hasRoom(known)) continue
       add(info, known, known.seqs, known.publishedAt, () => known.seenAt)
     }
   }
@@ -229,6 +234,15 @@ function candidatesFor(
 function readyAt(ledger: Ledger, seq: number): Millis {
   const chunk = chunkOfSeq(ledger, seq)
   return chunk === undefined ? 0 : Math.max(chunk.seenAt, chunk.dueAt)
+}
+
+/** What this node has claimed already is not claimed again while that is under way. */
+function withoutOwn(proposer: ProposerState, ledger: LedgerId, seqs: Ranges): Ranges {
+  let open = seqs
+  for (const claiming of proposer.claims.values()) {
+    if (claiming.live > 0 && claiming.info.ledger === ledger) open = subtract(open, claiming.seqs)
+  }
+  return open
 }
 
 function withoutAvoided(

@@ -54,6 +54,8 @@ export interface Ledger {
   readonly ready: number[][]
   /** Min-heap by `at`. */
   readonly delayed: Delayed[]
+  /** When tasks that failed are due again; an earlier entry of `delayed` must not offer them. */
+  readonly retryAt: Map<number, Millis>
   /** Until then nobody new is granted a run: a restart may have forgotten a lease. */
   blockedUntil: Millis
   /** Something has changed since fellow voters were told. */
@@ -88,6 +90,7 @@ export function createLedger(
     settled: [],
     ready: [],
     delayed: [],
+    retryAt: new Map(),
     blockedUntil: 0,
     changed: true,
   }

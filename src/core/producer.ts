@@ -346,7 +346,8 @@ export function tickProducer(
     const gone = next.info.voters.some(({ peer }) => isGone(producer, members, peer))
     if (!gone && now < next.askedAt + openMs) return
     for (const [index, { peer }] of next.info.voters.entries()) {
-      if ((next.opened & (1 << index)) === 0) markSilent(members, peer, now)
+      const silent = (next.opened & (1 << index)) === 0
+      if (silent && (!gone || isGone(producer, members, peer))) markSilent(members, peer, now)
     }
     closeOwn(producer, voter, outbox, next)
     producer.next = undefined

@@ -16,6 +16,9 @@ export const maxBackoffMs = 5_000
 /** How often a raise, a finish or a cancel is tried before it is left to others. */
 export const maxTries = 12
 
+/** How often one claim gives voters records that they miss. */
+export const maxRepairs = 16
+
 /** What a proposer tells the rest of its node. */
 export interface ProposerNews {
   /** Runs that have begun; the tasks' queue is that of the spec. */

@@ -17,7 +17,7 @@ import { type Beats, claimMs, type ProposerState } from './proposer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { pushRun, type Ranges } from './ranges.ts'
 import { resettle, resettleMs } from './settle.ts'
-import { abortRuns } from './win.ts'
+import { fetchMissing, abortRuns } from './win.ts'
 
 /** How long a beat waits for its answer before another is sent, in milliseconds. */
 export const beatMs = 500
@@ -25,18 +25,16 @@ export const beatMs = 500
 /** Beats that may be unanswered at one voter. */
 const maxWaiting = 8
 
-/** Tasks that run under a grant of this voter. */
+/**
+ * Tasks that this voter has granted to a claim, won or still open: the voter counts them all
+ * once it knows of the claim, and must not take back what is on its way to a majority.
+ */
 function heldAt(claiming: Claiming, v: number): number {
   const bit = 1 << v
   let held = 0
   for (let at = 0; at < claiming.count; at++) {
-    const phase = claiming.phase[at] as number
-    if (
-      (phase === RUNNING || phase === FETCHING) &&
-      ((claiming.grants[at] as number) & bit) !== 0
-    ) {
-      held += 1
-    }
+    const live = (claiming.phase[at] as number) <= RUNNING
+    if (live && ((claiming.grants[at] as number) & bit) !== 0) held += 1
   }
   return held
 }
@@ -46,7 +44,7 @@ export function beatAll(proposer: ProposerState, outbox: Outbox, now: Millis): v
   for (const peer of dueVoters(proposer, now)) {
     const list: { claiming: Claiming; count: number }[] = []
     for (const claiming of proposer.claims.values()) {
-      if (claiming.intent !== 'run' || claiming.running === 0) continue
+      if (claiming.intent !== 'run' || claiming.live === 0) continue
       const v = voterIndex(claiming.info, peer)
       const held = v < 0 ? 0 : heldAt(claiming, v)
       // What is not confirmed yet is tentative at the voter, too, and not counted there.
@@ -63,9 +61,8 @@ export function beatAll(proposer: ProposerState, outbox: Outbox, now: Millis): v
 function isFresh(proposer: ProposerState, claiming: Claiming, v: number, now: Millis): boolean {
   const bit = 1 << v
   const answered = (claiming.answered & bit) !== 0
-  return (
-    answered && (claiming.confirmed & bit) === 0 && now >= claiming.startedAt + proposer.confirmMs
-  )
+  if (!answered || claiming.running === 0 || (claiming.confirmed & bit) !== 0) return false
+  return now >= claiming.startedAt + proposer.confirmMs
 }
 
 /** Voters that must hear of a claim, or whose turn for a beat has come. */
@@ -158,11 +155,11 @@ function sendList(
   for (const claiming of proposer.claims.values()) {
     const v = voterIndex(claiming.info, peer)
     const held = v < 0 || claiming.intent !== 'run' ? 0 : heldAt(claiming, v)
-    if (held === 0) continue
+    const named = claiming.running > 0 || (claiming.confirmed & (1 << v)) !== 0
+    if (held === 0 || !named) continue
     const seqs = tasksWhere(claiming, at => {
-      const phase = claiming.phase[at] as number
-      const runs = phase === RUNNING || phase === FETCHING
-      return runs && ((claiming.grants[at] as number) & (1 << v)) !== 0
+      const granted = ((claiming.grants[at] as number) & (1 << v)) !== 0
+      return granted && (claiming.phase[at] as number) <= RUNNING
     })
     const { ballot, id: claimId, info } = claiming
     list.push({ ledger: info.ledger, claimId, ballot, seqs })
@@ -216,7 +213,9 @@ function dropRuns(proposer: ProposerState, outbox: Outbox, claiming: Claiming, s
   eachTask(claiming, seqs, at => {
     if (claiming.phase[at] === RUNNING) count += 1
   })
-  proposer.news.freed.push({ ledger: claiming.info.ledger, count })
+  const { ledger } = claiming.info
+  proposer.news.freed.push({ ledger, count })
+  proposer.news.lost.push({ ledger, seqs })
   abortRuns(proposer, outbox, claiming, seqs, 'lease-lost')
 }
 
@@ -225,6 +224,10 @@ export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Milli
   for (const claiming of [...proposer.claims.values()]) {
     if (now >= claiming.startedAt + claimMs) giveUp(proposer, outbox, claiming, now)
     if (claiming.intent === 'run' && now >= deadlineOf(claiming)) expire(proposer, outbox, claiming)
+    if (now >= claiming.fetchAt) {
+      const missing = fetchMissing(proposer, outbox, claiming, now)
+      if (missing.length > 0) dropRuns(proposer, outbox, claiming, missing)
+    }
     resettle(proposer, outbox, claiming, now)
   }
   const due = proposer.retries.filter(({ at }) => at <= now)
@@ -289,6 +292,7 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
       settling ||= phase === SETTLING
     }
     if (asking) at = Math.min(at, claiming.startedAt + claimMs)
+    at = Math.min(at, claiming.fetchAt)
     if (running && claiming.intent === 'run') {
       at = Math.min(at, deadlineOf(claiming))
       const granted = claiming.confirmed !== (1 << claiming.info.voters.length) - 1

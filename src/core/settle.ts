@@ -15,6 +15,7 @@ import type { Finished } from './inputs.ts'
 import type { Accepted, DecidedRange, Settle, Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import {
+  maxRepairs,
   endCancel,
   endIfDone,
   type ProposerState,
@@ -80,7 +81,7 @@ function settleGroup(
   const message = { ...base, acceptLsn: voteOneself(proposer, outbox, claiming, base, now) }
   let open = 0
   for (const part of values) open += part.lengths.length
-  claiming.settlings.push({ message, sentAt: now, open })
+  claiming.settlings.push({ message, sentAt: now, resent: false, open })
   for (const { peer } of voters) {
     if (peer !== proposer.self) send(outbox, peer, message)
   }
@@ -219,7 +220,8 @@ function restore(
   const peer = claiming.info.voters[v]?.peer ?? ''
   const { ledger, epoch } = claiming.info
   const chunks = recordsFor(proposer, claiming, missing, now)
-  if (chunks.length === 0) return
+  claiming.repairs += 1
+  if (chunks.length === 0 || claiming.repairs > maxRepairs) return
   for (const chunk of chunks) {
     send(outbox, peer, { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] })
   }
@@ -250,6 +252,8 @@ function overtaken(
     return
   }
   const { ledger } = claiming.info
+  // Sent twice, a value may well be the one that was decided.
+  if (claiming.settlings.some(({ resent }) => resent)) return
   proposer.duplicates += countOf(dropped)
   outbox.effects.push({ type: 'report', event: { type: 'duplicate', ledger, seqs: dropped } })
 }
@@ -348,6 +352,7 @@ export function resettle(
     if (settling.open <= 0) continue
     if (only === undefined && now < settling.sentAt + resettleMs) continue
     if (only === undefined) settling.sentAt = now
+    settling.resent = true
     for (const [v, { peer }] of claiming.info.voters.entries()) {
       if (only !== undefined && peer !== only) continue
       if (!proposer.up.has(peer) || !unanswered(claiming, settling, v)) continue

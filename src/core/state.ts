@@ -109,7 +109,7 @@ export function createMachine(init: MachineInit): Machine {
     voter,
     proposer: createProposer({ self: peer, node, leaseMs, maxDeliveries, random, voter }),
     producer: createProducer({ node, self, wanted: init.voters, random }),
-    dispatch: createDispatch(peer, init.queues, init.guest ? 0 : init.concurrency),
+    dispatch: createDispatch(peer, init.queues, init.guest ? 0 : init.concurrency, init.labels),
     announce: createAnnounce(),
     watch: createWatch(),
     guest: createGuest(),

@@ -8,6 +8,7 @@ import { persist } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
+import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
 import { refresh, takeUndecided } from './voter.ts'
@@ -63,7 +64,7 @@ function compareAll(machine: Machine, now: Millis): void {
   machine.compareAt = now + compareMs
   for (const ledger of machine.voter.ledgers.values()) {
     if (!ledger.changed) continue
-    ledger.changed = ledger.stored.length !== ledger.settled.length
+    ledger.changed = countOf(ledger.stored) !== countOf(ledger.settled)
     compareLedger(machine.voter, machine.outbox, ledger)
   }
 }

@@ -1,3 +1,4 @@
+import { counterLeap } from './ballot.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { acceptedAt, findPage, type Ledger } from './ledger.ts'
 import type { Compare, Decided, DecidedRange, Fetch } from './messages.ts'
@@ -46,6 +47,9 @@ export function onCompare(
   const ledger = voter.ledgers.get(theirs.ledger)
   if (ledger === undefined || !isFellow(ledger, from)) return
   const { ledger: id, epoch } = ledger.info
+  if (epoch !== theirs.epoch) return
+  // One that is so far behind refuses counters as a leap until it has been told.
+  if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
   if (theirs.end >= 0 && ledger.end < 0) closeAt(outbox, ledger, theirs.end)
   const settled = take(subtract(ledger.settled, theirs.settled), maxRepairTasks)

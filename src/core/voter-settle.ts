@@ -148,7 +148,9 @@ function accept(
   const dueAt = now + values.delayMs
   eachSpecRun(ledger, seqs, (spec, first, count) => {
     makeUnready(ledger, spec, first, count)
-    if (!isTerminal(values)) makeReady(ledger, spec, first, count, dueAt, now)
+    if (isTerminal(values)) return
+    for (let seq = first; seq < first + count; seq++) ledger.retryAt.set(seq, dueAt)
+    makeReady(ledger, spec, first, count, dueAt, now)
   })
 }
 

@@ -2,6 +2,7 @@ import { type Ballot, noBallot, sameBallot } from './ballot.ts'
 import type { NodeId, LedgerId, Lsn, Millis, PeerId, StorageId } from './ids.ts'
 import { addRun, removeRun } from './intervals.ts'
 import {
+  type Delayed,
   acceptedAt,
   chunkOfSeq,
   findPage,
@@ -118,8 +119,20 @@ export function refresh(voter: VoterState, now: Millis): void {
 export function makeDue(ledger: Ledger, now: Millis): void {
   while (ledger.delayed.length > 0 && (ledger.delayed[0]?.at ?? Infinity) <= now) {
     const due = popDelayed(ledger.delayed)
-    if (due !== undefined) offer(ledger, [due.first, due.count], now)
+    if (due !== undefined) offer(ledger, whatIsDue(ledger, due, now), now)
   }
+}
+
+function whatIsDue(ledger: Ledger, { first, count }: Delayed, now: Millis): Ranges {
+  if (ledger.retryAt.size === 0) return [first, count]
+  const due: number[] = []
+  for (let seq = first; seq < first + count; seq++) {
+    const at = ledger.retryAt.get(seq)
+    if (at !== undefined && at > now) continue
+    ledger.retryAt.delete(seq)
+    pushRun(due, seq, 1)
+  }
+  return due
 }
 
 /** When `refresh` has something to do at the earliest. */

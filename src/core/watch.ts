@@ -44,6 +44,7 @@ export function onWatch(
   addRuns(waiting.seqs, subtract(seqs, known))
   waiting.progress ||= progress
   if (waiting.seqs.length > 0) watchers.set(from, waiting)
+  if (watchers.size === 0) watch.peers.delete(id)
   for (const values of valuesOf(ledger, known)) {
     send(outbox, from, { type: 'outcomes', ledger: id, values: [values] })
   }

@@ -18,6 +18,12 @@ import { settleValues } from './settle.ts'
 import { groupRuns, isTerminal, noBytes, pickValues, repeatValue } from './values.ts'
 import { recordsFor } from './claim-records.ts'
 
+/** How long records are waited for before another voter is asked, in milliseconds. */
+const fetchMs = 500
+
+/** Voters that are asked for records before the tasks are given back. */
+const maxFetches = 4
+
 /** A majority has granted tasks: run them, or settle what must be settled instead. */
 export function win(
   proposer: ProposerState,
@@ -133,13 +139,33 @@ function startRuns(
 ): void {
   const spent: number[] = []
   eachTask(claiming, seqs, (at, seq) => {
-    if ((claiming.maxGrants[at] as number) > proposer.maxDeliveries) pushRun(spent, seq, 1)
+    // Runs that ended in an error are counted as failures, and bounded by `attempts`.
+    const deliveries = (claiming.maxGrants[at] as number) - (claiming.failures[at] as number)
+    if (deliveries > proposer.maxDeliveries) pushRun(spent, seq, 1)
     else setPhase(claiming, at, FETCHING)
   })
   if (spent.length > 0) failDeliveries(proposer, outbox, claiming, spent, now)
   startFetched(proposer, outbox, claiming, now)
+  fetchMissing(proposer, outbox, claiming, now)
+}
+
+/**
+ * Asks for the records of won tasks that are not here, of one granting voter after another.
+ * Returns the tasks that none of them has given.
+ */
+export function fetchMissing(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  now: Millis,
+): number[] {
   const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
-  if (wanting.length > 0) fetchRecords(outbox, claiming, wanting)
+  claiming.fetchAt = wanting.length === 0 ? Infinity : now + fetchMs
+  if (wanting.length === 0) return []
+  if (claiming.fetches >= maxFetches) return wanting
+  fetchRecords(proposer, outbox, claiming, wanting)
+  claiming.fetches += 1
+  return []
 }
 
 function failDeliveries(
@@ -184,11 +210,19 @@ export function startFetched(
 }
 
 /** Asks a voter that granted tasks for their records. */
-function fetchRecords(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
+function fetchRecords(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+): void {
   const { ledger, epoch, voters } = claiming.info
   const groups = groupRuns(seqs, seq => {
     const mask = claiming.grants[placeOf(claiming, seq)] as number
-    return voters.findIndex((_, v) => (mask & (1 << v)) !== 0)
+    const granting = voters.flatMap(({ peer }, v) => {
+      return (mask & (1 << v)) !== 0 && proposer.up.has(peer) ? [v] : []
+    })
+    return granting[claiming.fetches % Math.max(1, granting.length)] ?? -1
   })
   for (const [v, group] of groups) {
     const peer = voters[v]?.peer
