@@ -3,8 +3,9 @@ import type { Message } from '../../src/core/messages.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts'
 
 /*
- * What the codec costs, per task, for the messages that carry many tasks. Prints medians of
- * `rounds` rounds; the messages take turns, so that a disturbance hits all of them.
+ * What the codec costs for the messages that carry many tasks: processor time of the process,
+ * its garbage collection included. Prints medians of `rounds` rounds; the messages take turns, so
+ * that a disturbance hits all of them.
  */
 
 const rounds = 41
@@ -120,17 +121,18 @@ const messages: Record<string, { message: Message; tasks: number }> = {
   },
 }
 
-/** Nanoseconds of one call, over about `roundMs`. */
+/** Nanoseconds of processor time of one call, over about `roundMs`. */
 function timeOf(call: () => unknown): number {
   let calls = 0
-  const begin = performance.now()
-  let end = begin
-  while (end - begin < roundMs) {
-    for (let i = 0; i < 20; i++) call()
-    calls += 20
-    end = performance.now()
+  let usedUs = 0
+  const begin = process.cpuUsage()
+  while (usedUs < roundMs * 1000) {
+    for (let i = 0; i < 100; i++) call()
+    calls += 100
+    const { user, system } = process.cpuUsage(begin)
+    usedUs = user + system
   }
-  return ((end - begin) * 1e6) / calls
+  return (usedUs * 1000) / calls
 }
 
 function median(values: readonly number[]): number {

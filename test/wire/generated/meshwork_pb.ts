@@ -1164,7 +1164,8 @@ export type Claimed = Message<'meshwork.v1.Claimed'> & {
   leaseMs: bigint
 
   /**
-   * Column of pairs tasks, grants: run grants so far of the granted tasks, in their order.
+   * Column of pairs tasks, grants: run grants so far of the granted tasks, in their order; all of
+   * them, or empty where nothing is known of any.
    *
    * @generated from field: bytes grants = 8;
    */
@@ -2363,7 +2364,7 @@ export type GrantsEntry = Message<'meshwork.v1.GrantsEntry'> & {
   seqs: Uint8Array
 
   /**
-   * Column of pairs tasks, grants, along `seqs`.
+   * Column of pairs tasks, grants, along all of `seqs`.
    *
    * @generated from field: bytes grants = 3;
    */
