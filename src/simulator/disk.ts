@@ -84,7 +84,10 @@ export class Disk {
     )
   }
 
-  /** Puts a checkpoint of the state at `lsn` in the place of all entries up to there. */
+  /**
+   * Puts a checkpoint of the state at `lsn` in the place of all entries up to there. `done` is
+   * told all that is durable then: the checkpoint and what has come after it.
+   */
   checkpoint(lsn: Lsn, entries: Iterable<Entry>, done: (entries: readonly Entry[]) => void): void {
     const bytes = Array.from(entries, entry => encodeEntry(entry))
     const { prng, now, agenda } = this.#init
@@ -97,7 +100,8 @@ export class Disk {
         this.#journal.splice(0, lsn - this.#base)
         this.#base = lsn
         this.#checkpoint = bytes
-        done(bytes.map(readEntry))
+        const above = this.#journal.slice(0, this.#durable - lsn)
+        done([...bytes, ...above].map(readEntry))
       }),
     )
   }

@@ -98,9 +98,8 @@ export class History extends Observer {
     pending.splice(0, done)
   }
 
-  override checkpointed(actor: Actor, lsn: Lsn, entries: readonly Entry[]): void {
-    void lsn
-    this.#holdOnly(actor, entries)
+  override checkpointed(actor: Actor, held: readonly Entry[]): void {
+    this.#holdOnly(actor, held)
   }
 
   override asked(actor: Actor, _to: PeerId, message: Message): void {

@@ -28,8 +28,8 @@ export abstract class Observer {
 
   durable(_actor: Actor, _lsn: Lsn): void {}
 
-  /** A checkpoint has taken the place of what was written before. */
-  checkpointed(_actor: Actor, _lsn: Lsn, _entries: readonly Entry[]): void {}
+  /** A checkpoint has taken the place of what was written before; `held` is durable now. */
+  checkpointed(_actor: Actor, _held: readonly Entry[]): void {}
 
   /** The core asks for a message to be sent. */
   asked(_actor: Actor, _to: PeerId, _message: Message): void {}

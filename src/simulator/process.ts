@@ -168,7 +168,7 @@ export class Process {
       const entries = this.#world.core.checkpoint(this.#machine, this.#now())
       disk.checkpoint(lsn, entries, written => {
         this.#world.count('checkpoint')
-        this.#world.observers.checkpointed(this.actor, lsn, written)
+        this.#world.observers.checkpointed(this.actor, written)
       })
     })
   }

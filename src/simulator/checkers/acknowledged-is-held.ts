@@ -1,6 +1,5 @@
 import type { Published } from '../../core/effects.ts'
 import type { Entry } from '../../core/entries.ts'
-import type { Lsn } from '../../core/ids.ts'
 import { bitsIn } from '../../core/quorum.ts'
 import { seqsOf } from '../../core/ranges.ts'
 import type { Actor } from '../observer.ts'
@@ -23,7 +22,7 @@ export class AcknowledgedIsHeld extends Checker {
     this.#checkAll(actor, 'after a restart')
   }
 
-  override checkpointed(actor: Actor, _lsn: Lsn, _entries: readonly Entry[]): void {
+  override checkpointed(actor: Actor, _held: readonly Entry[]): void {
     this.#checkAll(actor, 'after a checkpoint')
   }
 

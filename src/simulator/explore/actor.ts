@@ -1,0 +1,196 @@
+import { createAnnounce } from '../../core/announce.ts'
+import { createDispatch } from '../../core/dispatch.ts'
+import type { Send } from '../../core/effects.ts'
+import type { Entry } from '../../core/entries.ts'
+import { createGuest, createHost } from '../../core/guest.ts'
+import { nodeId, type PeerId } from '../../core/ids.ts'
+import { proposerAt } from '../../core/ledger.ts'
+import { createMachine, type Machine, replay } from '../../core/machine.ts'
+import { peerAt } from '../../core/membership.ts'
+import type { Chunk, Hello, LedgerInfo, TaskSpec } from '../../core/messages.ts'
+import { onOpen, onStore } from '../../core/voter-store.ts'
+import { createWatch } from '../../core/watch.ts'
+import { cloneOf } from './clone.ts'
+import type { NodePlan, Shape } from './plan.ts'
+
+/** Four words from which all that the core draws follows: every node draws the same again. */
+const seed = [1, 2, 3, 4] as const
+
+/** One node of a shape: the real machine, and what its driver and its disk hold for it. */
+export interface Actor {
+  readonly plan: NodePlan
+  readonly machine: Machine
+  /** Process starts before this one. */
+  readonly starts: number
+  /** Openings of the plan that this start has made; a bit mask. */
+  opened: number
+  /** Runs that have ended here, so that no two results are alike. */
+  ended: number
+  /** What is on disk or on its way there; kept while the node may crash. */
+  journal: Entry[]
+  /** Messages that wait for the disk. */
+  waiting: Send[]
+}
+
+/** Whether what a node writes becomes durable by a move of its own. */
+export function isTracked({ plan, starts }: Actor): boolean {
+  return plan.syncs && starts < plan.crashes
+}
+
+/** The ledger that the tasks of a shape are in. */
+export function ledgerOf(shape: Shape): LedgerInfo {
+  const voters = shape.nodes.filter(({ votes }) => votes)
+  return {
+    ledger: 'ledger',
+    epoch: 0,
+    producer: nodeId('producer', '0'),
+    voters: voters.map(({ peer }) => ({ peer, storageId: `disk of ${peer}` })),
+  }
+}
+
+/** The records of the tasks of a shape. */
+export function chunkOfShape(shape: Shape): Chunk {
+  const spec: TaskSpec = {
+    queue: 'q',
+    priority: 0,
+    requires: '',
+    attempts: shape.attempts,
+    backoff: 'fixed',
+    backoffMs: 0,
+    backoffMaxMs: 0,
+    timeoutMs: 0,
+    resultTtlMs: 0,
+  }
+  const lengths = new Uint32Array(shape.tasks)
+  const payload = new Uint8Array(0)
+  return { first: 0, count: shape.tasks, spec, ageMs: 0, delayMs: 0, lengths, payload }
+}
+
+/** A node before anything has happened. */
+export function createActor(shape: Shape, plan: NodePlan): Actor {
+  const machine = machineOf(shape, plan, 0, true)
+  const { voter, outbox } = machine
+  const info = ledgerOf(shape)
+  if (plan.votes) {
+    onOpen(voter, outbox, 'producer', { type: 'open', ...info })
+    nameProposers(shape, machine)
+    if (plan.stored) {
+      const { ledger, epoch } = info
+      const chunks = [chunkOfShape(shape)]
+      const store = { type: 'store', ledger, epoch, fresh: true, chunks } as const
+      onStore(voter, outbox, 'producer', store, 0)
+    }
+  }
+  const journal: Entry[] = []
+  for (const effect of outbox.effects) if (effect.type === 'persist') journal.push(effect.entry)
+  outbox.effects = []
+  outbox.durable = outbox.lsn
+  return { plan, machine, starts: 0, opened: 0, ended: 0, journal, waiting: [] }
+}
+
+/** A node after a crash that left it these entries; `intact` if none can be missing. */
+export function restartActor(
+  shape: Shape,
+  { plan, starts, ended }: Actor,
+  journal: readonly Entry[],
+  intact: boolean,
+): Actor {
+  const machine = machineOf(shape, plan, starts + 1, intact)
+  for (const entry of journal) {
+    replay(machine, entry, 0)
+    if (entry.type === 'opened') nameProposers(shape, machine)
+  }
+  const again = { plan, machine, starts: starts + 1, opened: 0, ended }
+  return { ...again, journal: [...journal], waiting: [] }
+}
+
+/** The same node once more, with nothing shared that can change. */
+export function copyActor(actor: Actor): Actor {
+  const { machine } = actor
+  const { voter, proposer, outbox, members } = machine
+  const parts = cloneOf({ voter, proposer, outbox, members })
+  parts.proposer.random.set(seed)
+  return {
+    ...actor,
+    machine: {
+      ...machine,
+      ...parts,
+      random: parts.proposer.random,
+      dispatch: createDispatch(actor.plan.peer, [], 0),
+      announce: createAnnounce(),
+      watch: createWatch(),
+      guest: createGuest(),
+      host: createHost(),
+    },
+    journal: [...actor.journal],
+    waiting: [...actor.waiting],
+  }
+}
+
+function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean): Machine {
+  const machine = createMachine({
+    peer: plan.peer,
+    incarnation: String(start),
+    storageId: `disk of ${plan.peer}`,
+    seed,
+    guest: !plan.votes,
+    voters: 3,
+    leaseMs: 30_000,
+    maxDeliveries: shape.maxDeliveries,
+    queues: [],
+    concurrency: 0,
+    labels: [],
+    maxBytes: 2 ** 20,
+    wallOffsetMs: 0,
+    intact,
+    pageTasks: shape.tasks,
+  })
+  for (const { peer, votes } of shape.nodes) {
+    if (peer !== plan.peer) greet(machine, peer, 0, !votes)
+  }
+  // It owns a ledger with so many voters that it never looks for better ones.
+  const voters = Array.from({ length: 9 }, (_, i) => ({ peer: `ghost ${i}`, storageId: '' }))
+  const info = { ledger: `own ${plan.peer}`, epoch: 0, producer: machine.node, voters }
+  machine.producer.current = { info, opened: 0x1ff, askedAt: 0, next: 0 }
+  // No beats: a move ends leases, nothing lengthens them.
+  machine.proposer.confirmMs = Infinity
+  return machine
+}
+
+/** Has a node know a start of a peer, as after its HELLO. */
+function greet(machine: Machine, peer: PeerId, start: number, guest: boolean): void {
+  const known = peerAt(machine.members, peer)
+  known.up = true
+  known.hello = helloOf(peer, start, guest)
+  known.node = nodeId(peer, String(start))
+  known.lsnStorageId = known.hello.storageId
+  known.greetings = 1
+  machine.proposer.up.add(peer)
+}
+
+/** What a process start says first. */
+export function helloOf(peer: PeerId, start: number, guest: boolean): Hello {
+  return {
+    type: 'hello',
+    minVersion: 1,
+    maxVersion: 1,
+    incarnation: String(start),
+    storageId: `disk of ${peer}`,
+    guest,
+    addresses: [],
+    peers: [],
+    queues: [],
+    concurrency: 0,
+    echoStorageId: '',
+    echoLsn: 0,
+  }
+}
+
+/** Voters number proposers as they meet them; here the order is always the same. */
+function nameProposers(shape: Shape, machine: Machine): void {
+  const ledger = machine.voter.ledgers.get('ledger')
+  if (ledger === undefined) return
+  for (const { peer, crashes } of shape.nodes) {
+    for (let start = 0; start <= crashes; start++) proposerAt(ledger, nodeId(peer, String(start)))
+  }
+}

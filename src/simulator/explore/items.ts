@@ -1,0 +1,82 @@
+import type { Ballot } from '../../core/ballot.ts'
+import type { PeerId } from '../../core/ids.ts'
+import type { Message, Values } from '../../core/messages.ts'
+import { type Ranges, seqsOf } from '../../core/ranges.ts'
+import { pickValues } from '../../core/values.ts'
+
+/** A message in flight, between two process starts. */
+export interface Flight {
+  readonly type: 'flight'
+  readonly from: PeerId
+  readonly fromStart: number
+  readonly to: PeerId
+  readonly toStart: number
+  readonly message: Message
+  /** How much of the sender's journal the frame shows to be durable. */
+  readonly lsn: number
+}
+
+/** Something that has happened and stays true; the properties are about these. */
+export type Fact =
+  | {
+      readonly type: 'proposed'
+      readonly seq: number
+      readonly ballot: Ballot
+      readonly value: string
+    }
+  | {
+      /** An accept that is durable at a voter. */
+      readonly type: 'accepted'
+      readonly voter: PeerId
+      readonly seq: number
+      readonly ballot: Ballot
+      readonly value: string
+    }
+  | {
+      /** Somebody takes an outcome for decided. */
+      readonly type: 'decided'
+      readonly by: PeerId
+      readonly seq: number
+      readonly value: string
+    }
+  | {
+      /** The same, told by the ballot. */
+      readonly type: 'decided-at'
+      readonly by: PeerId
+      readonly seq: number
+      readonly ballot: Ballot
+    }
+  | { readonly type: 'run'; readonly seq: number; readonly ballot: Ballot }
+  | {
+      /** A claim began when these things had happened. */
+      readonly type: 'began'
+      readonly seq: number
+      readonly ballot: Ballot
+      readonly token: number
+      readonly decided: boolean
+    }
+
+/** What is in the air of a cluster: messages, and what has been learnt so far. */
+export type Item = Flight | Fact
+
+/** Whether a value of this text is an outcome. */
+export function isOutcome(value: string): boolean {
+  return !value.startsWith('pending')
+}
+
+/** Each task of some values with a text for its value. */
+export function valueTexts(values: Values, of: Ranges = values.seqs): [number, string][] {
+  const texts: [number, string][] = []
+  for (const seq of seqsOf(of)) {
+    const one = pickValues(values, [seq, 1])
+    if (one === undefined) continue
+    const { kind, failures, reason, by, body } = one
+    texts.push([seq, `${kind}(${failures}${reason} ${by} ${String.fromCharCode(...body)})`])
+  }
+  return texts
+}
+
+/** A ballot in few letters. */
+export function ballotText({ counter, proposer }: Ballot): string {
+  return `${counter}/${proposer}`
+}

@@ -1,0 +1,109 @@
+import type { Ledger } from '../../core/ledger.ts'
+import type { Leases } from '../../core/lease.ts'
+import { unblock } from '../../core/recovery.ts'
+import { refresh, type VoterState } from '../../core/voter.ts'
+import { type Actor, isTracked } from './actor.ts'
+import type { Shape } from './plan.ts'
+import { textOf } from './text.ts'
+
+/** A moment at which everything that waits for time has come. */
+export const far = 1e9
+
+/** Without its `readonly`. */
+type Loose<T> = { -readonly [K in keyof T]: T[K] }
+
+/**
+ * Brings a node that has been through different histories to one form: every wait starts anew,
+ * numbers that only name things follow from what they name, and what can make no difference in
+ * this shape is forgotten.
+ */
+export function normalise(shape: Shape, actor: Actor): void {
+  const { voter, proposer } = actor.machine
+  if (!shape.leases && actor.plan.votes) passTime(voter)
+  for (const ledger of voter.ledgers.values()) normaliseLedger(ledger, isLsnFree(actor))
+  normaliseLeases(voter.leases, voter)
+  if (!actor.plan.finishes) voter.undecided = []
+  for (const item of voter.undecided) item.at = 0
+  voter.finishAt = voter.undecided.length > 0 ? 0 : Infinity
+  if (isLsnFree(actor)) voter.evidence = voter.evidence.map(item => ({ ...item, ownLsn: 0 }))
+  for (const claiming of proposer.claims.values()) {
+    ;(claiming as Loose<typeof claiming>).startedAt = 0
+    claiming.sentAt.fill(0)
+    for (const settling of claiming.settlings) settling.sentAt = 0
+    const firsts = new Set<number>()
+    const chunks = claiming.chunks.filter(({ first }) => !firsts.has(first) && firsts.add(first))
+    claiming.chunks.splice(0, Infinity, ...chunks)
+  }
+  proposer.retries = proposer.retries.map(retry => ({ ...retry, at: 0 }))
+  if (actor.starts >= actor.plan.crashes) actor.journal = []
+}
+
+/** Ends all leases of a voter, and every delay. */
+export function passTime(voter: VoterState): void {
+  refresh(voter, far)
+  unblock(voter, far)
+}
+
+/** Whether positions in the journal make no difference: all is durable and nobody counts on it. */
+function isLsnFree(actor: Actor): boolean {
+  return !isTracked(actor) && (actor.plan.opens.length === 0 || !actor.plan.votes)
+}
+
+function normaliseLedger(ledger: Ledger, lsnFree: boolean): void {
+  const order = new Map<number, number>()
+  for (const page of ledger.pages.values()) {
+    for (let slot = 0; slot < page.value.length; slot++) {
+      const index = page.value[slot] as number
+      if (index === 0) continue
+      if (!order.has(index)) order.set(index, order.size + 1)
+      page.value[slot] = order.get(index) as number
+    }
+  }
+  const values = [...order.keys()].map(index => ledger.values[index - 1])
+  ledger.values.splice(0, Infinity, ...values)
+  ledger.freeValues.length = 0
+  if (!lsnFree) return
+  const loose: Loose<Ledger> = ledger
+  loose.markLsn = 0
+  loose.openedLsn = 0
+  loose.mark = 0
+  for (const chunk of ledger.chunks) (chunk as Loose<typeof chunk>).lsn = 0
+}
+
+function normaliseLeases(leases: Leases, voter: VoterState): void {
+  for (const [holder, session] of leases.sessions) {
+    session.lapsed = []
+    if (session.leases.size === 0) leases.sessions.delete(holder)
+  }
+  const sorted = [...leases.byId.values()]
+    .map(lease => ({ lease, text: `${lease.holder} ${lease.claimId}` }))
+    .sort((a, b) => (a.text < b.text ? -1 : 1))
+  const names = new Map<number, number>()
+  leases.byId.clear()
+  for (const { lease } of sorted) {
+    names.set(lease.id, names.size + 1)
+    ;(lease as Loose<typeof lease>).id = names.size
+    leases.byId.set(lease.id, lease)
+  }
+  leases.nextId = names.size + 1
+  leases.lapseAt = Math.min(Infinity, ...sorted.map(({ lease }) => lease.until))
+  for (const ledger of voter.ledgers.values()) {
+    for (const page of ledger.pages.values()) {
+      for (let slot = 0; slot < page.lease.length; slot++) {
+        page.lease[slot] = names.get(page.lease[slot] as number) ?? 0
+      }
+    }
+  }
+}
+
+/** A text that two nodes share only if they will behave alike. */
+export function actorText(actor: Actor): string {
+  const { machine, starts, opened, ended, journal, waiting } = actor
+  const { voter, proposer, outbox, members } = machine
+  const { peers } = members
+  const seen = [...peers.values()].map(({ node, lsn }) => `${node} ${lsn}`)
+  const lsns = isLsnFree(actor) ? '' : `${outbox.lsn} ${outbox.durable}`
+  const own = { ...proposer, voter: undefined }
+  const rest = [starts, opened, ended, lsns, seen, outbox.loopback, journal, waiting]
+  return textOf([actor.plan.votes ? voter : '', own, rest])
+}

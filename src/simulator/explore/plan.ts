@@ -1,0 +1,89 @@
+import type { PeerId } from '../../core/ids.ts'
+import type { Message } from '../../core/messages.ts'
+
+/** A claim that a node may make once per process start. */
+export interface Opening {
+  readonly intent: 'run' | 'cancel'
+  readonly first: number
+  readonly count: number
+}
+
+/** What one node of a shape is, and what may happen to it. */
+export interface NodePlan {
+  readonly peer: PeerId
+  readonly votes: boolean
+  /** Whether it holds the records from the start; else a STORE must bring them. */
+  readonly stored: boolean
+  readonly opens: readonly Opening[]
+  /** Ballots that one process start may draw. */
+  readonly ballots: number
+  readonly ends: readonly ('done' | 'error')[]
+  /** Whether the tasks of a claim may also end one by one. */
+  readonly apart: boolean
+  /** How often it may crash and start again. */
+  readonly crashes: number
+  /** Whether what it has written may be lost by the crash, and replies wait for its disk. */
+  readonly syncs: boolean
+  /** Whether it finishes what it has accepted and nobody has decided. */
+  readonly finishes: boolean
+  /** Whether runs may be given up: leases expire, claims take too long. */
+  readonly expires: boolean
+}
+
+/** A small cluster whose every state is visited. */
+export interface Shape {
+  readonly name: string
+  /** What happens in it, in one sentence. */
+  readonly about: string
+  readonly tasks: number
+  /** Runs that may end in an error before a task has failed. */
+  readonly attempts: number
+  readonly maxDeliveries: number
+  readonly nodes: readonly NodePlan[]
+  /** Messages that are delivered; others count as lost. */
+  readonly carries: readonly Message['type'][]
+  /** Whether a message may be delivered any number of times, or at most once. */
+  readonly repeats: boolean
+  /** Whether leases last until a move ends them, or are over at once. */
+  readonly leases: boolean
+  /** Whether it is remembered what had happened when a claim began: S6 and S7 are checked. */
+  readonly order: boolean
+  /** States after which the exploration is cut off. */
+  readonly maxStates: number
+}
+
+/** A node that only votes. */
+export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
+  return {
+    peer,
+    votes: true,
+    stored: true,
+    opens: [],
+    ballots: 0,
+    ends: [],
+    apart: false,
+    crashes: 0,
+    syncs: false,
+    finishes: false,
+    expires: false,
+    ...more,
+  }
+}
+
+/** A node that claims and does not vote. */
+export function worker(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
+  const run: Opening = { intent: 'run', first: 0, count: 1 }
+  return voter(peer, {
+    votes: false,
+    stored: false,
+    opens: [run],
+    ballots: 1,
+    ends: ['done'],
+    ...more,
+  })
+}
+
+/** A node that cancels the first task. */
+export function canceller(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
+  return worker(peer, { opens: [{ intent: 'cancel', first: 0, count: 1 }], ends: [], ...more })
+}
