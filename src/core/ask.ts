@@ -181,13 +181,18 @@ function noteRefusals(
       settledElsewhere(proposer, outbox, claiming, refusal.seqs)
       continue
     }
-    // Asked one after the other, the first refusal is the last: a loser must hold nothing.
-    const all = claiming.sequential && refusal.reason !== 'missing' ? 0xff : bit
+    // Asked one after the other, the first voter that somebody else has won is the last: a loser
+    // must hold nothing.
+    const all = claiming.sequential && isTaken(refusal) ? 0xff : bit
     eachTask(claiming, refusal.seqs, at => {
       if (((claiming.grants[at] as number) & bit) !== 0) return
       claiming.refusals[at] = (claiming.refusals[at] as number) | all
     })
   }
+}
+
+function isTaken({ reason }: Refusal): boolean {
+  return reason === 'held' || reason === 'behind' || reason === 'not-due'
 }
 
 /** One voter that knows the decision is enough: there is nothing to claim any more. */

@@ -159,7 +159,7 @@ function takeNews(machine: Machine, now: Millis): boolean {
     const { reason, seqs, ms } = refusal
     dropHint(announce.hints, ledger, seqs)
     const own = voter.ledgers.get(ledger)
-    if (own === undefined || reason === 'missing') continue
+    if (own === undefined || reason === 'missing' || reason === 'blocked') continue
     if (reason === 'settled' && from !== machine.init.peer) compareWith(outbox, own, from)
     const forMs = reason === 'held' || reason === 'not-due' ? Math.min(5_000, ms) : 250
     if (from !== machine.init.peer) avoid(dispatch, ledger, seqs, forMs, now)

@@ -16,7 +16,7 @@ import {
 import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
 import type { DecidedRange, Values } from './messages.ts'
 import { voterIndex } from './quorum.ts'
-import { eachSeq, countOf, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { take, eachSeq, countOf, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf } from './records.ts'
@@ -24,6 +24,9 @@ import { grantsOf } from './voter-claim.ts'
 import { holdRecords } from './voter-store.ts'
 import { outcomesOf } from './voter-compare.ts'
 import { awaitDecision, finishMs, valuesOf, type VoterState } from './voter.ts'
+
+/** Tasks that one entry of a checkpoint gives the grants of. */
+const maxGrantsTasks = 4_096
 
 /** Takes one entry of the journal back into the voter that wrote it. */
 export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: Millis): void {
@@ -237,7 +240,7 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
     yield* checkpointRecords(voter, ledger, now)
     yield* checkpointValues(voter, ledger, open, now)
     if (open.length > 0) {
-      yield { type: 'grants', ledger: id, seqs: open, grants: grantsOf(ledger, open) }
+      yield* checkpointGrants(ledger, open)
       yield* checkpointLeases(voter, ledger, open)
     }
     for (const outcome of outcomesOf(ledger, ledger.settled)) {
@@ -301,6 +304,16 @@ function* checkpointValues(
 
 function dueOf(ledger: Ledger, seq: number): Millis {
   return ledger.delayed.find(d => d.first <= seq && seq < d.first + d.count)?.at ?? 0
+}
+
+/** Counts of grants, in entries that stay within the limits of the codec. */
+function* checkpointGrants(ledger: Ledger, open: Ranges): Generator<Entry> {
+  for (let rest = open; rest.length > 0;) {
+    const seqs = take(rest, maxGrantsTasks)
+    rest = subtract(rest, seqs)
+    const { ledger: id } = ledger.info
+    yield { type: 'grants', ledger: id, seqs, grants: grantsOf(ledger, seqs) }
+  }
 }
 
 /** Live leases, without counting their grants again. */

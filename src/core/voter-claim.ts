@@ -141,10 +141,10 @@ function busyFor(
   seq: number,
   until: Millis | undefined,
   now: Millis,
-): { reason: 'held' | 'not-due'; ms: number } | undefined {
+): { reason: 'held' | 'blocked' | 'not-due'; ms: number } | undefined {
   if (until !== undefined) return { reason: 'held', ms: Math.max(1, Math.ceil(until - now)) }
   if (now < ledger.blockedUntil) {
-    return { reason: 'held', ms: Math.ceil(ledger.blockedUntil - now) }
+    return { reason: 'blocked', ms: Math.ceil(ledger.blockedUntil - now) }
   }
   const spec = page.spec[slot] as number
   if (contains(ledger.ready[spec - 1] as number[], seq)) return undefined

@@ -12,6 +12,9 @@ import { takeOutcome, valuesOf, type VoterState } from './voter.ts'
 /** Tasks that one answer to a COMPARE gives at the most; the next comparison gives more. */
 export const maxRepairTasks = 8_192
 
+/** Ranges of outcomes in one DECIDED at the most. */
+const maxOutcomes = 256
+
 /** Runs of a set that a COMPARE tells at the most. */
 const maxRuns = 8_000
 
