@@ -25,7 +25,7 @@ export function report(
   say('')
   say(
     `${done.length} tiles in ${(batch.ms / 1000).toFixed(1)} s: nothing lost, ` +
-      `each with one outcome; ${again} handed out again.`,
+      `each with one outcome; duplicates: ${again} handed out again after the kill.`,
   )
   say(`The poster, each tile in the tint of who made it: ${file}`)
   say('')

@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { PNG } from 'pngjs'
+import { JsonProcess } from '../../scripts/demo/json-process.ts'
 import { Testbed } from '../e2e/processes.ts'
 import { Lan, LonelyHost, whyNoHosts, type Words } from './hosts.ts'
 
@@ -63,18 +64,32 @@ async function assertDemo(bed: Testbed, { code, text }: DemoRun): Promise<void> 
   for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
 }
 
-test('the demo runs by multicast where there is some', { skip }, async () => {
+test('the demo runs on a host of a LAN', { skip }, async () => {
   using lan = new Lan(1)
   await using bed = new Testbed()
   const [host] = lan.hosts
   assert.ok(host)
-  const run = await runDemo(bed, host.within)
-  await assertDemo(bed, run)
-  assert.match(run.text, /found each other by mDNS|No multicast to be had here within 3 s/)
+  await assertDemo(bed, await runDemo(bed, host.within))
 })
 
 test('the demo runs on a host that has only its loopback', { skip }, async () => {
   using host = new LonelyHost()
   await using bed = new Testbed()
   await assertDemo(bed, await runDemo(bed, host.within))
+})
+
+test('the demo says so where multicast is not to be had, and goes on', { skip }, async t => {
+  using host = new LonelyHost()
+  await using bed = new Testbed()
+  // Whoever has the port for itself leaves no multicast DNS to anybody else.
+  const bind =
+    "require('dgram').createSocket('udp4').bind(5353, () => console.log('{\"bound\":true}'))"
+  const [program, ...rest] = host.within
+  const hog = new JsonProcess(program, [...rest, process.execPath, '-e', bind])
+  t.after(() => hog.end(0, 'SIGKILL'))
+  await hog.when('the port is taken', ({ bound }) => bound === true, 30_000)
+
+  const run = await runDemo(bed, host.within)
+  await assertDemo(bed, run)
+  assert.match(run.text, /No multicast to be had here within 3 s: going on with --bootstrap/)
 })
