@@ -125,7 +125,7 @@ export class Keeper {
     target.seenAt = target.upAt
     target.reported = false
     clearTimeout(target.timer)
-    this.#init.book.put(peer, target.addresses)
+    this.#init.book.put(peer, placesOf(target))
   }
 
   /** A peer's control stream has ended. */
@@ -246,6 +246,7 @@ export class Keeper {
       return
     }
     target.busy = true
+    const { failures } = target
     try {
       const present = this.#openConnection(target)
       if (present === undefined) await this.#dial(target)
@@ -255,7 +256,8 @@ export class Keeper {
       target.busy = false
     }
     if (control.isUp(target.peer)) return
-    target.failures++
+    // A stream that came and went at once has been counted.
+    if (target.failures === failures) target.failures++
     const isDialable = target.addresses.length + target.given.size > 0
     // A peer without addresses can only come to us.
     const again = isDialable || this.#openConnection(target) !== undefined
@@ -276,7 +278,7 @@ export class Keeper {
   /** Dials all addresses of a peer, if it has any. */
   async #dial(target: Target): Promise<void> {
     const { libp2p, timings } = this.#init
-    const addresses = reachable([...new Set([...target.addresses, ...target.given])])
+    const addresses = reachable(placesOf(target))
     if (addresses.length === 0) return
     target.dialling = new AbortController()
     const limit = AbortSignal.any([
@@ -325,7 +327,7 @@ export class Keeper {
     this.#init.log.error(
       'peer %s at %s has another mesh secret, or one of us has none; give both nodes the same',
       target.peer,
-      [...target.addresses, ...target.given].join(', '),
+      placesOf(target).join(', '),
     )
   }
 
@@ -339,4 +341,9 @@ export class Keeper {
       connection.remoteAddr.toString(),
     )
   }
+}
+
+/** Where a peer may be, as told by itself, by others and by the user. */
+function placesOf({ addresses, given }: Target): string[] {
+  return [...new Set([...addresses, ...given])]
 }

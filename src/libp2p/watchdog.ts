@@ -88,7 +88,7 @@ export class Watchdog {
     if (main === undefined) return
     const now = performance.now()
     const speaks = this.#speaks.get(peer)
-    if (speaks === false || (speaks === true && this.#isHeard(main))) {
+    if (speaks === false || this.#isHeard(main)) {
       patient.missingSince = undefined
       patient.repairs = 0
       return
@@ -96,13 +96,10 @@ export class Watchdog {
     patient.missingSince ??= now
     if (now - patient.missingSince < this.#init.graceMs) return
     patient.missingSince = now
-    if (patient.repairs++ >= repairsMax) {
-      this.#init.log.error('gossip to %s cannot be repaired, connecting anew', peer)
-      patient.repairs = 0
-      this.#init.onHopeless(peer)
-      return
-    }
-    void this.#repair(main, speaks === true)
+    if (patient.repairs++ < repairsMax) void this.#repair(main, speaks === true)
+    else if (speaks === true) this.#giveUp(peer, patient)
+    // It cannot be identified, and does not take streams of gossip.
+    else this.#speaks.set(peer, false)
   }
 
   /** Whether what we publish reaches a peer, and gossipsub listens to it. */
@@ -112,14 +109,17 @@ export class Watchdog {
     return knows && this.#streams(main).some(({ direction }) => direction === 'outbound')
   }
 
+  #giveUp(peer: string, patient: Patient): void {
+    this.#init.log.error('gossip to %s cannot be repaired, connecting anew', peer)
+    patient.repairs = 0
+    this.#init.onHopeless(peer)
+  }
+
   async #repair(main: Connection, isIdentified: boolean): Promise<void> {
     const { libp2p, log } = this.#init
     log('repairing gossip with %p', main.remotePeer)
     try {
-      if (!isIdentified) {
-        await libp2p.services.identify?.identify(main, { signal: AbortSignal.timeout(5_000) })
-        return
-      }
+      if (!isIdentified && (await this.#identify(main))) return
       // Half of what is left would keep gossipsub from opening the other half.
       for (const stream of this.#streams(main))
         stream.abort(new StreamAbortedError('Repairing gossip'))
@@ -129,6 +129,19 @@ export class Watchdog {
       this.#repaired++
     } catch (error) {
       log('repairing gossip with %p failed - %s', main.remotePeer, reasonOf(toError(error)))
+    }
+  }
+
+  /** Runs `identify` again, which tells gossipsub of the peer if it speaks gossip. */
+  async #identify(main: Connection): Promise<boolean> {
+    try {
+      await this.#init.libp2p.services.identify?.identify(main, {
+        signal: AbortSignal.timeout(5_000),
+      })
+      return true
+    } catch (error) {
+      this.#init.log('%p cannot be identified - %s', main.remotePeer, reasonOf(toError(error)))
+      return false
     }
   }
 

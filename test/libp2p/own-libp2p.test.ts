@@ -36,12 +36,18 @@ describe('with an instance of the user', () => {
   test('a node works on it, and leaves it running and as it was', async t => {
     const libp2p = await ownLibp2p(t)
     const protocols = libp2p.getProtocols()
-    const a = await startNode(t, { libp2p })
-    const b = await startNode(t, { bootstrap: a.network.addresses() })
+    const timings = { watchMs: 20, graceMs: 40 }
+    const a = await startNode(t, { libp2p, timings })
+    const b = await startNode(t, { bootstrap: a.network.addresses(), timings })
     await connected(a, b)
     assert.equal(a.network.peer, libp2p.peerId.toString())
     b.network.send(a.network.peer, numbered(1))
     await a.until(() => a.count('message') === 1, 'the message arrives')
+    // Its identify has another name than ours, but gossip finds its way.
+    await until(() => {
+      publish(b)
+      return a.count('hints') > 0
+    }, 'a hint arrives')
     await a.network.stop()
     assert.equal(libp2p.status, 'started')
     assert.deepEqual(libp2p.getProtocols(), protocols)
