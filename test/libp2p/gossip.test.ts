@@ -7,6 +7,7 @@ import { maxHintBytes } from '../../src/wire/limits.ts'
 import { meshProtocols } from '../../src/wire/protocols.ts'
 import type { TestNode } from './nodes.ts'
 import { connected, numbered, startNode, startPair } from './nodes.ts'
+import { keysInOrder, peerOf, reach, startRaw } from './raw.ts'
 import { until } from './until.ts'
 
 const { topic } = meshProtocols('test')
@@ -177,5 +178,20 @@ describe('gossip', () => {
     // Nobody tries to repair what is not there.
     assert.equal(b.network.health().gossip?.repaired, 0)
     assert.equal(gossipStreams(b).length, 0)
+  })
+
+  test('a peer that takes no gossip is left alone after some attempts', async t => {
+    const [low, high] = await keysInOrder()
+    const node = await startNode(t, { privateKey: high, timings: { watchMs: 20, graceMs: 40 } })
+    const raw = await startRaw(t, low)
+    const connection = await reach(raw, node)
+    await connection.newStream(meshProtocols('test').control)
+    await node.until(() => node.isUp(peerOf(low)), 'the stream is up')
+    await until(() => node.network.health().gossip?.repaired === 3, 'it is attempted')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    pubsub(node).addEventListener('gossipsub:heartbeat', () => resolve(), { once: true })
+    await promise
+    assert.equal(node.count('down'), 0)
+    assert.equal(node.network.health().gossip?.repaired, 3)
   })
 })
