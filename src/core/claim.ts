@@ -73,8 +73,8 @@ export interface Claiming {
   /** Tasks that are neither ended nor dropped; and those that need a slot now or soon. */
   open: number
   live: number
-  /** Tasks that run. */
-  running: number
+  /** Tasks that are won, and run or are about to. */
+  won: number
   /** When missing records are asked for again, and how often they were; repairs of voters. */
   fetchAt: Millis
   fetches: number
@@ -132,7 +132,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
     settlings: [],
     open: 0,
     live: 0,
-    running: 0,
+    won: 0,
     fetchAt: Infinity,
     fetches: 0,
     repairs: 0,
@@ -209,12 +209,15 @@ export function deadlineOf(claiming: Claiming): Millis {
   return sorted[majorityOf(sorted.length) - 1] ?? 0
 }
 
+function isWon(phase: number): boolean {
+  return phase === FETCHING || phase === RUNNING
+}
+
 /** Moves tasks to a phase; those that were open before count as closed in the last two. */
 export function setPhase(claiming: Claiming, at: number, phase: number): void {
   const before = claiming.phase[at] as number
   claiming.phase[at] = phase
   if (before < ENDED && phase >= ENDED) claiming.open -= 1
   if (before <= RUNNING && phase > RUNNING) claiming.live -= 1
-  if (phase === RUNNING) claiming.running += 1
-  if (before === RUNNING) claiming.running -= 1
+  claiming.won += Number(isWon(phase)) - Number(isWon(before))
 }

@@ -177,6 +177,7 @@ function takeNews(machine: Machine, now: Millis): boolean {
 
 function work(machine: Machine, now: Millis): boolean {
   const { dispatch, proposer, outbox, members, announce } = machine
+  dispatch.wakeAt = Infinity
   if (machine.init.guest || machine.leaving) return false
   return dispatchWork(dispatch, proposer, outbox, members, announce.hints, now)
 }

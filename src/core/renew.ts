@@ -54,14 +54,14 @@ export function beatAll(proposer: ProposerState, outbox: Outbox, now: Millis): v
     }
     const beats = beatsOf(proposer, peer)
     if (list.length > 0) sendBeat(proposer, outbox, peer, beats, list, now)
-    else proposer.beats.delete(peer)
+    else rest(beats)
   }
 }
 
 function isFresh(proposer: ProposerState, claiming: Claiming, v: number, now: Millis): boolean {
   const bit = 1 << v
   const answered = (claiming.answered & bit) !== 0
-  if (!answered || claiming.running === 0 || (claiming.confirmed & bit) !== 0) return false
+  if (!answered || claiming.won === 0 || (claiming.confirmed & bit) !== 0) return false
   return now >= claiming.startedAt + proposer.confirmMs
 }
 
@@ -69,7 +69,7 @@ function isFresh(proposer: ProposerState, claiming: Claiming, v: number, now: Mi
 function dueVoters(proposer: ProposerState, now: Millis): Set<PeerId> {
   const due = new Set<PeerId>()
   for (const claiming of proposer.claims.values()) {
-    if (claiming.intent !== 'run' || claiming.running === 0) continue
+    if (claiming.intent !== 'run' || claiming.won === 0) continue
     for (let v = 0; v < claiming.info.voters.length; v++) {
       const peer = claiming.info.voters[v]?.peer ?? ''
       if (isFresh(proposer, claiming, v, now) && proposer.up.has(peer)) due.add(peer)
@@ -77,9 +77,15 @@ function dueVoters(proposer: ProposerState, now: Millis): Set<PeerId> {
   }
   for (const [peer, beats] of proposer.beats) {
     if (beats.at <= now && proposer.up.has(peer)) due.add(peer)
-    else if (beats.at <= now) beats.at = now + beatMs
+    else if (!proposer.up.has(peer)) rest(beats)
   }
   return due
+}
+
+/** No beat is due. The count goes on: an old answer must not pass for that to a later beat. */
+function rest(beats: Beats): void {
+  beats.at = Infinity
+  beats.waiting = []
 }
 
 function beatsOf(proposer: ProposerState, peer: PeerId): Beats {
@@ -155,7 +161,7 @@ function sendList(
   for (const claiming of proposer.claims.values()) {
     const v = voterIndex(claiming.info, peer)
     const held = v < 0 || claiming.intent !== 'run' ? 0 : heldAt(claiming, v)
-    const named = claiming.running > 0 || (claiming.confirmed & (1 << v)) !== 0
+    const named = claiming.won > 0 || (claiming.confirmed & (1 << v)) !== 0
     if (held === 0 || !named) continue
     const seqs = tasksWhere(claiming, at => {
       const granted = ((claiming.grants[at] as number) & (1 << v)) !== 0
@@ -278,6 +284,12 @@ function expire(proposer: ProposerState, outbox: Outbox, claiming: Claiming): vo
   if (running.length > 0) dropRuns(proposer, outbox, claiming, running)
 }
 
+function hasUnconfirmed(proposer: ProposerState, { info, answered, confirmed }: Claiming): boolean {
+  return info.voters.some(({ peer }, v) => {
+    return (answered & ~confirmed & (1 << v)) !== 0 && proposer.up.has(peer)
+  })
+}
+
 /** When `tickProposer` has something to do at the earliest. */
 export function proposerWakeAt(proposer: ProposerState): Millis {
   let at = Infinity
@@ -295,9 +307,9 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
     at = Math.min(at, claiming.fetchAt)
     if (running && claiming.intent === 'run') {
       at = Math.min(at, deadlineOf(claiming))
-      const granted = claiming.confirmed !== (1 << claiming.info.voters.length) - 1
-      const confirmAt = claiming.startedAt + proposer.confirmMs
-      if (granted && claiming.confirmed === 0) at = Math.min(at, confirmAt)
+      if (hasUnconfirmed(proposer, claiming)) {
+        at = Math.min(at, claiming.startedAt + proposer.confirmMs)
+      }
     }
     for (const { sentAt, open } of claiming.settlings) {
       if (settling && open > 0) at = Math.min(at, sentAt + resettleMs)

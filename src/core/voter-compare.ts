@@ -57,12 +57,11 @@ export function onCompare(
   if (theirs.end >= 0 && ledger.end < 0) closeAt(outbox, ledger, theirs.end)
   const settled = take(subtract(ledger.settled, theirs.settled), maxRepairTasks)
   if (settled.length > 0) {
-    send(outbox, from, {
-      type: 'decided',
-      ledger: id,
-      epoch,
-      outcomes: outcomesOf(ledger, settled),
-    })
+    const outcomes = outcomesOf(ledger, settled)
+    for (let i = 0; i < outcomes.length; i += maxOutcomes) {
+      const some = outcomes.slice(i, i + maxOutcomes)
+      send(outbox, from, { type: 'decided', ledger: id, epoch, outcomes: some })
+    }
   }
   const open = subtract(ledger.stored, ledger.settled)
   const lacking = take(subtract(open, theirs.stored), maxRepairTasks)
