@@ -24,10 +24,15 @@ export interface DiskWorld extends StoreWorld {
  * the store is doing: the store itself is closed at the end of the test.
  */
 export async function diskWorld(t: TestContext, durability: Durability): Promise<DiskWorld> {
-  const folder = await temporaryFolder(t)
-  const system = testSystem()
   const releases: (() => void)[] = []
   const stores: Store[] = []
+  // Before the folder is made, so that it is there until the stores are closed.
+  t.after(async () => {
+    for (const release of releases) release()
+    await Promise.allSettled(stores.map(store => store.close()))
+  })
+  const folder = await temporaryFolder(t)
+  const system = testSystem()
   const failing = new Map<string, Error>()
   let copies = 0
   let boots = 1
@@ -51,19 +56,17 @@ export async function diskWorld(t: TestContext, durability: Durability): Promise
   system.faults.level = async call => {
     if (call === 'before batch') failIfDue('checkpoint')
   }
-  t.after(async () => {
-    for (const release of releases) release()
-    await Promise.allSettled(stores.map(store => store.close()))
-  })
 
   const copy = (): void => {
     copies += 1
     const next = join(folder, `data-${copies}`)
     fs.cpSync(dataDir, next, { recursive: true })
     for (const path of segmentsOf(dataDir)) {
-      const size = system.synced.get(fs.statSync(path).ino) ?? 0
-      const copied = path.replace(dataDir, next)
-      system.synced.set(fs.statSync(copied).ino, size)
+      const original = fs.statSync(path).ino
+      const copied = fs.statSync(path.replace(dataDir, next)).ino
+      system.synced.set(copied, system.synced.get(original) ?? 0)
+      if (system.named.has(original)) system.named.add(copied)
+      else system.named.delete(copied)
     }
     dataDir = next
     gate = Promise.resolve()
@@ -87,8 +90,10 @@ export async function diskWorld(t: TestContext, durability: Durability): Promise
       boots += 1
       system.faults.bootId = `boot-${boots}`
       for (const path of segmentsOf(dataDir)) {
-        const size = system.synced.get(fs.statSync(path).ino) ?? 0
-        if (size === 0) fs.unlinkSync(path)
+        const { ino } = fs.statSync(path)
+        const size = system.synced.get(ino) ?? 0
+        const named = system.named.has(ino) || process.platform !== 'linux'
+        if (size === 0 || !named) fs.unlinkSync(path)
         else fs.truncateSync(path, size)
       }
     },

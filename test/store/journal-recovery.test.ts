@@ -206,6 +206,31 @@ describe('segments', () => {
     })
   })
 
+  it('an entry of another history within one is noticed', async t => {
+    const world = await killed(t, 'disk', { synced: 2 })
+    const fork = `${world.dataDir}-fork`
+    fs.cpSync(world.dataDir, fork, { recursive: true })
+    for (const [text, dataDir] of [
+      ['here', world.dataDir],
+      ['away', fork],
+    ] as const) {
+      const store = world.store({ dataDir })
+      await store.open()
+      await appendDurably(store, entry(3, text), entry(4, text))
+    }
+    const mine = placeOf(world.dataDir, 3)
+    const theirs = placeOf(fork, 3)
+    assert.equal(mine.start, theirs.start)
+    assert.equal(mine.end, theirs.end)
+    const bytes = fs.readFileSync(mine.path)
+    fs.readFileSync(theirs.path).copy(bytes, mine.start, theirs.start, theirs.end)
+    fs.writeFileSync(mine.path, bytes)
+    await assert.rejects(recover(world.dataDir, sameBoot), {
+      ...corrupt,
+      message: /entry 4 does not continue the one before/,
+    })
+  })
+
   it('files that are no segments are nobody’s business', async t => {
     const { dataDir } = await killed(t, 'process', shape)
     fs.writeFileSync(join(dataDir, 'journal', 'notes.txt'), 'hello')
@@ -232,6 +257,13 @@ describe('segments', () => {
     const { dataDir } = await killed(t, 'disk', { ...shape, synced: 2, unsynced: 4 })
     const paths = segmentsOf(dataDir)
     const gone = paths.at(-2) ?? ''
+    // A killed process can have left only the last one incomplete.
+    const { end } = placesOf(dataDir).findLast(({ path }) => path === gone) ?? { end: 0 }
+    const whole = fs.readFileSync(gone)
+    fs.truncateSync(gone, end - 1)
+    await assert.rejects(recover(dataDir, sameBoot), corrupt)
+    assert.ok((await recover(dataDir, otherBoot)).cut !== undefined)
+    fs.writeFileSync(gone, whole)
     fs.unlinkSync(gone)
     await assert.rejects(recover(dataDir, sameBoot), corrupt)
     const { last, remove } = await recover(dataDir, otherBoot)

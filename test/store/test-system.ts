@@ -18,6 +18,8 @@ export interface TestSystem extends System {
   readonly counts: { writes: number; syncs: number; headWrites: number }
   /** How much of each file, by inode, has been synced. */
   readonly synced: Map<number, number>
+  /** Files, by inode, that a synced directory names. */
+  readonly named: Set<number>
 }
 
 const changes: ReadonlySet<unknown> = new Set(['batch', 'put', 'clear', 'compactRange'])
@@ -26,6 +28,12 @@ const changes: ReadonlySet<unknown> = new Set(['batch', 'put', 'clear', 'compact
 export function testSystem(): TestSystem {
   const counts = { writes: 0, syncs: 0, headWrites: 0 }
   const synced = new Map<number, number>()
+  const named = new Set<number>()
+  const noteSynced = (fd: number, { ino, size }: { ino: number; size: number }): void => {
+    synced.set(ino, size)
+    if (!fs.fstatSync(fd).isDirectory()) return
+    for (const file of inodesIn(fd)) named.add(file)
+  }
   const faults: Faults = {
     bootId: 'boot-1',
     write: () => undefined,
@@ -38,6 +46,7 @@ export function testSystem(): TestSystem {
     counts,
     faults,
     synced,
+    named,
     bootId: () => faults.bootId,
     write(fd, bytes, offset, length, position) {
       if (position !== null) {
@@ -54,15 +63,14 @@ export function testSystem(): TestSystem {
       const stat = fs.fstatSync(fd)
       if (stat.isFile()) counts.syncs += 1
       const afterwards = (error: Error | null): void => {
-        if (error === null) synced.set(stat.ino, stat.size)
+        if (error === null) noteSynced(fd, stat)
         done(error)
       }
       faults.sync().then(() => nodeSystem.sync(fd, afterwards), afterwards)
     },
     syncNow(fd) {
       nodeSystem.syncNow(fd)
-      const stat = fs.fstatSync(fd)
-      synced.set(stat.ino, stat.size)
+      noteSynced(fd, fs.fstatSync(fd))
     },
     unlink(path) {
       faults.unlink(path)
@@ -87,4 +95,11 @@ function watched(level: Level, faults: Faults): Level {
       }
     },
   })
+}
+
+// Only Linux tells which directory a descriptor is.
+function inodesIn(directoryFd: number): number[] {
+  if (process.platform !== 'linux') return []
+  const path = fs.readlinkSync(`/proc/self/fd/${directoryFd}`)
+  return fs.readdirSync(path).map(name => fs.statSync(`${path}/${name}`).ino)
 }

@@ -132,6 +132,19 @@ describe('a power loss', () => {
     await third.close()
   })
 
+  it('takes no segment that holds something durable', async t => {
+    const world = await diskWorld(t, 'disk')
+    const store = world.store({ segmentBytes: 300 })
+    await store.open()
+    for (const n of range(1, 12)) await appendDurably(store, entry(n))
+    assert.ok(segmentsOf(world.dataDir).length > 3)
+    await world.cutPower()
+    const again = world.store()
+    assert.equal((await again.open()).lsn, 12)
+    assert.deepEqual(await numbers(again), range(1, 12))
+    await again.close()
+  })
+
   it('is not forgiven where only the process was to be survived', async t => {
     const world = await diskWorld(t, 'process')
     const store = world.store()
