@@ -10,7 +10,8 @@ export interface Core {
   replay(entry: Entry, now: Millis): void
   /** Ends the replay at the journal's last entry. */
   start(lsn: Lsn, now: Millis): Effect[]
-  step(input: Input, now: Millis): Effect[]
+  /** What follows from inputs that have come together, in their order. */
+  step(inputs: readonly Input[], now: Millis): Effect[]
   /** When the next `tick` is due, in milliseconds of `now`; Infinity when idle. */
   wakeAt(): Millis
   /** Entries that make the same state again. */
@@ -22,7 +23,7 @@ export function coreOf(machine: machines.Machine): Core {
   return {
     replay: (entry, now) => machines.replay(machine, entry, now),
     start: (lsn, now) => machines.start(machine, lsn, now),
-    step: (input, now) => machines.step(machine, input, now),
+    step: (inputs, now) => machines.stepAll(machine, inputs, now),
     wakeAt: () => machines.wakeAt(machine),
     checkpoint: now => machines.checkpoint(machine, now),
   }

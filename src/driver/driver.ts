@@ -200,13 +200,8 @@ export class Driver {
     const inputs = this.#inputs.splice(0, turnInputsMax)
     this.#pressure.queued(this.#inputs.length)
 
-    const now = this.#init.clock.now()
-    const effects: Effect[] = []
-    for (const input of inputs) {
-      this.#init.trace?.(input)
-      for (const effect of core.step(input, now)) effects.push(effect)
-    }
-    this.#perform(effects)
+    if (this.#init.trace !== undefined) for (const input of inputs) this.#init.trace(input)
+    this.#perform(core.step(inputs, this.#init.clock.now()))
   }
 
   #perform(effects: readonly Effect[]): void {

@@ -28,9 +28,9 @@ export class ScriptedCore implements Core {
     return this.onStart()
   }
 
-  step(input: Input): Effect[] {
-    this.stepped.push(input)
-    return this.onStep(input)
+  step(inputs: readonly Input[]): Effect[] {
+    this.stepped.push(...inputs)
+    return inputs.flatMap(input => this.onStep(input))
   }
 
   wakeAt(): number {
