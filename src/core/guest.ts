@@ -95,7 +95,10 @@ export function resubmit(
 ): void {
   if (guest.open.size === 0) return
   const hosts = [...fullPeers(members)].map(({ peer }) => peer)
-  if (hosts.length === 0) return
+  if (hosts.length === 0) {
+    for (const submitting of guest.open.values()) submitting.sentAt = now
+    return
+  }
   for (const submitting of guest.open.values()) {
     const { host } = submitting
     const waits = host !== undefined && hosts.includes(host) && now < submitting.sentAt + submitMs

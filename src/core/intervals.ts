@@ -29,6 +29,7 @@ export function addRun(set: number[], first: number, count: number): void {
 
 /** Takes a run out of a set, in place. Returns how many numbers that took out. */
 export function removeRun(set: number[], first: number, count: number): number {
+  if (count <= 0) return 0
   const end = first + count
   const from = runAt(set, first)
   if (from >= set.length || (set[from] as number) >= end) return 0

@@ -278,6 +278,8 @@ export interface LostLease {
 export interface Lost {
   readonly type: 'lost'
   readonly lost: readonly LostLease[]
+  /** Whether the tasks were cancelled; else another ballot has overtaken the holder's. */
+  readonly cancelled: boolean
 }
 
 export interface Release {

@@ -144,7 +144,7 @@ export function onRenewed(
     const until = waiting.sentAt + renewed.leaseMs * 0.98
     if (v >= 0 && until > (claiming.until[v] as number)) claiming.until[v] = until
   }
-  loseAt(proposer, outbox, from, renewed.lost)
+  loseAt(proposer, outbox, from, renewed.lost, 'lease-lost')
 }
 
 function sendList(
@@ -185,9 +185,9 @@ export function onLost(
   proposer: ProposerState,
   outbox: Outbox,
   from: PeerId,
-  { lost }: Lost,
+  { lost, cancelled }: Lost,
 ): void {
-  loseAt(proposer, outbox, from, lost)
+  loseAt(proposer, outbox, from, lost, cancelled ? 'cancelled' : 'lease-lost')
 }
 
 /** Runs that a majority does not lease to this node any more must stop. */
@@ -196,6 +196,7 @@ function loseAt(
   outbox: Outbox,
   from: PeerId,
   lost: readonly LostLease[],
+  reason: 'lease-lost' | 'cancelled',
 ): void {
   for (const { claimId, ledger, seqs } of lost) {
     const claiming = proposer.claims.get(claimId)
@@ -210,11 +211,17 @@ function loseAt(
       const majority = majorityOf(claiming.info.voters.length)
       if (bitsIn(claiming.grants[at] ?? 0) < majority) pushRun(gone, seq, 1)
     })
-    if (gone.length > 0) dropRuns(proposer, outbox, claiming, gone)
+    if (gone.length > 0) dropRuns(proposer, outbox, claiming, gone, reason)
   }
 }
 
-function dropRuns(proposer: ProposerState, outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
+function dropRuns(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  reason: 'lease-lost' | 'cancelled' = 'lease-lost',
+): void {
   let count = 0
   eachTask(claiming, seqs, at => {
     if (claiming.phase[at] === RUNNING) count += 1
@@ -222,7 +229,7 @@ function dropRuns(proposer: ProposerState, outbox: Outbox, claiming: Claiming, s
   const { ledger } = claiming.info
   proposer.news.freed.push({ ledger, count })
   proposer.news.lost.push({ ledger, seqs })
-  abortRuns(proposer, outbox, claiming, seqs, 'lease-lost')
+  abortRuns(proposer, outbox, claiming, seqs, reason)
 }
 
 /** Does what time alone brings about for a proposer. */

@@ -1,4 +1,4 @@
-import { type Ballot, counterLeap, sameBallot } from './ballot.ts'
+import { counterLeap, sameBallot } from './ballot.ts'
 import type { Millis, NodeId, PeerId } from './ids.ts'
 import { peerOf } from './ids.ts'
 import { acceptedAt, findPage, type Ledger, promisedAt, proposerAt, valueAt } from './ledger.ts'
@@ -176,7 +176,7 @@ function promise(
       page.grants[slot] = (page.grants[slot] as number) + 1
   })
   if (!run) {
-    notifyHolders(voter, outbox, ledger, granted, ballot)
+    notifyHolders(voter, outbox, ledger, granted, claim)
     return
   }
   const { claimId } = claim
@@ -199,10 +199,10 @@ function notifyHolders(
   outbox: Outbox,
   ledger: Ledger,
   seqs: Ranges,
-  by: Ballot,
+  { ballot, intent }: Claim,
 ): void {
-  for (const [peer, lost] of holdersOf(voter, ledger, seqs, by)) {
-    send(outbox, peer, { type: 'lost', lost })
+  for (const [peer, lost] of holdersOf(voter, ledger, seqs, ballot)) {
+    send(outbox, peer, { type: 'lost', lost, cancelled: intent === 'cancel' })
   }
 }
 

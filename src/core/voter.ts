@@ -247,7 +247,8 @@ function settleRegisters(
   for (const values of valuesOf(ledger, seqs)) {
     voter.decisions.push({ ledger: ledger.info.ledger, values })
   }
-  for (const [holder, leases] of lost) send(outbox, holder, { type: 'lost', lost: leases })
+  for (const [holder, leases] of lost)
+    send(outbox, holder, { type: 'lost', lost: leases, cancelled: kind === 'cancelled' })
 }
 
 /** A settled task's payload goes when its whole chunk is settled. */
@@ -274,7 +275,7 @@ export function holdersOf(
   })
   for (const [id, group] of byLease) {
     const lease = leaseAt(voter.leases, id)
-    if (lease === undefined || lease.holder === by.proposer) continue
+    if (lease === undefined || sameBallot(lease.ballot, by)) continue
     const peer = lease.holder.slice(0, lease.holder.lastIndexOf('.'))
     const list = found.get(peer) ?? []
     list.push({ ledger: ledger.info.ledger, claimId: lease.claimId, seqs: group })

@@ -165,7 +165,7 @@ const renewed = record<core.Renewed>(
   { type: 'renewed' },
 )
 
-const lost = record<core.Lost>('Lost', { lost: lostLeases }, { type: 'lost' })
+const lost = record<core.Lost>('Lost', { lost: lostLeases, cancelled: flag }, { type: 'lost' })
 
 const release = record<core.Release>(
   'Release',

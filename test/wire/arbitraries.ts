@@ -256,7 +256,7 @@ export const messages: Members<core.Message> = {
     sendList: fc.boolean(),
     lost: lostLeases,
   }),
-  lost: member('lost', { lost: lostLeases }),
+  lost: member('lost', { lost: lostLeases, cancelled: fc.boolean() }),
   release: member('release', { ...ofLedger, claimId: uint32, ballot, seqs }),
   settle: member('settle', { ...ofLedger, ballot, values: valuesList, acceptLsn: lsn }),
   accepted: member('accepted', {

@@ -118,7 +118,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     list: [{ ledger, claimId: 12, ballot, seqs }],
   },
   renewed: { type: 'renewed', beat: 77, leaseMs: 30_000, sendList: true, lost: lostLeases },
-  lost: { type: 'lost', lost: lostLeases },
+  lost: { type: 'lost', lost: lostLeases, cancelled: false },
   release: { type: 'release', ...ofLedger, claimId: 12, ballot, seqs },
   settle: { type: 'settle', ...ofLedger, ballot, values: [failed], acceptLsn: 99_000 },
   accepted: {

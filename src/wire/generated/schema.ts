@@ -171,7 +171,7 @@ export const schema = {
     sendList: [3, 'bool'],
     lost: [4, 'LostLease[]'],
   },
-  Lost: { lost: [1, 'LostLease[]'] },
+  Lost: { lost: [1, 'LostLease[]'], cancelled: [2, 'bool'] },
   Release: {
     ledger: [1, 'bytes'],
     epoch: [2, 'uint32'],
