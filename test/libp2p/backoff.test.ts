@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { backoffMs } from '../../src/libp2p/backoff.ts'
 
 const init = { minMs: 100, maxMs: 30_000 }

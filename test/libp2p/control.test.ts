@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import type { Envelope } from '../../src/core/messages.ts'
 import { meshProtocols } from '../../src/wire/protocols.ts'
 import type { TestNode } from './nodes.ts'
@@ -110,8 +110,8 @@ describe('control streams', () => {
   test('nodes that dial each other at the same moment end with one stream and one connection', async t => {
     const a = await startNode(t, { timings: { watchMs: 50, graceMs: 200 } })
     const b = await startNode(t, { timings: { watchMs: 50, graceMs: 200 } })
-    const dials = [a.network.libp2p?.dial(connectTo(b)), b.network.libp2p?.dial(connectTo(a))]
-    await Promise.all(dials)
+    const [mine, theirs] = [libp2pOf(a), libp2pOf(b)]
+    await Promise.all([mine.dial(theirs.getMultiaddrs()), theirs.dial(mine.getMultiaddrs())])
     await connected(a, b)
     await until(() => connectionsOf(a).length === 1, 'one connection is left')
     await until(
@@ -198,8 +198,7 @@ describe('control streams', () => {
   })
 })
 
-function connectTo(node: TestNode) {
-  const { libp2p } = node.network
-  if (libp2p === undefined) throw new Error('Node is not started')
-  return libp2p.getMultiaddrs()
+function libp2pOf({ network }: TestNode): Libp2p {
+  if (network.libp2p === undefined) throw new Error('Node is not started')
+  return network.libp2p
 }

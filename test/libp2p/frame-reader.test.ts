@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { FrameReader, lengthBytes, writeLength } from '../../src/libp2p/frame-reader.ts'
 
 const maxBytes = 1_000

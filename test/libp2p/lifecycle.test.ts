@@ -76,7 +76,7 @@ describe('a node', () => {
       listening: tell('listening'),
     })
     started = true
-    assert.deepEqual(told, [])
+    assert.equal(told.length, 0)
     await promise
     assert.ok(told.every(what => what.endsWith('true')))
     assert.equal(told[0], 'listening true')

@@ -14,7 +14,7 @@ export interface Streams {
 /** Both ends of a stream, in memory but with the muxer's real windows. */
 export async function streamsOf(t: TestContext): Promise<Streams> {
   const [outbound, inbound] = multiaddrConnectionPair()
-  const factory = yamux(muxerOptions)({})
+  const factory = yamux(muxerOptions)()
   const muxers = [factory.createStreamMuxer(inbound), factory.createStreamMuxer(outbound)] as const
   t.after(() => {
     for (const muxer of muxers) muxer.abort(new Error('Test is over'))
