@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 /** One line of JSON that a process printed. */
@@ -31,7 +32,7 @@ export class JsonProcess {
   /** Everything printed so far. */
   readonly lines: JsonLine[] = []
   readonly exited: Promise<Exit>
-  readonly #child: ChildProcess
+  readonly #child: ChildProcessWithoutNullStreams
   readonly #listeners = new Set<(line: JsonLine) => void>()
   #stderr = ''
 
@@ -100,6 +101,12 @@ export class JsonProcess {
       clearTimeout(timer)
       off()
     }
+  }
+
+  /** Resolves when stderr has come to contain a text. */
+  async said(text: string, timeoutMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs)
+    while (!this.#stderr.includes(text)) await once(this.#child.stderr, 'data', { signal })
   }
 
   kill(signal: NodeJS.Signals): void {

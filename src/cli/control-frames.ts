@@ -12,7 +12,7 @@ export interface Greeting {
 }
 
 export type FromCommand =
-  | { readonly type: 'request'; readonly request: Request }
+  | { readonly type: 'request'; readonly request?: Request }
   | { readonly type: 'inputs'; readonly inputs: readonly unknown[] }
   | { readonly type: 'end' }
 

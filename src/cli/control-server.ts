@@ -11,6 +11,7 @@ import { makeControlPath, removeControlPath } from './control-path.ts'
 import { UsageError } from './errors.ts'
 import { linesOf } from './lines.ts'
 import { perform } from './operations.ts'
+import { parseRequest } from './parse-request.ts'
 
 /** Commands that may be connected at the same time. */
 const connectionsMax = 64
@@ -68,8 +69,9 @@ async function listen(server: Server, path: string): Promise<void> {
 async function converse({ node, mesh }: ControlServerInit, socket: Socket): Promise<void> {
   const gone = new AbortController()
   socket.on('error', () => undefined)
-  socket.once('end', () => socket.end())
-  socket.once('close', () => gone.abort(new Error('The command has gone')))
+  // A command stays until it has heard all; one that was killed ends its side first.
+  const leave = (): void => gone.abort(new Error('The command has gone'))
+  socket.once('end', leave).once('close', leave)
 
   try {
     await writeFrames(socket, [
@@ -80,7 +82,12 @@ async function converse({ node, mesh }: ControlServerInit, socket: Socket): Prom
     if (first.done === true || first.value.type !== 'request') {
       throw new UsageError('A request was expected')
     }
-    const replies = perform(node, first.value.request, inputsOf(frames, socket), gone.signal)
+    const replies = perform(
+      node,
+      parseRequest(first.value.request),
+      inputsOf(frames, socket),
+      gone.signal,
+    )
     for await (const batch of replies) {
       await writeFrames(
         socket,

@@ -1,5 +1,4 @@
 import type { MeshNode } from '../index.ts'
-import { UsageError } from './errors.ts'
 import { publish } from './publish-operation.ts'
 import type { Reply, Request, RowReply } from './requests.ts'
 
@@ -10,8 +9,6 @@ const batchRows = 500
 
 /**
  * Does what a command asks for, on a node that a user keeps up or on the command's own guest.
- *
- * @throws {UsageError} The request is none.
  */
 export async function* perform(
   node: MeshNode,
@@ -43,9 +40,7 @@ export async function* perform(
       for (const info of await node.nodes({ signal })) yield [{ type: 'row', row: { ...info } }]
       break
     default:
-      // A request may come from a command of another version.
       request satisfies never
-      throw new UsageError('The node does not know this request')
   }
 }
 
