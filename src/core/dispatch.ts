@@ -33,6 +33,9 @@ const ageingMs = 60_000
 /** Time over which the rate of finished tasks is averaged, in milliseconds. */
 const rateMs = 50
 
+/** How long hearsay about a class is left alone once a voter was asked to pick from it. */
+const anyWaitMs = 500
+
 /** Runs that take less are short, in milliseconds; how long their first beat may wait. */
 const shortRunMs = 50
 const deferBeatMs = 200
@@ -281,10 +284,24 @@ function claimBest(
     const { ledger } = candidate.info
     dispatch.serves += 1
     dispatch.servedAt.set(ledger, dispatch.serves)
-    const sequential = (dispatch.contention.get(ledger) ?? 0) > 0
-    const { info } = candidate
-    const claim = { info, intent: 'run', seqs, any: [], anyCount: 0, sequential, queue } as const
-    openClaim(proposer, outbox, { ...claim, cancel: undefined, hand: undefined, tries: 0 }, now)
+    const contended = (dispatch.contention.get(ledger) ?? 0) > 0
+    const votes = proposer.voter?.ledgers.has(ledger) ?? false
+    // Who cannot see what is free lets the first voter pick, once hearsay has led astray.
+    const any = contended && !votes ? [candidate.taskClass] : []
+    if (any.length > 0) avoid(dispatch, ledger, candidate.open, anyWaitMs, now)
+    const claim = {
+      info: candidate.info,
+      intent: 'run',
+      seqs: any.length > 0 ? [] : seqs,
+      any,
+      anyCount: any.length > 0 ? want : 0,
+      sequential: contended,
+      queue,
+      cancel: undefined,
+      hand: undefined,
+      tries: 0,
+    } as const
+    openClaim(proposer, outbox, claim, now)
     return true
   }
   return false

@@ -179,11 +179,11 @@ function closeOwn(
 /** Ledgers of earlier starts of this peer get their end: no number in them is given any more. */
 export function closeOldLedgers(producer: ProducerState, voter: VoterState, outbox: Outbox): void {
   const prefix = `${producer.self.peer}.`
-  for (const ledger of voter.ledgers.values()) {
+  for (const ledger of [...voter.ledgers.values()]) {
     if (!ledger.info.producer.startsWith(prefix) || ledger.end >= 0) continue
     const n = ledger.stored.length
     const end = n === 0 ? 0 : (ledger.stored[n - 2] as number) + (ledger.stored[n - 1] as number)
-    closeAt(outbox, ledger, end)
+    closeAt(voter, outbox, ledger, end)
   }
 }
 

@@ -43,6 +43,7 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
   switch (entry.type) {
     case 'closed':
       ledger.end = entry.end
+      if (entry.end === 0 && ledger.stored.length === 0) voter.ledgers.delete(entry.ledger)
       break
     case 'stored':
       holdRecords(voter, ledger, chunkFrom(voter, entry, now), lsn, now)

@@ -54,7 +54,7 @@ export function onCompare(
   // One that is so far behind refuses counters as a leap until it has been told.
   if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
-  if (theirs.end >= 0 && ledger.end < 0) closeAt(outbox, ledger, theirs.end)
+  if (theirs.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, theirs.end)
   const settled = take(subtract(ledger.settled, theirs.settled), maxRepairTasks)
   if (settled.length > 0) {
     const outcomes = outcomesOf(ledger, settled)
@@ -71,8 +71,9 @@ export function onCompare(
   }
 }
 
-/** No sequence number from `end` on will be used. */
-export function closeAt(outbox: Outbox, ledger: Ledger, end: number): void {
+/** No sequence number from `end` on will be used. A ledger without any is forgotten. */
+export function closeAt(voter: VoterState, outbox: Outbox, ledger: Ledger, end: number): void {
+  if (end === 0 && ledger.stored.length === 0) voter.ledgers.delete(ledger.info.ledger)
   ledger.end = end
   ledger.changed = true
   persist(outbox, { type: 'closed', ledger: ledger.info.ledger, end })

@@ -66,7 +66,7 @@ export function onClose(
   }
   const allowed = peerOf(ledger.info.producer) === from || isFellow(ledger, from)
   if (!allowed) return
-  if (ledger.end < 0) closeAt(outbox, ledger, end)
+  if (ledger.end < 0) closeAt(voter, outbox, ledger, end)
   send(outbox, from, { type: 'closed', ledger: id, epoch }, outbox.lsn)
 }
 
