@@ -75,7 +75,7 @@ describe('a flipped byte', () => {
             tried += 1
           }
         }
-        assert.ok(tried > 500)
+        assert.ok(tried > 400)
         assert.equal((await recover(dataDir, bootId)).last.lsn, 4)
       })
     }
