@@ -287,7 +287,8 @@ function claimBest(
     const contended = (dispatch.contention.get(ledger) ?? 0) > 0
     const votes = proposer.voter?.ledgers.has(ledger) ?? false
     // Who cannot see what is free lets the first voter pick, once hearsay has led astray.
-    const any = contended && !votes ? [candidate.taskClass] : []
+    const { priority, requires } = candidate.taskClass
+    const any = contended && !votes ? [{ queue, priority, requires }] : []
     if (any.length > 0) avoid(dispatch, ledger, candidate.open, anyWaitMs, now)
     const claim = {
       info: candidate.info,

@@ -31,6 +31,8 @@ export interface LapsedLease {
 export interface Session {
   readonly leases: Map<number, Lease>
   lapsed: LapsedLease[]
+  /** The last beat that was heard: what an older one says is over. */
+  beat: number
 }
 
 /** Every lease that one voter has granted. */
@@ -54,7 +56,7 @@ export function createLeases(): Leases {
 export function sessionOf(leases: Leases, holder: NodeId): Session {
   let session = leases.sessions.get(holder)
   if (session === undefined) {
-    leases.sessions.set(holder, (session = { leases: new Map(), lapsed: [] }))
+    leases.sessions.set(holder, (session = { leases: new Map(), lapsed: [], beat: 0 }))
   }
   return session
 }

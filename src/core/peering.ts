@@ -3,7 +3,7 @@ import type { Millis, PeerId } from './ids.ts'
 import { nodeId } from './ids.ts'
 import { endSession } from './lease.ts'
 import type { Machine } from './state.ts'
-import { knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
+import { fullPeers, knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
 import type { Hello } from './messages.ts'
 import { send } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
@@ -15,13 +15,23 @@ import { forgetWatcher, rewatch } from './watch.ts'
 /** Peers that a HELLO names at the most. */
 const toldPeers = 64
 
+/** Peers that have come so short a time ago hear of the next one, in milliseconds; so many. */
+const introduceMs = 10_000
+const introduced = 8
+
 /** A control stream is open: each side first says who it is. */
 export function onPeerUp(machine: Machine, peer: PeerId, now: Millis): void {
-  const { init, members, outbox } = machine
-  const known = peerAt(members, peer)
+  const known = peerAt(machine.members, peer)
   known.up = true
   known.greetings += 1
   known.upSince = now
+  sayHello(machine, peer)
+}
+
+/** Tells a peer who this node is, and whom it knows. */
+export function sayHello(machine: Machine, peer: PeerId): void {
+  const { init, members, outbox } = machine
+  const known = peerAt(members, peer)
   send(outbox, peer, {
     type: 'hello',
     minVersion,
@@ -49,8 +59,9 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   }
   const { echoStorageId, echoLsn } = hello
   const known = peerAt(members, from)
-  // On the first connection since the start a peer can only speak of what an earlier start wrote.
-  const seen = known.greetings > 1 ? outbox.lsn : machine.replayLsn
+  // The first HELLO since the start can only speak of what an earlier start wrote.
+  const first = known.greetings === 1 && known.hello === undefined
+  const seen = first ? machine.replayLsn : outbox.lsn
   if (echoStorageId === init.storageId && echoLsn > seen) {
     const reason =
       `the journal ends at entry ${machine.replayLsn}, but peer ${from} has seen entry ` +
@@ -71,8 +82,20 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
     if (peer === init.peer || members.peers.get(peer)?.up === true) continue
     outbox.effects.push({ type: 'dial', peer, addresses })
   }
+  if (!joined) return
   onVoterUp(proposer, outbox, from, now)
   catchUp(machine, from, hello, now)
+  if (!hello.guest && !init.guest) introduce(machine, from, now)
+}
+
+/** Peers that have come just before this one were not told of it: they are now. */
+function introduce(machine: Machine, from: PeerId, now: Millis): void {
+  let told = 0
+  for (const { peer, upSince } of fullPeers(machine.members)) {
+    if (peer === from || now - upSince > introduceMs || told >= introduced) continue
+    sayHello(machine, peer)
+    told += 1
+  }
 }
 
 /** Repeats to a peer what it may have missed, and asks for what this node may have. */

@@ -29,6 +29,8 @@ export function onRenew(
 ): void {
   lapseLeases(voter.leases, voter.ledgers, now)
   const session = sessionOf(voter.leases, holder)
+  if (renew.beat <= session.beat) return
+  session.beat = renew.beat
   for (const claimId of renew.confirmed) {
     const lease = session.leases.get(claimId)
     if (lease !== undefined) lease.tentative = false

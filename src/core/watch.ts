@@ -1,4 +1,4 @@
-import type { LedgerId, Millis, PeerId } from './ids.ts'
+import { type LedgerId, type Millis, type PeerId, peerOf } from './ids.ts'
 import { addRuns, removeRuns } from './intervals.ts'
 import { fullPeers, type Membership } from './membership.ts'
 import type { Outcomes, Progress, Values, Watch } from './messages.ts'
@@ -111,6 +111,11 @@ export function watchTasks(
   if (ledger !== undefined) {
     for (const values of valuesOf(ledger, known)) {
       outbox.effects.push({ type: 'outcomes', ledger: id, values: [values] })
+    }
+    // What runs tells its progress to the producer, which hands it on to those who watch.
+    const producer = peerOf(ledger.info.producer)
+    if (progress && rest.length > 0 && members.peers.get(producer)?.up === true) {
+      send(outbox, producer, { type: 'watch', ledger: id, seqs: rest, progress })
     }
     return
   }
