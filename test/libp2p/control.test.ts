@@ -123,6 +123,42 @@ describe('control streams', () => {
     await b.until(() => received(b).includes(5), 'it works')
   })
 
+  test('of two nodes that hear of each other at the same moment only one dials', async t => {
+    // The other one waits for longer than a dial can take here.
+    const a = await startNode(t, { timings: { yieldMs: 10_000 } })
+    const b = await startNode(t, { timings: { yieldMs: 10_000 } })
+    let connections = 0
+    libp2pOf(a).addEventListener('connection:open', () => connections++)
+    a.network.dial(b.network.peer, b.network.addresses())
+    b.network.dial(a.network.peer, a.network.addresses())
+    await connected(a, b)
+    const [mine] = connectionsOf(a)
+    assert.equal(connections, 1)
+    assert.equal(mine?.direction, a.network.peer < b.network.peer ? 'outbound' : 'inbound')
+  })
+
+  test('a stream that is handed out although the peer has refused it is tried again', async t => {
+    const [low, high] = await keysInOrder()
+    const raw = await startRaw(t, high)
+    const greet = (stream: Stream): void => void stream.send(Uint8Array.of(0))
+    await raw.handle(control, greet, { maxInboundStreams: 0 })
+    const node = await startNode(t, { privateKey: low })
+    node.network.dial(peerOf(high), raw.getMultiaddrs().map(String))
+    await until(() => connectionsOf(node).length === 1, 'they are connected')
+    const [connection] = connectionsOf(node)
+    assert.ok(connection !== undefined)
+    let attempts = 0
+    const { newStream } = connection
+    connection.newStream = async (...args) => {
+      attempts++
+      return newStream(...args)
+    }
+    await until(() => attempts > 0, 'it is attempted again')
+    assert.equal(node.count('up'), 0)
+    await raw.handle(control, greet, { maxInboundStreams: 4, force: true })
+    await node.until(() => node.count('up') === 1, 'it is up in the end')
+  })
+
   test('the higher peer id opens the stream when the lower one does not', async t => {
     const [low, high] = await keysInOrder()
     const raw = await startRaw(t, low)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { Libp2p } from '@libp2p/interface'
 import { encode } from 'it-length-prefixed'
 import { queryBytesMax } from '../../src/libp2p/query.ts'
 import { meshProtocols } from '../../src/wire/protocols.ts'
@@ -7,7 +9,7 @@ import { startNode, startPair } from './nodes.ts'
 import { reach, startRaw } from './raw.ts'
 import { until } from './until.ts'
 
-const { query } = meshProtocols('test')
+const { control, query } = meshProtocols('test')
 const signal = AbortSignal.timeout(20_000)
 
 function openStreams(
@@ -15,6 +17,13 @@ function openStreams(
 ): number {
   const streams = libp2p?.getConnections().flatMap(connection => connection.streams) ?? []
   return streams.filter(({ protocol }) => protocol === query).length
+}
+
+/** A peer that is of the mesh as far as others can see: they hang up on strangers. */
+async function startMember(t: TestContext): Promise<Libp2p> {
+  const raw = await startRaw(t)
+  await raw.handle(control, stream => void stream.send(Uint8Array.of(0)))
+  return raw
 }
 
 describe('queries', () => {
@@ -115,7 +124,7 @@ describe('queries', () => {
     test(`${name} resets the stream, and the node goes on`, async t => {
       const [a, b] = await startPair(t)
       b.network.onQuery(async (_, request) => request)
-      const raw = await startRaw(t)
+      const raw = await startMember(t)
       const stream = await (await reach(raw, b)).newStream(query)
       const ended = new Promise(resolve => stream.addEventListener('close', resolve))
       stream.send(bytes)
@@ -131,7 +140,7 @@ describe('queries', () => {
     const b = await startNode(t)
     const { promise, resolve } = Promise.withResolvers<Uint8Array>()
     b.network.onQuery(() => promise)
-    const raw = await startRaw(t)
+    const raw = await startMember(t)
     const stream = await (await reach(raw, b)).newStream(query)
     stream.send(encode.single(Uint8Array.of(1)))
     const ended = new Promise(resolve => stream.addEventListener('close', resolve))
