@@ -25,11 +25,11 @@ export function onPeerUp(machine: Machine, peer: PeerId, now: Millis): void {
   known.up = true
   known.greetings += 1
   known.upSince = now
-  sayHello(machine, peer)
+  sayHello(machine, peer, true)
 }
 
 /** Tells a peer who this node is, and whom it knows. */
-export function sayHello(machine: Machine, peer: PeerId): void {
+function sayHello(machine: Machine, peer: PeerId, echo: boolean): void {
   const { init, members, outbox } = machine
   const known = peerAt(members, peer)
   send(outbox, peer, {
@@ -44,7 +44,8 @@ export function sayHello(machine: Machine, peer: PeerId): void {
     queues: init.queues.map(({ queue }) => queue),
     concurrency: init.concurrency,
     echoStorageId: known.lsnStorageId,
-    echoLsn: known.lsn,
+    // Only the first one echoes: a later one may speak of what this start has written.
+    echoLsn: echo ? known.lsn : 0,
   })
 }
 
@@ -93,7 +94,7 @@ function introduce(machine: Machine, from: PeerId, now: Millis): void {
   let told = 0
   for (const { peer, upSince } of fullPeers(machine.members)) {
     if (peer === from || now - upSince > introduceMs || told >= introduced) continue
-    sayHello(machine, peer)
+    sayHello(machine, peer, false)
     told += 1
   }
 }
