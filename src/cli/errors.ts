@@ -41,6 +41,22 @@ export class NoPeersError extends Error {
   }
 }
 
+/** Too few voters answered a publish in time. Its tasks may still be taken, and run. */
+export class NoMajorityError extends Error {
+  static override name = 'NoMajorityError'
+
+  readonly waitedMs: number
+
+  constructor(waitedMs: number, options?: ErrorOptions) {
+    super(
+      `No majority of voters has taken the tasks within ${waitedMs / 1000} s; they may still run`,
+      options,
+    )
+    this.name = 'NoMajorityError'
+    this.waitedMs = waitedMs
+  }
+}
+
 /** The user interrupted the command. */
 export class InterruptedError extends Error {
   static override name = 'InterruptedError'

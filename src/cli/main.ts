@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander'
 import { InterruptedError } from './errors.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
-import { createOutput, endWithReader } from './output.ts'
+import { createOutput, onReaderGone } from './output.ts'
 import { createProgram } from './program.ts'
 
 /** How long open handles of others may keep a finished command alive, in milliseconds. */
@@ -30,7 +30,8 @@ function conclude(error: unknown): ExitCode {
   return exitCodeOf(reason instanceof Error ? reason.name : '')
 }
 
-endWithReader()
+// A node that nobody listens to still leaves in good order.
+onReaderGone(() => interruption.abort(new InterruptedError()))
 process.on('SIGINT', interrupt)
 process.on('SIGTERM', interrupt)
 

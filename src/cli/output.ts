@@ -37,14 +37,11 @@ export function createOutput(json: boolean): Output {
   }
 }
 
-/**
- * Ends the process quietly when what reads its stdout has gone away, as with `| head`: there is
- * nobody left to tell.
- */
-export function endWithReader(): void {
+/** Calls back when what reads stdout has gone away, as with `| head`; it is not told any more. */
+export function onReaderGone(gone: () => void): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    if (error.code !== 'EPIPE') throw error
+    gone()
   })
 }
 

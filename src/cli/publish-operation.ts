@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { MeshNode, TaskHandle, TaskOutcome } from '../index.ts'
 import { Channel } from './channel.ts'
+import { NoMajorityError } from './errors.ts'
 import type { OutcomeReply, PublishRequest, Reply } from './requests.ts'
 import { untilServed } from './served.ts'
 
@@ -12,6 +13,7 @@ const outstandingMax = 100_000
  * it is decided.
  *
  * @throws {NobodyServesError} Outcomes are wanted, and nobody has served the queue in time.
+ * @throws {NoMajorityError} Too few voters have taken the tasks in time.
  */
 export async function* publish(
   node: MeshNode,
@@ -86,10 +88,8 @@ class Publisher {
   }
 
   async #publishAll(inputs: AsyncIterable<readonly unknown[]>): Promise<void> {
-    const { queue, options } = this.#request
-    const signal = this.#signal
     for await (const batch of inputs) {
-      const handles = await this.#node.publishMany(queue, batch, { ...options, signal })
+      const handles = await this.#publishBatch(batch)
       this.#replies.push({
         type: 'published',
         taskIds: handles.map(handle => handle.id),
@@ -98,6 +98,20 @@ class Publisher {
       if (!this.#request.wait) continue
       for (const handle of handles) this.#await(handle).catch(this.#failed.reject)
       await this.#until(outstandingMax)
+    }
+  }
+
+  async #publishBatch(batch: readonly unknown[]): Promise<TaskHandle[]> {
+    const { queue, options, waitTimeoutMs } = this.#request
+    const late = AbortSignal.timeout(waitTimeoutMs)
+    const signal = AbortSignal.any([this.#signal, late])
+    try {
+      return await this.#node.publishMany(queue, batch, { ...options, signal })
+    } catch (error) {
+      if (late.aborted && !this.#signal.aborted) {
+        throw new NoMajorityError(waitTimeoutMs, { cause: error })
+      }
+      throw error
     }
   }
 

@@ -7,7 +7,7 @@ export interface PublishRequest {
   readonly options: PublishOptions
   /** Whether outcomes are wanted, too. */
   readonly wait: boolean
-  /** Give up when nobody has served the queue for this long, in milliseconds. */
+  /** Give up when nobody serves the queue or takes the tasks for this long, in milliseconds. */
   readonly waitTimeoutMs: number
 }
 

@@ -147,6 +147,21 @@ test('a queue that nobody serves is a warning, and waiting for it ends with 4', 
   assertRefused(waited, 4, /Nobody has served queue nobody-does-this for 1 s/)
 })
 
+test('a publish that no majority takes ends with 4', async () => {
+  await using bed = new Testbed()
+  const [a, ...others] = await bed.mesh({ a: {}, b: {}, c: {} })
+  assert.ok(a)
+  const args = ['publish', 'echo', '1', '--data', a.dataDir]
+  assert.equal((await bed.run(args)).code, 0)
+  for (const { process } of others) process.kill('SIGKILL')
+  await Promise.all(others.map(({ process }) => process.exited))
+  assertRefused(
+    await bed.run([...args, '--wait-timeout', '2s']),
+    4,
+    /No majority of voters has taken the tasks within 2 s; they may still run/,
+  )
+})
+
 test('a task that fails ends a wait with 1, and says why', async () => {
   await using bed = new Testbed()
   const node = await bed.up('a', { handlers: workHandlers })

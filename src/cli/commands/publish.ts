@@ -9,7 +9,7 @@ import type { OutcomeReply, Reply } from '../requests.ts'
 import { openSession } from '../session.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** How long `--wait` looks out for somebody who serves the queue, in milliseconds. */
+/** How long to look out for a majority that takes tasks, and for somebody who runs them. */
 const waitTimeoutMs = 30_000
 
 /** What it means that `durable` is false. */
@@ -31,7 +31,7 @@ export function publishCommand(terminal: Terminal): Command {
     .addOption(
       new Option(
         '--wait-timeout <duration>',
-        'give up when nobody has served the queue for so long',
+        'give up when nobody takes the tasks, or serves the queue, for so long',
       )
         .argParser(parseDuration)
         .default(waitTimeoutMs, `${waitTimeoutMs / 1_000}s`),
