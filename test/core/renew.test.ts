@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createClaiming, deadlineOf, fixSeqs, tally } from '../../src/core/claim.ts'
+import { sessionDigest } from '../../src/core/lease.ts'
+import type { Renewed } from '../../src/core/messages.ts'
+import { beatMs, onLost, onRenewed, onVoterUp } from '../../src/core/renew.ts'
+import { ballot, infoOf, leaseMs, ledgerId } from './fixtures.ts'
+import { TestProposer } from './test-proposer.ts'
+
+const task = [0, 1]
+const drift = 0.98
+
+function renewed(worker: TestProposer, from: string, more: Partial<Renewed> = {}): void {
+  const beat = worker.proposer.beats.get(from)?.beat ?? 0
+  const answer: Renewed = { type: 'renewed', beat, leaseMs, sendList: false, lost: [] }
+  onRenewed(worker.proposer, worker.outbox, from, { ...answer, ...more }, worker.now)
+}
+
+function running(seqs = task): TestProposer {
+  const worker = new TestProposer()
+  worker.win(seqs)
+  worker.beat()
+  return worker
+}
+
+describe('the votes', () => {
+  const claiming = (voters: readonly string[]) =>
+    createClaiming({
+      id: 1,
+      info: infoOf(voters),
+      ballot: ballot(1),
+      intent: 'run',
+      any: [],
+      anyCount: 0,
+      sequential: false,
+      startedAt: 0,
+      seqs: task,
+      queue: '',
+      cancel: undefined,
+      hand: undefined,
+      tries: 0,
+    })
+  const five = ['a', 'b', 'c', 'd', 'e']
+  const cases = [
+    { voters: 1, grants: 0b1, refusals: 0, verdict: 'won' },
+    { voters: 1, grants: 0, refusals: 0b1, verdict: 'lost' },
+    { voters: 3, grants: 0b1, refusals: 0, verdict: 'open' },
+    { voters: 3, grants: 0b101, refusals: 0, verdict: 'won' },
+    { voters: 3, grants: 0b1, refusals: 0b10, verdict: 'open' },
+    { voters: 3, grants: 0b1, refusals: 0b110, verdict: 'lost' },
+    { voters: 5, grants: 0b11, refusals: 0b100, verdict: 'open' },
+    { voters: 5, grants: 0b111, refusals: 0b11000, verdict: 'won' },
+    { voters: 5, grants: 0b11, refusals: 0b11100, verdict: 'lost' },
+    { voters: 3, grants: 0, refusals: 0xff, verdict: 'lost' },
+  ]
+  for (const { voters, grants, refusals, verdict } of cases) {
+    it(`${grants.toString(2)} for and ${refusals.toString(2)} against of ${voters}: ${verdict}`, () => {
+      assert.equal(tally(claiming(five.slice(0, voters)), grants, refusals), verdict)
+    })
+  }
+
+  it('keep a lease until the majority-th largest of what the voters granted', () => {
+    const three = claiming(five.slice(0, 3))
+    three.until.set([9_000, 2_000, 5_000])
+    assert.equal(deadlineOf(three), 5_000)
+    const all = claiming(five)
+    all.until.set([9, 2, 5, 0, 7])
+    assert.equal(deadlineOf(all), 5)
+    const none = claiming(five.slice(0, 3))
+    none.until.set([9_000, 0, 0])
+    assert.equal(deadlineOf(none), 0)
+  })
+
+  it('are about the tasks that the first voter picked', () => {
+    const any = claiming(five.slice(0, 3))
+    fixSeqs(any, [4, 2])
+    assert.deepEqual([any.count, any.open, any.live], [2, 2, 2])
+  })
+})
+
+describe('the deadline of a run', () => {
+  it('comes from the tentative grants until a majority has renewed', () => {
+    const worker = running()
+    const [claiming] = worker.proposer.claims.values()
+    assert.ok(claiming !== undefined)
+    assert.equal(deadlineOf(claiming), worker.now + 1_000 * drift)
+    renewed(worker, 'v0')
+    assert.equal(deadlineOf(claiming), worker.now + 1_000 * drift)
+    renewed(worker, 'v1')
+    assert.equal(deadlineOf(claiming), worker.now + leaseMs * drift)
+  })
+
+  it('counts from when the beat was sent, not from its answer', () => {
+    const worker = running()
+    const sentAt = worker.now
+    const [claiming] = worker.proposer.claims.values()
+    worker.now += 300
+    renewed(worker, 'v0')
+    renewed(worker, 'v1')
+    assert.equal(claiming && deadlineOf(claiming), sentAt + leaseMs * drift)
+  })
+
+  it('is not moved by an answer to another beat, or one that wants the list', () => {
+    const worker = running()
+    const [claiming] = worker.proposer.claims.values()
+    renewed(worker, 'v0', { beat: 99 })
+    renewed(worker, 'v0', { sendList: true, leaseMs: 0 })
+    assert.equal(claiming?.until[0], worker.now + 1_000 * drift)
+  })
+
+  it('passed: the run is stopped and the leases are given back', () => {
+    const worker = running()
+    worker.take()
+    worker.tick(1_000 * drift)
+    const effects = worker.take()
+    const abort = effects.find(effect => effect.type === 'abort')
+    assert.deepEqual([abort?.seqs, abort?.reason, abort?.token], [task, 'lease-lost', 1])
+    const released = effects.flatMap(effect =>
+      effect.type === 'send' && effect.message.type === 'release' ? [effect.to] : [],
+    )
+    assert.deepEqual(released, ['v0', 'v1'])
+    assert.equal(worker.proposer.claims.size, 0)
+  })
+})
+
+describe('a beat', () => {
+  it('goes at once to each voter that granted, and confirms the claim there', () => {
+    const worker = new TestProposer()
+    const claiming = worker.win([0, 2])
+    worker.take()
+    worker.beat()
+    const sent = worker.sentOf('renew')
+    assert.deepEqual(
+      sent.map(({ to, message }) => [to, message.confirmed, message.held]),
+      [
+        ['v0', [claiming.id], 2],
+        ['v1', [claiming.id], 2],
+      ],
+    )
+    const { digest } = sessionDigest([{ claimId: claiming.id, count: 2 }])
+    assert.equal(sent[0]?.message.digest, digest)
+  })
+
+  it('follows after a third of the lease, and confirms nothing twice', () => {
+    const worker = running()
+    renewed(worker, 'v0')
+    renewed(worker, 'v1')
+    worker.take()
+    worker.tick(leaseMs / 3 - 1)
+    assert.deepEqual(worker.sentOf('renew'), [])
+    worker.tick(1)
+    const sent = worker.sentOf('renew')
+    assert.deepEqual(
+      sent.map(({ to, message }) => [to, message.confirmed]),
+      [
+        ['v0', []],
+        ['v1', []],
+      ],
+    )
+  })
+
+  it('is sent again when nobody has answered it', () => {
+    const worker = running()
+    renewed(worker, 'v0')
+    worker.take()
+    worker.tick(beatMs)
+    assert.deepEqual(
+      worker.sentOf('renew').map(({ to }) => to),
+      ['v1'],
+    )
+  })
+
+  it('is sent at once to a voter that is back', () => {
+    const worker = running()
+    renewed(worker, 'v0')
+    worker.take()
+    onVoterUp(worker.proposer, worker.outbox, 'v0', worker.now)
+    worker.beat()
+    assert.deepEqual(
+      worker.sentOf('renew').map(({ to }) => to),
+      ['v0'],
+    )
+  })
+
+  it('tells the whole list when it is asked for', () => {
+    const worker = running([0, 2])
+    worker.take()
+    renewed(worker, 'v0', { sendList: true, leaseMs: 0 })
+    const [sent] = worker.sentOf('renew')
+    assert.deepEqual(sent?.message.list, [
+      { ledger: ledgerId, claimId: 1, ballot: ballot(1), seqs: [0, 2] },
+    ])
+    assert.equal(sent.message.beat, 2)
+  })
+
+  it('names no run that has ended', () => {
+    const worker = running([0, 2])
+    renewed(worker, 'v0')
+    renewed(worker, 'v1')
+    const [claiming] = worker.proposer.claims.values()
+    if (claiming !== undefined) worker.finish(claiming, [0, 1])
+    worker.take()
+    worker.tick(leaseMs / 3)
+    assert.deepEqual(
+      worker.sentOf('renew').map(({ message }) => message.held),
+      [1, 1],
+    )
+  })
+})
+
+describe('a lease that is lost', () => {
+  const lost = [{ ledger: ledgerId, claimId: 1, seqs: [0, 1] }]
+
+  it('at one voter of two stops the run: a majority no longer holds it', () => {
+    const worker = running([0, 2])
+    worker.take()
+    onLost(worker.proposer, worker.outbox, 'v0', { type: 'lost', lost, cancelled: false })
+    const abort = worker.take().find(effect => effect.type === 'abort')
+    assert.deepEqual([abort?.seqs, abort?.reason], [[0, 1], 'lease-lost'])
+    assert.equal(worker.proposer.claims.size, 1)
+  })
+
+  it('at one voter of three stops nothing', () => {
+    const worker = running()
+    const [claiming] = worker.proposer.claims.values()
+    if (claiming !== undefined) worker.answer('v2', claiming)
+    worker.take()
+    onLost(worker.proposer, worker.outbox, 'v0', { type: 'lost', lost, cancelled: false })
+    assert.deepEqual(worker.take(), [])
+  })
+
+  it('is told by the answer to a list as well', () => {
+    const worker = running([0, 2])
+    worker.take()
+    renewed(worker, 'v0', { lost })
+    assert.deepEqual(worker.take().find(effect => effect.type === 'abort')?.seqs, [0, 1])
+  })
+
+  it('by a cancel says so', () => {
+    const worker = running()
+    worker.take()
+    onLost(worker.proposer, worker.outbox, 'v0', { type: 'lost', lost, cancelled: true })
+    assert.equal(worker.take().find(effect => effect.type === 'abort')?.reason, 'cancelled')
+  })
+
+  it('of a result that is being settled is only the lease', () => {
+    const worker = running()
+    const [claiming] = worker.proposer.claims.values()
+    if (claiming !== undefined) worker.finish(claiming, task)
+    worker.take()
+    onLost(worker.proposer, worker.outbox, 'v0', { type: 'lost', lost, cancelled: false })
+    assert.deepEqual(worker.take(), [])
+    assert.equal(worker.proposer.claims.size, 1)
+  })
+})
