@@ -2,7 +2,7 @@ import { addHint, dropHint, type Hints } from './hints.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
 import { fullPeers, type Membership, peerAt } from './membership.ts'
-import type { Backlog, Backlogs, Hint, LedgerBacklog, Sync } from './messages.ts'
+import type { LedgerInfo, Backlog, Backlogs, Hint, LedgerBacklog, Sync } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { voterIndex } from './quorum.ts'
 import { countOf } from './ranges.ts'
@@ -59,9 +59,9 @@ export function createAnnounce(): AnnounceState {
 }
 
 /** Whether there are workers that do not vote in a ledger, so that hints are of use. */
-function hasAudience(members: Membership, ledger: Ledger): boolean {
+export function hasAudience(members: Membership, info: LedgerInfo): boolean {
   for (const { peer, hello } of fullPeers(members)) {
-    if (hello.concurrency > 0 && !isFellow(ledger, peer)) return true
+    if (hello.concurrency > 0 && voterIndex(info, peer) < 0) return true
   }
   return false
 }
@@ -107,7 +107,7 @@ function announcement(
   now: Millis,
 ): Hint | undefined {
   const classes = backlogsOf(ledger, announcedRuns, now).slice(0, 8)
-  if (classes.length === 0 || !hasAudience(members, ledger)) return undefined
+  if (classes.length === 0 || !hasAudience(members, ledger.info)) return undefined
   const { info, counter } = ledger
   const round = roundOf(announce, ledger, now)
   round.round += 1

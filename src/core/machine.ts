@@ -1,4 +1,4 @@
-import { announceFresh, announceWakeAt } from './announce.ts'
+import { announceFresh, announceWakeAt, hasAudience } from './announce.ts'
 import { avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
@@ -148,10 +148,11 @@ function takeNews(machine: Machine, now: Millis): boolean {
   const { news } = proposer
   proposer.news = noNews()
   const taken: Hint[] = []
-  for (const { ledger, seqs, token, queue } of news.won) {
+  for (const { info, seqs, token, queue } of news.won) {
+    const { ledger } = info
     dispatch.contention.delete(ledger)
     dropHint(announce.hints, ledger, seqs)
-    taken.push({ type: 'taken', ledger, seqs })
+    if (hasAudience(machine.members, info)) taken.push({ type: 'taken', ledger, seqs })
     outbox.effects.push({ type: 'report', event: { type: 'claimed', ledger, seqs, token, queue } })
   }
   gossip(machine, taken)
