@@ -10,6 +10,12 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const installedNode = join('node_modules', '.bin', 'node')
 
+/**
+ * As the lock file says, which stays as it is. Not `npm ci`: that refuses a lock file without the
+ * optional packages of platforms that a registry does not have.
+ */
+const installArguments = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+
 /** Packages by path in a lock file, or `undefined` where there is no readable one. */
 function packagesOf(file) {
   try {
@@ -33,8 +39,11 @@ export function whyStale(wanted, installed) {
     }
   }
 
-  const extra = Object.keys(installed).find(path => wanted[path] === undefined)
-  return extra === undefined ? undefined : `${extra} is not wanted any more`
+  // What is optional may be missing in the lock file, too, if it was written on another platform.
+  const extra = Object.entries(installed).find(
+    ([path, entry]) => wanted[path] === undefined && entry.optional !== true,
+  )
+  return extra === undefined ? undefined : `${extra[0]} is not wanted any more`
 }
 
 /** The search path without this project's own programs, which an install replaces. */
@@ -60,17 +69,13 @@ function setup() {
   if (why === undefined) return 0
 
   console.error(`setup: installing, since ${why}`)
-  const { status, error } = spawnSync(
-    'npm',
-    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
-    {
-      cwd: root,
-      env: { ...process.env, PATH: systemPath() },
-      // stdout belongs to the command that comes after this one.
-      stdio: ['ignore', 2, 2],
-      shell: process.platform === 'win32',
-    },
-  )
+  const { status, error } = spawnSync('npm', installArguments, {
+    cwd: root,
+    env: { ...process.env, PATH: systemPath() },
+    // stdout belongs to the command that comes after this one.
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  })
   if (error !== undefined) console.error(`setup: npm cannot be run: ${error.message}`)
   return status ?? 1
 }

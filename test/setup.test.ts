@@ -12,6 +12,8 @@ test('what is installed as the lock file says needs no install', () => {
   assert.equal(whyStale(wanted, { 'node_modules/a': { version: '1.0.0' } }), undefined)
   const { '': _root, ...all } = wanted
   assert.equal(whyStale(wanted, all), undefined)
+  const otherPlatform = { 'node_modules/c': { version: '1.0.0', optional: true } }
+  assert.equal(whyStale(wanted, { ...all, ...otherPlatform }), undefined)
 })
 
 test('every way of not matching the lock file is a reason to install', () => {
