@@ -1,6 +1,8 @@
 import { type LedgerId, parseTaskId, taskId } from './core/ids.ts'
 import type { Machine, TaskView } from './core/machine.ts'
-import { hasLedger, listTasks, viewTask } from './core/query.ts'
+import { hasLedger, viewTask } from './core/query.ts'
+import { seqsOf, subtract } from './core/ranges.ts'
+import { countTasks } from './task-counts.ts'
 import type { QueueInfo, TaskInfo, TaskState } from './task-info.ts'
 
 /** Which tasks of a listing are wanted. */
@@ -20,6 +22,9 @@ export interface TaskPage {
 export interface LedgerQueue extends Omit<QueueInfo, 'nodes'> {
   readonly ledger: LedgerId
 }
+
+/** Tasks that are looked at for one page: most may be of other queues or states. */
+const examinedMax = 5_000
 
 /** Ledgers and queues of one answer. */
 const ledgerQueuesMax = 2_000
@@ -48,18 +53,14 @@ export class LocalTasks {
   /** Tasks after that one, in an order that stays; from the start without it. */
   page(filter: ListFilter, after: string | undefined, limit: number): TaskPage {
     const tasks: TaskInfo[] = []
-    let from = after === undefined ? undefined : parseTaskId(after)
-    for (const view of listTasks(this.#machine, this.#now())) {
-      if (from !== undefined) {
-        if (view.ledger === from.ledger && view.seq >= from.seq) {
-          const isIt = view.seq === from.seq
-          from = undefined
-          if (isIt) continue
-        } else continue
-      }
+    let examined = 0
+    let last: string | undefined
+    for (const view of this.#after(after)) {
+      if (tasks.length === limit || examined === examinedMax) return { tasks, next: last }
+      examined++
+      last = taskId(view.ledger, view.seq)
       if (filter.queue !== undefined && view.spec.queue !== filter.queue) continue
       if (filter.state !== undefined && view.state !== filter.state) continue
-      if (tasks.length === limit) return { tasks, next: tasks.at(-1)?.id }
       tasks.push(infoOf(view))
     }
     return { tasks }
@@ -67,29 +68,33 @@ export class LocalTasks {
 
   /** Counts per ledger, since several nodes hold the same one. */
   queues(): LedgerQueue[] {
-    const rows = new Map<string, { -readonly [K in keyof LedgerQueue]: LedgerQueue[K] }>()
-    for (const { ledger, spec, state } of listTasks(this.#machine, this.#now())) {
-      const key = `${ledger}${spec.queue}`
-      let row = rows.get(key)
-      if (row === undefined) {
-        if (rows.size === ledgerQueuesMax) continue
-        rows.set(key, (row = { ledger, queue: spec.queue, ...noTasks }))
+    const rows: LedgerQueue[] = []
+    for (const [ledger, held] of this.#machine.voter.ledgers) {
+      for (const [queue, counts] of countTasks(held)) {
+        if (rows.length === ledgerQueuesMax) return rows
+        rows.push({ ledger, queue, ...counts })
       }
-      row[state]++
     }
-    return [...rows.values()]
+    return rows
+  }
+
+  /** Begins where a listing has stopped, so that its pages do not cost more and more. */
+  *#after(after: string | undefined): Generator<TaskView> {
+    const from = after === undefined ? undefined : parseTaskId(after)
+    const now = this.#now()
+    let isThere = from === undefined
+    for (const [ledger, { stored }] of this.#machine.voter.ledgers) {
+      const isHere = ledger === from?.ledger
+      if (!isThere && !isHere) continue
+      isThere = true
+      const rest = isHere ? subtract(stored, [0, from.seq + 1]) : stored
+      for (const seq of seqsOf(rest)) {
+        const view = viewTask(this.#machine, ledger, seq, now)
+        if (view !== undefined) yield view
+      }
+    }
   }
 }
-
-/** Counts of an empty queue. */
-export const noTasks = {
-  pending: 0,
-  delayed: 0,
-  running: 0,
-  done: 0,
-  failed: 0,
-  cancelled: 0,
-} as const satisfies Omit<QueueInfo, 'nodes' | 'queue'>
 
 function infoOf(view: TaskView): TaskInfo {
   const { ledger, seq, spec, state, failures, grants, holder, outcome } = view

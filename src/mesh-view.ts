@@ -1,10 +1,11 @@
 import type { AbortOptions } from '@libp2p/interface'
 import { parseTaskId } from './core/ids.ts'
-import { type LedgerQueue, type LocalTasks, noTasks, type TaskPage } from './local-tasks.ts'
+import type { LedgerQueue, LocalTasks, TaskPage } from './local-tasks.ts'
 import type { TaskFilter } from './mesh-node.ts'
 import { optionsOf } from './options.ts'
 import type { PeerQueries } from './peer-queries.ts'
 import { pageTasksMax } from './query.ts'
+import { noTasks } from './task-counts.ts'
 import type { NodeInfo, QueueInfo, TaskInfo } from './task-info.ts'
 
 /** What a view of the mesh is put together from. */
@@ -113,7 +114,7 @@ function sumUp(rows: Iterable<LedgerQueue>, nodes: readonly NodeInfo[]): QueueIn
   const queues = new Map<string, { -readonly [K in keyof QueueInfo]: QueueInfo[K] }>()
   const queueOf = (queue: string) => {
     let sum = queues.get(queue)
-    if (sum === undefined) queues.set(queue, (sum = { queue, nodes: 0, ...noTasks }))
+    if (sum === undefined) queues.set(queue, (sum = { queue, nodes: 0, ...noTasks() }))
     return sum
   }
   for (const { queues: served } of nodes) for (const queue of served) queueOf(queue).nodes++

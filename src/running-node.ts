@@ -46,6 +46,12 @@ const leaveMs = 2_000
 /** What `ready` waits for unless it is told. */
 const readyDefaults = { peers: 1, timeoutMs: 30_000 } as const
 
+/** How long `ready` lets new tasks' ledger spread over nodes that have come, in milliseconds. */
+const spreadMs = 5_000
+
+/** Reports that may make a node ready. */
+const readyEvents: ReadonlySet<string> = new Set(['peer-joined', 'peer-left', 'ledger-opened'])
+
 const decoder = new TextDecoder()
 
 /** A node with all its parts: hands the application's wishes in and the core's answers out. */
@@ -59,6 +65,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #view: MeshView
   readonly #peerListeners = new Set<() => void>()
   readonly #stopped = Promise.withResolvers<Error | undefined>()
+  /** Voters of the ledger that new tasks go to. */
+  #ledgerVoters = 0
   #stopping: Promise<void> | undefined
   #failure: Error | undefined
 
@@ -129,24 +137,33 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     checkInteger('peers', peers, 0, 10_000)
     signal?.throwIfAborted()
     this.#throwIfStopped()
-    if (this.#fullPeers().length >= peers) return
-
     const { promise, resolve, reject } = Promise.withResolvers<void>()
+    let spreading: NodeJS.Timeout | undefined
     const look = (): void => {
       const reached = this.#fullPeers().length
       if (this.#failure !== undefined) reject(this.#failure)
-      else if (reached >= peers) resolve()
+      if (reached < peers) return
+      if (this.#ledgerVoters >= this.#votersFor(reached)) resolve()
+      else spreading ??= setTimeout(resolve, spreadMs)
     }
     const timer = setTimeout(() => {
       reject(new QuorumUnavailableError(peers, this.#fullPeers().length))
     }, timeoutMs)
     this.#peerListeners.add(look)
     try {
+      look()
       await abortable(promise, signal)
     } finally {
       clearTimeout(timer)
+      clearTimeout(spreading)
       this.#peerListeners.delete(look)
     }
+  }
+
+  /** Voters that new tasks have when so many other full nodes are there: an odd number. */
+  #votersFor(peers: number): number {
+    const { voters, guest } = this.#init.config
+    return guest ? 0 : Math.min(voters, peers + (1 - (peers % 2)))
   }
 
   async publish<Output>(
@@ -277,7 +294,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
           this.#watches.claimed(event.ledger, seqsOf(event.seqs), event.token)
         }
         this.#reports.report(effect)
-        if (event.type === 'peer-joined' || event.type === 'peer-left') this.#peersChanged()
+        if (event.type === 'ledger-opened') this.#ledgerVoters = event.voters.length
+        if (readyEvents.has(event.type)) this.#peersChanged()
         break
       }
       case 'quarantine':

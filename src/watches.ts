@@ -29,6 +29,8 @@ export class Watches {
   #removed: Changes = new Map()
   #scheduled = false
   #failure: Error | undefined
+  /** Watchers that want to hear of runs: few, and without any no claim is looked through. */
+  readonly #attentive = new Set<Watcher>()
 
   constructor(input: (input: Input) => void) {
     this.#input = input
@@ -45,6 +47,7 @@ export class Watches {
     let watchers = tasks.get(seq)
     if (watchers === undefined) tasks.set(seq, (watchers = new Set()))
     watchers.add(watcher)
+    if (watcher.claimed !== undefined) this.#attentive.add(watcher)
     this.#removed.get(ledger)?.delete(seq)
     note(watcher.progress === undefined ? this.#added : this.#addedProgress, ledger, seq)
     this.#schedule()
@@ -61,7 +64,10 @@ export class Watches {
         (seq, ending) => {
           const watchers = tasks.get(seq)
           tasks.delete(seq)
-          for (const watcher of watchers ?? []) watcher.ended(ending)
+          for (const watcher of watchers ?? []) {
+            this.#attentive.delete(watcher)
+            watcher.ended(ending)
+          }
         },
         seq => tasks.has(seq),
       )
@@ -77,7 +83,7 @@ export class Watches {
   /** Tells who waits for a task that a run of it has begun here. */
   claimed(ledger: LedgerId, seqs: Iterable<number>, token: number): void {
     const tasks = this.#ledgers.get(ledger)
-    if (tasks === undefined) return
+    if (tasks === undefined || this.#attentive.size === 0) return
     for (const seq of seqs) {
       for (const watcher of tasks.get(seq) ?? []) watcher.claimed?.(token)
     }
@@ -98,6 +104,7 @@ export class Watches {
     const tasks = this.#ledgers.get(ledger)
     const watchers = tasks?.get(seq)
     if (tasks === undefined || watchers === undefined || !watchers.delete(watcher)) return
+    this.#attentive.delete(watcher)
     if (watchers.size > 0) return
     tasks.delete(seq)
     if (tasks.size === 0) this.#ledgers.delete(ledger)

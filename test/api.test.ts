@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import * as api from '../src/index.ts'
+
+test('the package exports these values', () => {
+  assert.deepEqual(Object.keys(api).toSorted(compare), [
+    'HandlerModuleError',
+    'InvalidInputError',
+    'InvalidParametersError',
+    'LeaseLostError',
+    'ListenFailedError',
+    'NodeStoppedError',
+    'PayloadTooLargeError',
+    'QuarantinedError',
+    'QuorumUnavailableError',
+    'ResultExpiredError',
+    'StoreClosedError',
+    'StoreCorruptError',
+    'StoreFailedError',
+    'StoreLockedError',
+    'StoreVersionError',
+    'TaskCancelledError',
+    'TaskFailedError',
+    'TaskNotFoundError',
+    'TimeoutError',
+    'UnrecoverableError',
+    'createNode',
+    'defineTask',
+  ])
+})
+
+test('the package exports these types', async () => {
+  const source = await readFile(join(import.meta.dirname, '../src/index.ts'), 'utf8')
+  const names = [...source.matchAll(/export type \{([^}]*)\}/g)].flatMap(([, list = '']) =>
+    list.split(',').flatMap(name => name.trim() || []),
+  )
+  assert.deepEqual(names.toSorted(compare), [
+    'Backoff',
+    'CancelledDetail',
+    'ClaimedDetail',
+    'DoneDetail',
+    'FailedDetail',
+    'LeaseLostDetail',
+    'MeshNode',
+    'MeshNodeEvents',
+    'MeshNodeInit',
+    'NodeInfo',
+    'PeerDetail',
+    'PeerInfo',
+    'ProgressDetail',
+    'PublishOptions',
+    'QueueInfo',
+    'ReadyOptions',
+    'ResultOptions',
+    'TaskContext',
+    'TaskDefinition',
+    'TaskDetail',
+    'TaskEvent',
+    'TaskFailedReason',
+    'TaskFilter',
+    'TaskFunction',
+    'TaskHandle',
+    'TaskInfo',
+    'TaskOutcome',
+    'TaskState',
+    'Tasks',
+    'WarningDetail',
+  ])
+})
+
+test('every error is told by its name', () => {
+  for (const [name, value] of Object.entries(api)) {
+    if (!name.endsWith('Error')) continue
+    assert.equal((value as { readonly name?: unknown }).name, name)
+  }
+})
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : 1
+}
