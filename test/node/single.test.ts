@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { createNode, defineTask, UnrecoverableError } from '../../src/index.ts'
 import { Cluster, events, patienceMs } from './cluster.ts'
 
@@ -228,6 +231,43 @@ describe('a node alone', () => {
     controller.abort()
     assert.equal(await node.stopped, undefined)
     await assert.rejects(createNode({ signal }), { name: 'AbortError' })
+  })
+
+  it('runs the handlers of a module file in threads, with the defaults of its definitions', async () => {
+    await using cluster = new Cluster()
+    const file = `${await cluster.dataDir('handlers')}.mjs`
+    const definitions = join(import.meta.dirname, '../../src/worker/definition.ts')
+    await writeFile(
+      file,
+      `import { isMainThread } from 'node:worker_threads'
+      import { defineTask } from ${JSON.stringify(pathToFileURL(definitions).href)}
+      export const where = () => isMainThread
+      export const broken = defineTask('broken', {
+        attempts: 1,
+        run: () => { throw new Error('of no use') },
+      })`,
+    )
+    const node = await cluster.add({ handlers: file })
+    const task = await node.publish<boolean>('where')
+    assert.equal(await task.result(wait), false)
+    const broken = await node.publish('broken')
+    await assert.rejects(broken.result(wait), { name: 'TaskFailedError', attempts: 1 })
+
+    const missing = createNode({ handlers: `${file}.gone`, mdns: false })
+    await assert.rejects(missing, { name: 'HandlerModuleError' })
+  })
+
+  it('lets a handler publish', async () => {
+    await using cluster = new Cluster()
+    const node = await cluster.add({
+      tasks: {
+        double: (n: number) => n * 2,
+        start: async (n: number, ctx) => (await ctx.publish('double', n)).id,
+      },
+    })
+    const started = await node.publish<string>('start', 21)
+    const id = await started.result(wait)
+    assert.equal(await node.task(id).result(wait), 42)
   })
 
   it('says why it cannot listen', async () => {
