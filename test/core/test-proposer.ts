@@ -107,7 +107,8 @@ export class TestProposer {
     const lengths = new Uint32Array(count).fill(body.length)
     const token = claiming.ballot.counter
     const columns = { lengths, body: bytes(body.repeat(count)) }
-    const finished = { type: 'finished', ledger: ledgerId, token, seqs, kind, ...columns } as const
+    const { ledger } = claiming.info
+    const finished = { type: 'finished', ledger, token, seqs, kind, ...columns } as const
     onFinished(this.proposer, this.outbox, finished, this.now)
   }
 
