@@ -16,7 +16,8 @@ export interface Timings {
   readonly controlWaitMs: number
   /** How long opening a control stream may take. */
   readonly controlOpenMs: number
-  /** How long a dial of all addresses of a peer may take. */
+  /** How long a dial of one address, and of all addresses of a peer, may take. */
+  readonly addressMs: number
   readonly dialMs: number
   /** First and longest wait between dials. */
   readonly backoffMinMs: number
@@ -45,7 +46,9 @@ export interface Timings {
 export const timings: Timings = Object.freeze({
   controlWaitMs: 2_000,
   controlOpenMs: 10_000,
-  dialMs: 10_000,
+  // Some of a peer's addresses may lead nowhere, and they are tried one by one.
+  addressMs: 4_000,
+  dialMs: 12_000,
   backoffMinMs: 100,
   backoffMaxMs: 30_000,
   // Longer than a dial takes, shorter than anybody would notice.

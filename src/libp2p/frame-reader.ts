@@ -55,7 +55,7 @@ export class FrameReader {
   }
 
   #readLength(byte: number, onFrame: (frame: Uint8Array) => void): void {
-    this.#length += (byte & 0x7f) * 128 ** this.#lengthBytes
+    this.#length |= (byte & 0x7f) << (7 * this.#lengthBytes)
     this.#lengthBytes++
     if (this.#length > this.#maxFrameBytes) {
       throw new InvalidMessageError(`Frame of over ${this.#maxFrameBytes} bytes`)

@@ -60,7 +60,12 @@ export function createHost(init: HostInit): Promise<Libp2p<HostServices>> {
     ],
     connectionEncrypters: [noise(prologue === undefined ? {} : { prologueBytes: prologue })],
     streamMuxers: [yamux(muxerOptions)],
-    connectionManager,
+    connectionManager: {
+      ...connectionManager,
+      addressDialTimeout: config.timings.addressMs,
+      dialTimeout: config.timings.dialMs,
+      inboundUpgradeTimeout: config.timings.dialMs,
+    },
     // A ping that fails once ends the connection, and a busy event loop answers late.
     connectionMonitor: {
       pingInterval: 10_000,
@@ -108,9 +113,6 @@ const connectionManager = {
   maxConnections: 1_000,
   maxIncomingPendingConnections: 256,
   inboundConnectionThreshold: 256,
-  dialTimeout: 10_000,
-  addressDialTimeout: 3_000,
-  inboundUpgradeTimeout: 8_000,
   maxPeerAddrsToDial: 20,
   // Redialling is the keeper's: libp2p's own gives up after five attempts.
   reconnectRetries: 0,
