@@ -155,7 +155,7 @@ function drawFaults(prng: Prng): Faults {
       [10_000, 60_000],
     ]),
     leaveEveryMs: every(10_000, 40_000, 0.3),
-    pauseEveryMs: every(5_000, 30_000, 0.3),
+    pauseEveryMs: every(5_000, 30_000, 0.4),
     pauseMs: prng.pick<Span>([
       [50, 2_000],
       [1_000, 20_000],

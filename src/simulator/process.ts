@@ -174,7 +174,7 @@ export class Process {
   }
 
   #newWorker(): Worker {
-    const { agenda, prng, now, history, observers, count } = this.#world
+    const { agenda, prng, now, history, count } = this.#world
     return new Worker({
       agenda,
       prng,
@@ -182,7 +182,7 @@ export class Process {
       capacity: this.#init.capacity,
       whenAble: call => this.whenAble(call),
       finished: finished => {
-        observers.finished(this.actor, finished)
+        this.#world.finished(this.actor, finished)
         this.input(finished)
       },
       killed: () => {
@@ -228,7 +228,8 @@ export class Process {
   #perform(asked: Effect[]): void {
     const { faults, prng, trace, tamper, now, count } = this.#world
     const effects = tamper.effects?.(this.actor, asked) ?? asked
-    const crashes = prng.chance(faults().crashInTurnP)
+    const { crashInTurnP } = faults()
+    const crashes = prng.chance(crashInTurnP) || prng.chance(crashInTurnP * votesIn(effects))
     const until = crashes ? prng.below(effects.length + 1) : effects.length
     for (let i = 0; i < until && this.running; i++) {
       const effect = effects[i] as Effect
@@ -325,6 +326,18 @@ export class Process {
       this.#init.end('exit')
     }
   }
+}
+
+/** How much likelier a crash is in a turn with so many effects that votes hang on. */
+const voteWeight = 20
+
+function votesIn(effects: readonly Effect[]): number {
+  let votes = 0
+  for (const effect of effects) {
+    if (effect.type === 'send' && effect.message.type === 'settle') votes += 1
+    else if (effect.type === 'persist' && effect.entry.type === 'accepted') votes += 1
+  }
+  return votes * voteWeight
 }
 
 /** The multiaddr of a simulated node. */

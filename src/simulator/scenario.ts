@@ -14,6 +14,12 @@ export interface ScenarioOptions extends Partial<SimulationOptions> {
   readonly tasks?: number | undefined
   /** How long faults go on, in virtual milliseconds. */
   readonly faultyMs?: number | undefined
+  /**
+   * How long everything may take once faults have stopped, in virtual milliseconds.
+   *
+   * @default 1_800_000
+   */
+  readonly settleMs?: number | undefined
 }
 
 /** How one run went. */
@@ -26,7 +32,6 @@ export interface ScenarioResult {
   readonly simulation: Simulation
 }
 
-/** How long everything may take once faults have stopped. */
 const settleMsMax = 30 * 60_000
 
 /**
@@ -58,7 +63,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
   simulation.heal()
   simulation.run(5_000)
   workload.cancelHanging()
-  simulation.settle(settleMsMax)
+  simulation.settle(options.settleMs ?? settleMsMax)
   const { hash, violations, stats } = simulation
   return { seed, hash, simulatedMs: stats.simulatedMs, violations, simulation }
 }
@@ -81,6 +86,6 @@ function shapeOf(prng: Prng): Omit<SimulationOptions, 'seed'> {
 
 /** The options that are not left out. */
 function given(options: ScenarioOptions): Partial<SimulationOptions> {
-  const { tasks: _, faultyMs: __, ...rest } = options
+  const { tasks: _, faultyMs: __, settleMs: ___, ...rest } = options
   return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
 }

@@ -1,4 +1,5 @@
 import type { PeerId } from '../core/ids.ts'
+import type { Finished } from '../core/inputs.ts'
 import { Agenda, Call } from './agenda.ts'
 import { Application, type ApplicationEffect } from './application.ts'
 import { createCheckers } from './checkers/create-checkers.ts'
@@ -40,6 +41,8 @@ export class Simulation implements World {
   readonly nodes: SimulatedNode[] = []
   readonly applications: Application[] = []
   readonly violations: Violation[] = []
+  /** Called when handlers have ended, before the core is told. */
+  onFinished: (actor: Actor, finished: Finished) => void = () => {}
   /** How often what has happened, by name. */
   readonly counts = new Map<string, number>()
   /** What goes wrong before `heal`. */
@@ -242,6 +245,11 @@ export class Simulation implements World {
     const node = this.nodes[index]
     if (node === undefined) throw new RangeError(`There is no node ${index}`)
     return node
+  }
+
+  finished(actor: Actor, finished: Finished): void {
+    this.observers.finished(actor, finished)
+    this.onFinished(actor, finished)
   }
 
   application(actor: Actor, effect: ApplicationEffect): void {

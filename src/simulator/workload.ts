@@ -1,4 +1,6 @@
+import type { Finished } from '../core/inputs.ts'
 import type { TaskSpec } from '../core/messages.ts'
+import { seqsOf } from '../core/ranges.ts'
 import type { Application, Batch } from './application.ts'
 import type { Behaviour, Plan } from './plans.ts'
 import type { Simulation } from './simulation.ts'
@@ -34,6 +36,7 @@ export class Workload {
     for (const application of simulation.applications) {
       application.onPublished = tasks => this.#published(tasks)
     }
+    if (!options.plain) simulation.onFinished = (_actor, finished) => this.#finished(finished)
     for (let tasks = 0; tasks < options.tasks;) {
       const size = prng.chance(0.1) ? 1 + prng.below(100) : 1 + prng.below(12)
       tasks += size
@@ -66,14 +69,14 @@ export class Workload {
       resultTtlMs: 86_400_000,
     }
     const alike = prng.chance(0.6)
-    const first = this.#plan(spec)
-    const plans = Array.from({ length: size }, () => (alike ? first : this.#plan(spec)))
+    const first = this.#plan(spec, size)
+    const plans = Array.from({ length: size }, () => (alike ? first : this.#plan(spec, size)))
     const only = plans.map(plan => (plan.behaviour === 'poison' ? this.#dose(plan) : plan))
     const delayMs = prng.chance(0.2) ? prng.below(20_000) : 0
     return { spec, delayMs, plans: only, fillBytes: prng.chance(0.02) ? 20_000 : 60 }
   }
 
-  #plan(spec: TaskSpec): Omit<Plan, 'uid'> {
+  #plan(spec: TaskSpec, size: number): Omit<Plan, 'uid'> {
     const { prng } = this.#simulation
     if (this.#options.plain) {
       return { behaviour: 'done', throws: 0, durationMs: prng.below(1_000) }
@@ -83,7 +86,8 @@ export class Workload {
       : prng.chance(0.1)
         ? 'poison'
         : prng.pick(rare)
-    const durationMs = prng.chance(0.05)
+    // Long enough to outlive leases; of a large batch nobody would see the end.
+    const durationMs = prng.chance(size > 10 ? 0 : 0.15)
       ? prng.below(45_000)
       : prng.chance(0.5)
         ? prng.below(30)
@@ -111,6 +115,14 @@ export class Workload {
     this.#simulation.after(prng.chance(0.5) ? prng.below(200) : prng.below(20_000), () => {
       this.#anybody()?.cancel(some)
     })
+  }
+
+  /** The hardest moment to cancel a task is that in which its result is voted on. */
+  #finished({ ledger, seqs }: Finished): void {
+    const { prng, history } = this.#simulation
+    if (!prng.chance(0.05)) return
+    const tasks = Array.from(seqsOf(seqs), seq => history.task(ledger, seq))
+    this.#simulation.after(prng.between(0, 6), () => this.#anybody()?.cancel(tasks))
   }
 
   #anybody(): Application | undefined {

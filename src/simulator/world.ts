@@ -1,4 +1,5 @@
 import type { PeerId } from '../core/ids.ts'
+import type { Finished } from '../core/inputs.ts'
 import type { Agenda } from './agenda.ts'
 import type { ApplicationEffect } from './application.ts'
 import type { Violation } from './checkers/checker.ts'
@@ -36,6 +37,8 @@ export interface World {
   after(ms: number, call: () => void): void
   /** The process of a peer, if one runs. */
   actorOf(peer: PeerId): Actor | undefined
+  /** Handlers of a process have ended. */
+  finished(actor: Actor, finished: Finished): void
   /** An effect that concerns the application of a node. */
   application(actor: Actor, effect: ApplicationEffect): void
   /** A process has ended, for whatever reason. */

@@ -18,10 +18,10 @@ const stormy: Partial<ScenarioOptions> = { ...calm, nodes: 5, leaseMs: 3_000, fa
 
 const controls: readonly Control[] = [
   {
-    name: 'S1: a quorum of one decides twice',
+    name: 'S1: proposers that do not read what is accepted decide twice',
     property: 'S1',
-    tamper: sabotage.quorumOfOne,
-    faults: 'partitions',
+    tamper: () => sabotage.blindProposers,
+    faults: 'loss',
     more: stormy,
   },
   {
@@ -118,6 +118,7 @@ const controls: readonly Control[] = [
     property: 'liveness',
     tamper: () => sabotage.lostSettlements,
     faults: 'none',
+    more: { ...calm, settleMs: 60_000 },
   },
   {
     name: 'liveness: workers overlook due tasks',

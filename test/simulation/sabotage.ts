@@ -42,6 +42,12 @@ export function quorumOfOne(): Tamper {
   }
 }
 
+/** Proposers do not read what voters have accepted. */
+export const blindProposers: Tamper = {
+  message: (_from, _to, message) =>
+    message.type === 'claimed' ? { ...message, accepted: [] } : message,
+}
+
 /** Voters come back from a crash without their votes, and do not know that they had any. */
 export const forgetfulVoters: Tamper = {
   recovered: (_actor, entries) =>
