@@ -4,6 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { backoffMs } from './backoff.ts'
 import type { Timings } from './config.ts'
 import { isOtherSecret, isOurselves, reasonOf } from './failures.ts'
+import type { Difference } from './strangers.ts'
 
 export interface BootstrapInit {
   readonly libp2p: Libp2p
@@ -12,6 +13,8 @@ export interface BootstrapInit {
   readonly isUp: (peer: string) => boolean
   /** A peer was found at an address. */
   readonly onFound: (peer: string, address: string) => void
+  /** Somebody with another secret was found at an address. */
+  readonly onStranger: (difference: Difference, address: string) => void
 }
 
 interface Place {
@@ -98,8 +101,11 @@ export class Bootstrap {
   }
 
   #report(place: Place, error: unknown): void {
-    const { log } = this.#init
-    if (isOtherSecret(error)) place.failures = Math.max(place.failures, 10)
+    const { log, onStranger } = this.#init
+    if (isOtherSecret(error)) {
+      place.failures = Math.max(place.failures, 10)
+      onStranger('secret', place.address)
+    }
     if (place.reported) {
       log.trace('bootstrap address %s failed again - %s', place.address, reasonOf(error))
       return

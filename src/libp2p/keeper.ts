@@ -8,6 +8,7 @@ import type { Timings } from './config.ts'
 import type { Control } from './control.ts'
 import { isOtherMesh, isOtherSecret, isRefused, reasonOf } from './failures.ts'
 import type { PeerBook } from './peer-book.ts'
+import type { Difference } from './strangers.ts'
 
 export interface KeeperInit {
   readonly libp2p: Libp2p
@@ -18,6 +19,8 @@ export interface KeeperInit {
   readonly isAllowed: (peer: string) => boolean
   /** A dial failed; refused: nobody listens at any of the peer's addresses. */
   readonly onUnreachable: (peer: string, refused: boolean) => void
+  /** Somebody has another secret, or is of another mesh. */
+  readonly onStranger: (difference: Difference, address: string) => void
 }
 
 /** A peer that is to be connected. */
@@ -99,6 +102,10 @@ export class Keeper {
     if (target === undefined) return
     const fresh = cleanAddresses(addresses, peer)
     target.addresses = [...new Set([...target.addresses, ...fresh])].slice(-addressesMax)
+    if (this.#init.control.isUp(peer)) {
+      this.#init.book.put(peer, placesOf(target))
+      return
+    }
     // Without addresses somebody wants to know now; with them both sides may be about to dial.
     this.#hasten(target, addresses.length === 0 ? 0 : this.#yieldMs(target))
   }
@@ -124,6 +131,7 @@ export class Keeper {
     target.upAt = performance.now()
     target.seenAt = target.upAt
     target.reported = false
+    target.dueAt = Infinity
     clearTimeout(target.timer)
     this.#init.book.put(peer, placesOf(target))
   }
@@ -322,6 +330,7 @@ export class Keeper {
   #reportSecret(target: Target): void {
     // It can only be cured by a person, so there is no haste to try again.
     target.failures = Math.max(target.failures, 10)
+    this.#init.onStranger('secret', placesOf(target).join(', '))
     if (target.reported) return
     target.reported = true
     this.#init.log.error(
@@ -333,6 +342,7 @@ export class Keeper {
 
   #reportMesh(target: Target, connection: Connection): void {
     target.failures = Math.max(target.failures, 10)
+    this.#init.onStranger('mesh', connection.remoteAddr.toString())
     if (target.reported) return
     target.reported = true
     this.#init.log.error(

@@ -7,6 +7,7 @@ import { maxFrameBytes } from '../wire/limits.ts'
 import { Bootstrap } from './bootstrap.ts'
 import type { Libp2pNetworkConfig } from './config.ts'
 import { Control } from './control.ts'
+import { DialBacks } from './dial-back.ts'
 import type { ControlLimits } from './control-stream.ts'
 import { reasonOf } from './failures.ts'
 import { Gossip } from './gossip.ts'
@@ -15,12 +16,22 @@ import type { HostServices } from './host.ts'
 import { Keeper } from './keeper.ts'
 import { PeerBook } from './peer-book.ts'
 import { Queries } from './query.ts'
+import { Strangers } from './strangers.ts'
 import { Watchdog } from './watchdog.ts'
 
 export interface MeshInit {
   readonly config: Libp2pNetworkConfig
   readonly libp2p: Libp2p<HostServices>
   readonly events: NetworkEvents
+}
+
+/** How a peer is connected. */
+export interface PeerLink {
+  readonly peer: PeerId
+  /** `inbound`: the peer has dialled this node. */
+  readonly direction: 'inbound' | 'outbound'
+  /** Where the peer is as seen from here. */
+  readonly address: string
 }
 
 /** Bounds of a control stream. */
@@ -40,6 +51,8 @@ export class Mesh {
   readonly control: Control
   readonly keeper: Keeper
   readonly queries: Queries
+  readonly dialBacks: DialBacks
+  readonly strangers = new Strangers()
   readonly #init: MeshInit
   readonly #bootstrap: Bootstrap
   readonly #book: PeerBook
@@ -84,6 +97,7 @@ export class Mesh {
       log: log('keeper'),
       isAllowed: peer => this.#isAllowed(peer),
       onUnreachable: (peer, refused) => init.events.unreachable(peer, refused),
+      onStranger: (difference, address) => this.strangers.meet(difference, address),
     })
     this.#bootstrap = new Bootstrap({
       libp2p,
@@ -91,7 +105,9 @@ export class Mesh {
       log: log('bootstrap'),
       isUp,
       onFound: (peer, address) => this.keeper.learn(peer, [address]),
+      onStranger: (difference, address) => this.strangers.meet(difference, address),
     })
+    this.dialBacks = new DialBacks({ connection })
     this.queries = new Queries({
       libp2p,
       protocol: protocols.query,
@@ -153,6 +169,16 @@ export class Mesh {
 
   addresses(): string[] {
     return this.#init.libp2p.getMultiaddrs().map(String)
+  }
+
+  /** How each peer whose control stream is open is connected. */
+  links(): PeerLink[] {
+    return this.control.peers().flatMap(peer => {
+      const connection = this.control.connection(peer)
+      if (connection === undefined) return []
+      const { direction, remoteAddr } = connection
+      return [{ peer, direction, address: remoteAddr.toString() }]
+    })
   }
 
   gossip(hints: readonly Hint[]): void {

@@ -16,9 +16,12 @@ import type { GossipHealth } from './gossip.ts'
 import { createHost } from './host.ts'
 import type { HostServices } from './host.ts'
 import { loadIdentity, newIdentity } from './identity.ts'
+import type { DialBack } from './dial-back.ts'
 import { Mesh } from './mesh.ts'
+import type { PeerLink } from './mesh.ts'
 import { openPeerStore } from './peer-store.ts'
 import { stretchSecret } from './secret.ts'
+import type { StrangersMet } from './strangers.ts'
 
 /** How a node's network fares. */
 export interface NetworkHealth {
@@ -28,6 +31,10 @@ export interface NetworkHealth {
   /** Bytes that wait to be sent, and bytes received that are not handled yet. */
   readonly waitingBytes: number
   readonly heldBytes: number
+  /** How those that are up are connected. */
+  readonly links: readonly PeerLink[]
+  /** Nodes with another secret or of another mesh that were met. */
+  readonly strangers: StrangersMet
   readonly mdns: DiscoveryHealth
   /** Absent where there is no gossip. */
   readonly gossip: (GossipHealth & { readonly repaired: number }) | undefined
@@ -38,6 +45,8 @@ export interface Libp2pNetwork extends Network {
   /** The instance below; absent before `start`. */
   readonly libp2p: Libp2p | undefined
   health(): NetworkHealth
+  /** Tries whether a peer can be reached at a port of the host that it is connected from. */
+  dialBack(peer: PeerId, port: number): Promise<DialBack | undefined>
 }
 
 /**
@@ -156,9 +165,15 @@ class MeshNetwork implements Libp2pNetwork {
       up: mesh?.control.peers() ?? [],
       known: mesh?.keeper.size ?? 0,
       ...(mesh?.control.load() ?? { waitingBytes: 0, heldBytes: 0 }),
+      links: mesh?.links() ?? [],
+      strangers: mesh?.strangers.met() ?? {},
       mdns: this.#discovery.health(),
       gossip: mesh?.gossipHealth(),
     }
+  }
+
+  async dialBack(peer: PeerId, port: number): Promise<DialBack | undefined> {
+    return this.#mesh?.dialBacks.dialBack(peer, port)
   }
 
   async #start(events: NetworkEvents): Promise<void> {
