@@ -103,6 +103,7 @@ export class TestVoter {
   readonly outbox: Outbox
   readonly entries: Entry[] = []
   now = 1_000
+  #beat = 0
 
   constructor(init: Partial<VoterState> & { voters?: readonly string[] } = {}) {
     const peer = init.peer ?? 'v0'
@@ -218,8 +219,9 @@ export class TestVoter {
   }
 
   renew(holder: string, renew: Partial<Renew>): Renewed {
-    const beat: Renew = { type: 'renew', beat: 1, confirmed: [], held: 0, digest: 0, ...renew }
-    onRenew(this.voter, this.outbox, peer({ proposer: holder }), holder, beat, this.now)
+    const beat = ++this.#beat
+    const said: Renew = { type: 'renew', beat, confirmed: [], held: 0, digest: 0, ...renew }
+    onRenew(this.voter, this.outbox, peer({ proposer: holder }), holder, said, this.now)
     return this.reply('renewed')
   }
 

@@ -76,6 +76,13 @@ describe('a beat', () => {
     })
   })
 
+  it('that is older than the last one heard is over: it is not even answered', () => {
+    const voter = confirmed([0, 2])
+    voter.renew('w.1', { beat: 5, ...holding({ claimId: 1, seqs: [0, 2] }) })
+    assert.throws(() => voter.renew('w.1', { beat: 4, ...nothing }), /0 messages/)
+    assert.equal(voter.register(0).grants, 1)
+  })
+
   it('refunds a grant once only', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(1), [0, 1])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Compare, Message } from '../../src/core/messages.ts'
+import { counterLeap } from '../../src/core/ballot.ts'
 import { compareLedger, onCompare, onFetch } from '../../src/core/voter-compare.ts'
 import { ballot, bodyOf, ledgerId, text, TestVoter, valuesOf } from './fixtures.ts'
 
@@ -71,6 +72,20 @@ describe('COMPARE', () => {
     assert.equal(voter.ledger.counter, 99)
     assert.equal(voter.ledger.end, 2)
     assert.deepEqual(voter.entries.at(-1), { type: 'closed', ledger: ledgerId, end: 2 })
+  })
+
+  it('of a fellow that is far behind is answered by the own counter, so that it may leap', () => {
+    const voter = TestVoter.holding(0)
+    voter.ledger.counter = counterLeap
+    const [answer] = compare(voter, { counter: 3 })
+    assert.equal(answer?.type === 'compare' ? answer.counter : 0, counterLeap)
+    assert.deepEqual(compare(voter, { counter: counterLeap - 3 }), [])
+  })
+
+  it('of another epoch is ignored', () => {
+    const voter = TestVoter.holding(2)
+    assert.deepEqual(compare(voter, { epoch: 1, counter: 99 }), [])
+    assert.equal(voter.ledger.counter, 0)
   })
 
   it('of a peer that is no voter is ignored', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { replayVoter } from '../../src/core/recovery.ts'
 import { fullWaitMs, maxLedgersPerProducer, onClose, onOpen } from '../../src/core/voter-store.ts'
 import { ballot, chunkOf, infoOf, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
 
@@ -77,6 +78,15 @@ describe('CLOSE', () => {
     close(voter, 9)
     assert.equal(voter.ledger.end, 2)
     assert.deepEqual(voter.entries.at(-1), { type: 'closed', ledger: ledgerId, end: 2 })
+  })
+
+  it('of a ledger that never had a task forgets it, also after a restart', () => {
+    const voter = TestVoter.holding(0)
+    close(voter, 0)
+    assert.equal(voter.voter.ledgers.size, 0)
+    const again = new TestVoter()
+    for (const entry of voter.entries) replayVoter(again.voter, entry, 0, again.now)
+    assert.equal(again.voter.ledgers.size, 0)
   })
 
   it('of somebody who is neither the producer nor a fellow voter is ignored', () => {
