@@ -24,7 +24,16 @@ const { values: options } = parseArgs({
 /** No run may take longer. */
 const runMs = 180_000
 
-async function measure(durability: 'disk' | 'process', run: number): Promise<Measured> {
+type Run = Measured & { readonly workerCpuUs: number }
+
+/** Processor time of a worker since the last question, in microseconds. */
+async function cpuOf(child: ChildProcess): Promise<number> {
+  child.send('cpu')
+  const { cpuUs } = await reply<{ cpuUs: number }>(child)
+  return cpuUs
+}
+
+async function measure(durability: 'disk' | 'process', run: number): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'meshwork-bench-'))
   const children: ChildProcess[] = []
   const start = (script: string, name: string, more: object) => {
@@ -46,9 +55,15 @@ async function measure(durability: 'disk' | 'process', run: number): Promise<Mea
     }
     const load = { warm: 500, tasks: Number(options.tasks), single: 400, payloadBytes: 100 }
     const producer = start('mesh-producer.ts', 'p', { concurrency: 0, bootstrap, ...load })
+    // The producer says when the batch begins and when it is over.
+    await reply(producer)
+    await Promise.all(workers.map(cpuOf))
+    await reply(producer)
+    const spent = await Promise.all(workers.map(cpuOf))
     const { measured } = await reply<{ measured: Measured }>(producer)
     for (const child of workers) child.send('stop')
-    return measured
+    const workerCpuUs = spent.map(us => us / load.tasks)
+    return { ...measured, workerCpuUs: quantile(workerCpuUs, 0.5) }
   } finally {
     await Promise.all(children.map(ended))
     await rm(folder, { recursive: true, force: true })
@@ -93,7 +108,7 @@ async function syncMs(): Promise<number> {
   return quantile(times, 0.5)
 }
 
-const median = (runs: readonly Measured[], key: keyof Measured) =>
+const median = (runs: readonly Run[], key: keyof Run) =>
   quantile(
     runs.map(run => run[key]),
     0.5,
@@ -112,7 +127,7 @@ else {
   console.log(`${options.tasks} tasks, median of ${options.runs} runs (least to most)\n`)
 }
 for (const durability of ['process', 'disk'] as const) {
-  const runs: Measured[] = []
+  const runs: Run[] = []
   for (let run = 0; run < Number(options.runs); run++) {
     const measured = await measure(durability, run)
     runs.push(measured)
@@ -124,6 +139,8 @@ for (const durability of ['process', 'disk'] as const) {
     `${durability.padEnd(8)} ${Math.round(median(runs, 'tasksPerSecond'))} tasks/s ` +
       `(${Math.round(Math.min(...rates))} to ${Math.round(Math.max(...rates))}), ` +
       `one at a time p50 ${median(runs, 'p50Ms').toFixed(2)} ms, ` +
-      `p99 ${median(runs, 'p99Ms').toFixed(2)} ms`,
+      `p99 ${median(runs, 'p99Ms').toFixed(2)} ms, ` +
+      `CPU per task ${median(runs, 'cpuUs').toFixed(1)} µs at the producer, ` +
+      `${median(runs, 'workerCpuUs').toFixed(1)} µs at each worker`,
   )
 }

@@ -24,14 +24,18 @@ for (let tries = 0; tries < 100; tries++) {
 const pad = 'x'.repeat(Math.max(0, setup.payloadBytes - 2))
 const run = async (count: number) => {
   const started = performance.now()
+  const before = process.cpuUsage()
   const handles = await node.publishMany('noop', new Array<string>(count).fill(pad))
   const publishedMs = performance.now() - started
   await Promise.all(handles.map(handle => handle.result({ timeoutMs: 120_000 })))
-  return { publishedMs, tookMs: performance.now() - started }
+  const { user, system } = process.cpuUsage(before)
+  return { publishedMs, tookMs: performance.now() - started, cpuUs: (user + system) / count }
 }
 
 await run(setup.warm)
-const { publishedMs, tookMs } = await run(setup.tasks)
+process.send?.({ type: 'batch' })
+const { publishedMs, tookMs, cpuUs } = await run(setup.tasks)
+process.send?.({ type: 'batch' })
 const latencies: number[] = []
 for (let i = 0; i < setup.single; i++) {
   const started = performance.now()
@@ -43,6 +47,7 @@ for (let i = 0; i < setup.single; i++) {
 const measured: Measured = {
   tasksPerSecond: (setup.tasks / tookMs) * 1_000,
   publishedMs,
+  cpuUs,
   p50Ms: quantile(latencies, 0.5),
   p99Ms: quantile(latencies, 0.99),
 }

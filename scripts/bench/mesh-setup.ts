@@ -22,6 +22,8 @@ export interface Measured {
   readonly publishedMs: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Processor time of the producer per task of the batch, in microseconds. */
+  readonly cpuUs: number
 }
 
 /** The value below which a share of the sorted values lies. */

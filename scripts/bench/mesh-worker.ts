@@ -14,7 +14,14 @@ const node = await createNode({
   tasks: { noop: () => null },
 })
 process.send?.({ type: 'ready', addresses: node.addresses })
-process.on('message', () => {
+let since = process.cpuUsage()
+process.on('message', message => {
+  if (message === 'cpu') {
+    const { user, system } = process.cpuUsage(since)
+    since = process.cpuUsage()
+    process.send?.({ type: 'cpu', cpuUs: user + system })
+    return
+  }
   void node.stop().then(() => process.exit(0))
 })
 process.on('disconnect', () => process.exit(1))
