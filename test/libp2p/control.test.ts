@@ -148,7 +148,7 @@ describe('control streams', () => {
     const [connection] = connectionsOf(node)
     assert.ok(connection !== undefined)
     let attempts = 0
-    const { newStream } = connection
+    const newStream = connection.newStream.bind(connection)
     connection.newStream = async (...args) => {
       attempts++
       return newStream(...args)

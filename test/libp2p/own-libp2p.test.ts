@@ -36,7 +36,7 @@ describe('with an instance of the user', () => {
   test('a node works on it, and leaves it running and as it was', async t => {
     const libp2p = await ownLibp2p(t)
     const protocols = libp2p.getProtocols()
-    const timings = { watchMs: 20, graceMs: 40 }
+    const timings = { watchMs: 50, graceMs: 1_000 }
     const a = await startNode(t, { libp2p, timings })
     const b = await startNode(t, { bootstrap: a.network.addresses(), timings })
     await connected(a, b)
