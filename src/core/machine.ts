@@ -1,5 +1,5 @@
 import { announceFresh, announceWakeAt, hasAudience } from './announce.ts'
-import { avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
+import { sawRoundTrip, avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
 import { guestWakeAt, onGuestPublished, remember } from './guest.ts'
@@ -148,9 +148,10 @@ function takeNews(machine: Machine, now: Millis): boolean {
   const { news } = proposer
   proposer.news = noNews()
   const taken: Hint[] = []
-  for (const { info, seqs, token, queue } of news.won) {
+  for (const { info, seqs, token, queue, askedAt } of news.won) {
     const { ledger } = info
     dispatch.contention.delete(ledger)
+    if (info.voters.length > 1) sawRoundTrip(dispatch, now - askedAt)
     dropHint(announce.hints, ledger, seqs)
     if (hasAudience(machine.members, info)) taken.push({ type: 'taken', ledger, seqs })
     outbox.effects.push({ type: 'report', event: { type: 'claimed', ledger, seqs, token, queue } })

@@ -22,7 +22,13 @@ export const maxRepairs = 16
 /** What a proposer tells the rest of its node. */
 export interface ProposerNews {
   /** Runs that have begun; the tasks' queue is that of the spec. */
-  readonly won: { info: LedgerInfo; seqs: Ranges; token: number; queue: string }[]
+  readonly won: {
+    info: LedgerInfo
+    seqs: Ranges
+    token: number
+    queue: string
+    askedAt: Millis
+  }[]
   /** Claimed tasks that somebody else has, or that are settled. */
   readonly refused: { ledger: LedgerId; refusal: Refusal; from: PeerId }[]
   /** Claims for a run that ended without one, by task. */

@@ -7,7 +7,7 @@ import { livePeers } from './membership.ts'
 import type { Values } from './messages.ts'
 import { use } from './dispatch.ts'
 import { hintedCount } from './hints.ts'
-import { contains, countOf, seqsOf } from './ranges.ts'
+import { contains, countOf } from './ranges.ts'
 import { columnsOf } from './records.ts'
 import { CANCELLED, DONE, FAILED, OPEN } from './registers.ts'
 import { sliceValues } from './values.ts'
@@ -71,16 +71,6 @@ function stateFor(machine: Machine, ledger: Ledger, seq: number, state: number):
 function dueMs(ledger: Ledger, seq: number, now: Millis): number {
   const delayed = ledger.delayed.find(({ first, count }) => first <= seq && seq < first + count)
   return Math.max(0, Math.ceil((delayed?.at ?? now) - now))
-}
-
-/** Every task that this node votes on, oldest ledger first. */
-export function* listTasks(machine: Machine, now: Millis): Generator<TaskView> {
-  for (const ledger of machine.voter.ledgers.values()) {
-    for (const seq of seqsOf(ledger.stored)) {
-      const view = viewTask(machine, ledger.info.ledger, seq, now)
-      if (view !== undefined) yield view
-    }
-  }
 }
 
 /** The decided outcome of one task, if this node knows it. */

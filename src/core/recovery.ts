@@ -16,7 +16,7 @@ import {
 import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
 import type { DecidedRange, Values } from './messages.ts'
 import { voterIndex } from './quorum.ts'
-import { take, eachSeq, countOf, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { take, eachSeq, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf } from './records.ts'
@@ -330,11 +330,6 @@ function* checkpointLeases(voter: VoterState, ledger: Ledger, open: Ranges): Gen
     yield { type: 'released', ledger: id, ballot, seqs }
     yield { type: 'granted', ledger: id, claimId, ballot, seqs }
   }
-}
-
-/** How many tasks of a ledger are open at this voter. */
-export function openCount(ledger: Ledger): number {
-  return countOf(ledger.stored) - countOf(ledger.settled)
 }
 
 /** Ends the block of a restart, once it is over. */

@@ -205,7 +205,8 @@ export function startFetched(
     const token = claiming.ballot.counter
     const { spec, lengths, payload } = chunk
     outbox.effects.push({ type: 'run', ledger, token, spec, seqs, attempts, lengths, payload })
-    proposer.news.won.push({ info: claiming.info, seqs, token, queue: spec.queue })
+    const { info, startedAt: askedAt } = claiming
+    proposer.news.won.push({ info, seqs, token, queue: spec.queue, askedAt })
   }
 }
 
