@@ -25,8 +25,6 @@ export class Workload {
   readonly #simulation: Simulation
   readonly #options: WorkloadOptions
   #poisons: number
-  /** Tasks that never end by themselves: somebody must cancel them. */
-  readonly #hanging: TaskHistory[] = []
 
   constructor(simulation: Simulation, options: WorkloadOptions) {
     this.#simulation = simulation
@@ -44,10 +42,14 @@ export class Workload {
     }
   }
 
-  /** Cancels what would never end, from any node, now and whenever some of it is left. */
+  /**
+   * Cancels what would never end, now and as long as some of it is left: what nobody was told of
+   * holds slots, too.
+   */
   cancelHanging(): void {
     this.#simulation.after(hangingMs, () => this.cancelHanging())
-    this.#anybody()?.cancel(this.#hanging.filter(({ decided }) => decided === undefined))
+    const hanging = [...this.#simulation.history.tasks()].filter(isHanging)
+    this.#anybody()?.cancel(hanging)
   }
 
   #publish(size: number): void {
@@ -104,9 +106,6 @@ export class Workload {
 
   #published(tasks: readonly TaskHistory[]): void {
     const { prng } = this.#simulation
-    for (const task of tasks) {
-      if (task.plan?.behaviour === 'hanging' && task.spec?.timeoutMs === 0) this.#hanging.push(task)
-    }
     if (prng.chance(0.3)) {
       this.#simulation.after(prng.below(10_000), () => this.#anybody()?.watch(tasks))
     }
@@ -130,4 +129,9 @@ export class Workload {
     if (running.length === 0) return undefined
     return this.#simulation.applications[this.#simulation.prng.pick(running).index]
   }
+}
+
+/** Whether somebody must cancel a task because it never ends by itself. */
+function isHanging({ plan, spec, decided }: TaskHistory): boolean {
+  return plan?.behaviour === 'hanging' && spec?.timeoutMs === 0 && decided === undefined
 }
