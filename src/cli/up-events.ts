@@ -1,4 +1,4 @@
-import type { MeshNode } from '../index.ts'
+import type { MeshNode, PeerDetail } from '../index.ts'
 import type { Output } from './output.ts'
 
 /** Says that a node is up, and how it can be reached. */
@@ -18,17 +18,17 @@ export function showUp(
   output.result({ event: 'up', peerId, addresses, mesh, queues, pid: process.pid }, text.join('\n'))
 }
 
-/** Tells of a node's events as they happen. */
+/** Tells of a node's events as they happen, and of the peers that it has met already. */
 export function showEvents(node: MeshNode, output: Output): void {
-  for (const event of ['peer:joined', 'peer:left'] as const) {
-    node.addEventListener(event, ({ detail }) => {
-      const what = event === 'peer:joined' ? 'joined' : 'left  '
-      output.result(
-        { event, ...detail },
-        `${what} ${detail.peerId}${detail.guest ? ' (guest)' : ''}`,
-      )
-    })
+  const joined = (peer: PeerDetail): void => {
+    const text = `joined ${peer.peerId}${peer.guest === true ? ' (guest)' : ''}`
+    output.result({ event: 'peer:joined', ...peer }, text)
   }
+  node.addEventListener('peer:joined', ({ detail }) => joined(detail))
+  node.addEventListener('peer:left', ({ detail }) => {
+    output.result({ event: 'peer:left', ...detail }, `left   ${detail.peerId}`)
+  })
+  for (const { peerId, guest, connected } of node.peers()) if (connected) joined({ peerId, guest })
   node.addEventListener('warning', ({ detail }) => output.warn(detail.message))
   // People would not read a line per task, and making the events has its cost.
   if (!output.json) return
