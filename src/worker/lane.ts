@@ -1,12 +1,14 @@
 import { InvalidParametersError } from '@libp2p/interface'
+import type { CommandHandler } from './command-runner.ts'
 import { checkQueue, type TaskDefinitionLike } from './definition.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 import type { WorkerInit } from './worker-init.ts'
 
-/** Who runs a queue: a definition on the main loop, or a module's export in a thread. */
+/** Who runs a queue: a definition on the main loop, a module's export in a thread, a command. */
 export type LaneHandler =
   | { readonly type: 'inline'; readonly definition: TaskDefinitionLike }
   | { readonly type: 'thread'; readonly handler: ModuleHandler }
+  | { readonly type: 'command'; readonly handler: CommandHandler }
 
 /** One queue that is served here. */
 export class Lane {
@@ -33,7 +35,7 @@ export class Lane {
  * @throws {InvalidParametersError} Two handlers have the same queue, or a queue is none.
  */
 export function lanesOf(
-  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules'>,
+  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules' | 'commands'>,
 ): Map<string, Lane> {
   const lanes = new Map<string, Lane>()
   if (init.concurrency <= 0) return lanes
@@ -53,12 +55,21 @@ export function lanesOf(
   for (const handler of init.modules ?? []) {
     add(handler.queue, { type: 'thread', handler }, handler.concurrency)
   }
+  for (const handler of init.commands ?? []) {
+    checkCommand(handler)
+    add(handler.queue, { type: 'command', handler }, handler.concurrency)
+  }
   return lanes
 }
 
 /** The queues that a worker of this init serves, and how many of each run at the same time. */
 export function servedQueues(
-  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules'>,
+  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules' | 'commands'>,
 ): { readonly queue: string; readonly concurrency: number }[] {
   return [...lanesOf(init).values()].map(({ queue, concurrency }) => ({ queue, concurrency }))
+}
+
+function checkCommand({ queue, command }: CommandHandler): void {
+  if (typeof command === 'string' && command.trim() !== '' && !command.includes('\0')) return
+  throw new InvalidParametersError(`The command of queue ${queue} must be a text that is not empty`)
 }

@@ -1,4 +1,5 @@
 import type { ResourceLimits } from 'node:worker_threads'
+import type { CommandHandler } from './command-runner.ts'
 import type { ContextPublishOptions, PublishedTask, TaskDefinitionLike } from './definition.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 
@@ -10,6 +11,8 @@ export interface WorkerInit {
   readonly definitions: readonly TaskDefinitionLike[]
   /** Handlers that run in threads, as `loadHandlers` found them. */
   readonly modules?: readonly ModuleHandler[] | undefined
+  /** Commands of the shell that run as processes. */
+  readonly commands?: readonly CommandHandler[] | undefined
   /** Peer id of this node, for the handlers' contexts. */
   readonly node: string
   readonly logger: WorkerLogger
@@ -26,8 +29,8 @@ export interface WorkerInit {
    */
   readonly maxResultBytes?: number | undefined
   /**
-   * Time that a stopped handler may take to end, in milliseconds. After it, its thread is ended;
-   * a handler on the main loop loses its slot only.
+   * Time that a stopped handler may take to end, in milliseconds. After it, its thread is ended
+   * and its processes are killed; a handler on the main loop loses its slot only.
    *
    * @default 5_000
    */

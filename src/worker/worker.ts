@@ -2,9 +2,10 @@ import type { Run } from '../core/effects.ts'
 import { contains, type Ranges, seqsOf } from '../core/ranges.ts'
 import type { Worker, WorkerEvents } from '../driver/ports.ts'
 import { taskId } from '../core/ids.ts'
-import type { AttemptName } from './attempt.ts'
+import type { AttemptHost, AttemptName } from './attempt.ts'
 import { Batch } from './batch.ts'
 import { Claim, type Running, type RunOwner, type RunPlace } from './claim.ts'
+import { CommandRunner } from './command-runner.ts'
 import { InlineRunner } from './inline-runner.ts'
 import { type Lane, lanesOf } from './lane.ts'
 import { ThreadPool } from './thread-pool.ts'
@@ -31,6 +32,7 @@ class HandlerWorker implements Worker {
   readonly #blockMs: number
   readonly #lanes: ReadonlyMap<string, Lane>
   readonly #inline: InlineRunner
+  readonly #commands: CommandRunner
   readonly #claims = new Map<string, Claim>()
   /** Claims with results to give out. */
   readonly #ripe = new Set<Claim>()
@@ -55,15 +57,14 @@ class HandlerWorker implements Worker {
     this.#blockMs = init.blockMs ?? 1_000
     this.#lanes = lanesOf(init)
     this.#free = init.concurrency
-    this.#inline = new InlineRunner(
-      { maxResultBytes: init.maxResultBytes ?? 65_536, graceMs: init.graceMs ?? 5_000 },
-      this.#owner,
-      {
-        node: init.node,
-        report: (attempt, kind, body) => this.#report(attempt, kind, body),
-        publish: (task, input, options) => init.publish(task, input, options),
-      },
-    )
+    const limits = { maxResultBytes: init.maxResultBytes ?? 65_536, graceMs: init.graceMs ?? 5_000 }
+    const host: AttemptHost = {
+      node: init.node,
+      report: (attempt, kind, body) => this.#report(attempt, kind, body),
+      publish: (task, input, options) => init.publish(task, input, options),
+    }
+    this.#inline = new InlineRunner(limits, this.#owner, host)
+    this.#commands = new CommandRunner(limits, this.#owner, host)
   }
 
   async start(events: WorkerEvents): Promise<void> {
@@ -123,7 +124,7 @@ class HandlerWorker implements Worker {
     for (const claim of this.#claims.values()) claim.stop('leaving')
     // Bounded, since after the grace period a run takes no slot any more.
     if (this.#active > 0) await this.#idle.promise
-    await this.#threads?.stop()
+    await Promise.all([this.#threads?.stop(), this.#commands.stop()])
   }
 
   readonly #onTurn = (): void => {
@@ -168,16 +169,26 @@ class HandlerWorker implements Worker {
 
   #start(batch: Batch): void {
     const { claim, lane, seq } = batch
-    const { handler } = lane
     this.#calling = batch
-    const running =
-      handler.type === 'inline'
-        ? this.#inline.start(batch, handler.definition)
-        : this.#threads?.start(batch, handler.handler)
+    const running = this.#call(batch)
     this.#calling = undefined
     if (running !== undefined) this.#occupy(claim, lane, seq, running)
     else if (this.#stopped !== undefined) this.#forget(claim)
     this.#stopped = undefined
+  }
+
+  #call(batch: Batch): Running | undefined {
+    const { handler } = batch.lane
+    switch (handler.type) {
+      case 'inline':
+        return this.#inline.start(batch, handler.definition)
+      case 'thread':
+        return this.#threads?.start(batch, handler.handler)
+      case 'command':
+        return this.#commands.start(batch, handler.handler)
+      default:
+        return handler satisfies never
+    }
   }
 
   #occupy(claim: Claim, lane: Lane, seq: number, running: Running): void {

@@ -1,0 +1,81 @@
+import { constants } from 'node:os'
+import { errorOutcome, type Outcome, resultOutcome } from './outcome.ts'
+import type { GroupEnd } from './process-group.ts'
+
+/** What a command has written. */
+export interface CommandOutput {
+  readonly stdout: Uint8Array
+  /** The last lines of stderr. */
+  readonly stderrTail: string
+}
+
+/** What a shell says of a command that it does not find. */
+const notFoundCode = 127
+
+/** What a command's end means for its task. */
+export function commandOutcome(
+  queue: string,
+  end: GroupEnd,
+  output: CommandOutput,
+  maxResultBytes: number,
+): Outcome {
+  const { code, signal, error } = end
+  const command = `Command of ${queue}`
+  const said = output.stderrTail === '' ? '' : `: ${output.stderrTail}`
+  if (error !== undefined) {
+    return failed('CommandNotStartedError', `${command} could not be started: ${error.message}`)
+  }
+  if (signal !== null) return failed('CommandFailedError', `${command} died of ${signal}${said}`)
+  if (code === notFoundCode) {
+    return failed('CommandNotFoundError', `${command} was not found (exit code ${code})${said}`)
+  }
+  if (code !== 0) {
+    return failed('CommandFailedError', `${command} ended with exit code ${meaning(code)}${said}`)
+  }
+  return stdoutOutcome(queue, output.stdout, maxResultBytes)
+}
+
+/** The outcome of a command that has written more than a result may have. */
+export function outputTooLarge(queue: string, maxResultBytes: number): Outcome {
+  const message = `Output of the command of ${queue} is over the limit of ${maxResultBytes} bytes`
+  return refused('ResultTooLargeError', message)
+}
+
+// JSON stays as it was written; any other text is the result as it is, to the last line break.
+function stdoutOutcome(queue: string, stdout: Uint8Array, maxResultBytes: number): Outcome {
+  let text: string
+  try {
+    text = decoder.decode(stdout)
+  } catch {
+    return refused('ResultError', `Output of the command of ${queue} is not UTF-8 text`)
+  }
+  if (!isJson(text)) return resultOutcome(text, maxResultBytes)
+  const body = text.trim()
+  if (Buffer.byteLength(body) <= maxResultBytes) return { kind: 'done', body }
+  return outputTooLarge(queue, maxResultBytes)
+}
+
+/** A shell tells a signal that its command died of by an exit code over 128. */
+function meaning(code: number | null): string {
+  const known = Object.entries(constants.signals).find(([, number]) => number + 128 === code)
+  return known === undefined ? String(code) : `${code} (${known[0]})`
+}
+
+function failed(name: string, message: string): Outcome {
+  return errorOutcome({ name, message })
+}
+
+function refused(name: string, message: string): Outcome {
+  return { kind: 'result', body: JSON.stringify({ name, message }) }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Attempt, type AttemptHost } from './attempt.ts'
+import type { Batch } from './batch.ts'
+import type { Running, RunOwner, RunPlace } from './claim.ts'
+import { commandEnv } from './command-env.ts'
+import { CommandRun } from './command-run.ts'
+import { errorOutcome } from './outcome.ts'
+import { OrphanGuard } from './orphan-guard.ts'
+
+/** A command that runs the tasks of a queue. */
+export interface CommandHandler {
+  readonly queue: string
+  /** For the shell, `/bin/sh` (on Windows `cmd`). */
+  readonly command: string
+  /** Runs of it at the same time. The default is the worker's. */
+  readonly concurrency?: number | undefined
+}
+
+/** Limits of commands. */
+export interface CommandLimits {
+  readonly maxResultBytes: number
+  /** Time that a stopped command may take to end, in milliseconds. */
+  readonly graceMs: number
+}
+
+/**
+ * Runs a command per task: the payload, JSON as it was published, on stdin; the result from
+ * stdout, where JSON is a value and all else text; a line of stderr is a log line; an exit code
+ * other than 0 is a failed attempt. Each run has an empty working folder of its own.
+ */
+export class CommandRunner {
+  readonly #limits: CommandLimits
+  readonly #owner: RunOwner
+  readonly #host: AttemptHost
+  #folder: string | undefined
+  #guard: OrphanGuard | undefined
+  #nextId = 1
+
+  constructor(limits: CommandLimits, owner: RunOwner, host: AttemptHost) {
+    this.#limits = limits
+    this.#owner = owner
+    this.#host = host
+  }
+
+  /** Starts the task that the batch took last. */
+  start(batch: Batch, { command }: CommandHandler): Running | undefined {
+    const attempt = new Attempt(batch, this.#host)
+    const { claim, lane, seq } = batch
+    try {
+      return this.#start(attempt, { claim, lane, seq }, command, batch.payload)
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      const message = `Command of ${lane.queue} could not be started: ${reason}`
+      this.#owner.ended(batch, errorOutcome({ name: 'CommandNotStartedError', message }))
+      return undefined
+    }
+  }
+
+  /** Removes what the runs have shared. All runs must be over. */
+  async stop(): Promise<void> {
+    await this.#guard?.stop()
+  }
+
+  #start(attempt: Attempt, place: RunPlace, command: string, input: string): Running {
+    // Not asynchronously, as starting a process blocks for longer in any case.
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'meshwork-commands-'))
+    const cwd = join(this.#folder, String(this.#nextId++))
+    mkdirSync(cwd, { recursive: true, mode: 0o700 })
+    const guard = (this.#guard ??= new OrphanGuard({ ...this.#limits, folder: this.#folder }))
+    const { maxResultBytes, graceMs } = this.#limits
+    const env = commandEnv(process.env, attempt)
+    const run = new CommandRun({
+      ...{ attempt, place, owner: this.#owner, maxResultBytes },
+      ...{ command, cwd, env, input, graceMs },
+    })
+    const { id } = run.group
+    if (id !== undefined) {
+      guard.add(id)
+      void run.group.ended.then(() => guard.delete(id))
+    }
+    return run
+  }
+}
