@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { counterLeap } from '../../src/core/ballot.ts'
-import { terminalCount } from '../../src/core/voter-settle.ts'
+import { onSettle, terminalCount } from '../../src/core/voter-settle.ts'
 import { tentativeMs, valuesOf as heldValues } from '../../src/core/voter.ts'
 import { ballot, bodyOf, ledgerId, leaseMs, TestVoter, valuesOf } from './fixtures.ts'
 
@@ -75,14 +75,20 @@ describe('SETTLE', () => {
     })
   }
 
-  it('is durable before it is answered', () => {
+  it('is durable before it is answered, and again when it is answered again', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(1), task)
-    const lsn = voter.outbox.lsn
-    voter.settle(ballot(1), [done])
-    const entry = voter.entries[lsn]
-    assert.equal(entry?.type, 'accepted')
-    assert.equal(voter.outbox.lsn, lsn + 1)
+    const settle = { type: 'settle', ledger: ledgerId, epoch: 0, values: [done] } as const
+    const lsn = voter.outbox.lsn + 1
+    for (let i = 0; i < 2; i++) {
+      const message = { ...settle, ballot: ballot(1), acceptLsn: 0 }
+      onSettle(voter.voter, voter.outbox, 'w', message, voter.now)
+      const [sent] = voter.take()
+      assert.equal(sent?.message.type, 'accepted')
+      assert.equal(sent.after, lsn)
+    }
+    assert.equal(voter.entries[lsn - 1]?.type, 'accepted')
+    assert.equal(voter.outbox.lsn, lsn)
   })
 
   it('again, byte for byte, is acknowledged without another entry, and arms nothing again', () => {

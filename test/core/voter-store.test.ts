@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { replayVoter } from '../../src/core/recovery.ts'
-import { fullWaitMs, maxLedgersPerProducer, onClose, onOpen } from '../../src/core/voter-store.ts'
+import {
+  fullWaitMs,
+  maxLedgersPerProducer,
+  onClose,
+  onOpen,
+  onStore,
+} from '../../src/core/voter-store.ts'
 import { ballot, chunkOf, infoOf, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
 
 function openWith(voter: TestVoter, change: object, from = 'p') {
@@ -108,6 +114,19 @@ describe('STORE', () => {
     assert.deepEqual(stored.stored, [0, 2])
     assert.equal(voter.entries.at(-1)?.type, 'stored')
     assert.equal(voter.register(1).state, 1)
+  })
+
+  it('again still waits for the entry that holds the record', () => {
+    const voter = TestVoter.holding(0)
+    const store = { type: 'store', ledger: ledgerId, epoch: 0, fresh: true } as const
+    for (let i = 0; i < 2; i++) {
+      const message = { ...store, chunks: [chunkOf(0, ['a'])] }
+      onStore(voter.voter, voter.outbox, 'p', message, voter.now)
+      const [sent] = voter.take()
+      assert.equal(sent?.message.type, 'stored')
+      assert.equal(sent.after, 2)
+    }
+    assert.equal(voter.entries[1]?.type, 'stored')
   })
 
   it('of the same record again changes nothing, and of other bytes is a conflict', () => {
