@@ -5,6 +5,7 @@ import type { PublishedTask, ContextPublishOptions } from './definition.ts'
 import type { AttemptName } from './attempt.ts'
 import type { Batch } from './batch.ts'
 import type { RunOwner } from './claim.ts'
+import { MemoryWatch, threadLimits } from './memory-watch.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 import type { Outcome } from './outcome.ts'
 import {
@@ -43,6 +44,7 @@ export class ThreadPool {
   readonly #pool: Piscina<ThreadTask, Outcome>
   readonly #lines = new Set<MessagePort>()
   readonly #runs = new Map<number, ThreadRun>()
+  readonly #memory: MemoryWatch
   #nextId = 1
 
   constructor(init: ThreadPoolInit) {
@@ -59,7 +61,12 @@ export class ThreadPool {
       // A waiting thread must go on running the timers and sockets that its modules have opened.
       atomics: 'disabled',
       recordTiming: false,
-      ...(init.resourceLimits === undefined ? {} : { resourceLimits: init.resourceLimits }),
+      resourceLimits: threadLimits(init.resourceLimits),
+    })
+    this.#memory = new MemoryWatch({
+      limits: init.resourceLimits,
+      threads: () => (this.#runs.size === 0 ? [] : this.#pool.threads),
+      exceeded: (thread, used, limit) => this.#exhausted(thread, used, limit),
     })
     this.#pool.on('message', (message: unknown) => {
       if (isLineOpened(message)) this.#open(message)
@@ -77,6 +84,7 @@ export class ThreadPool {
     const { owner, graceMs, startMs } = this.#init
     const run = new ThreadRun({ place: { claim, lane, seq }, owner, graceMs, startMs, task })
     this.#runs.set(id, run)
+    this.#memory.start()
     const result = this.#pool.run(task, { signal: run.killer.signal })
     void run.finish(result).finally(() => this.#runs.delete(id))
     return run
@@ -84,11 +92,19 @@ export class ThreadPool {
 
   /** Ends every thread. Takes bounded time, even if one is in native code. */
   async stop(): Promise<void> {
+    this.#memory.stop()
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, exitMs)
     await Promise.race([this.#pool.destroy(), promise])
     clearTimeout(timer)
     for (const line of this.#lines) line.close()
+  }
+
+  #exhausted(thread: Thread, usedBytes: number, limitBytes: number): void {
+    const run = this.#runs.values().find(run => run.thread === thread)
+    if (run !== undefined) run.exhausted(usedBytes, limitBytes)
+    // What its modules hold is too much, without any run: the pool starts another one.
+    else void thread.terminate()
   }
 
   #open({ thread: threadId, port }: LineOpened): void {

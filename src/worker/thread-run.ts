@@ -1,4 +1,5 @@
 import type { Worker as Thread, MessagePort } from 'node:worker_threads'
+import { taskId } from '../core/ids.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
 import { errorOutcome, type Outcome, timeoutOutcome } from './outcome.ts'
 import type { ThreadTask, ToThread } from './thread-messages.ts'
@@ -32,6 +33,7 @@ export class ThreadRun implements Running {
   #stopped: string | undefined
   #dropped = false
   #killed: Promise<unknown> | undefined
+  #exhausted: string | undefined
 
   constructor(init: ThreadRunInit) {
     this.#init = init
@@ -40,6 +42,11 @@ export class ThreadRun implements Running {
 
   get task(): ThreadTask {
     return this.#init.task
+  }
+
+  /** Where the handler is running. */
+  get thread(): Thread | undefined {
+    return this.#in?.thread
   }
 
   /** Whether anybody wants to know what the run reports. */
@@ -56,6 +63,12 @@ export class ThreadRun implements Running {
     if (timeoutMs > 0 && timeoutMs < 2 ** 31) {
       this.#timer = setTimeout(() => this.#stop('timeout'), timeoutMs)
     }
+  }
+
+  /** The thread uses more memory than it may. */
+  exhausted(usedBytes: number, limitBytes: number): void {
+    this.#exhausted ??= `used ${mebibytes(usedBytes)} of memory, over its limit of ${mebibytes(limitBytes)}`
+    this.#kill()
   }
 
   abort(reason: string): void {
@@ -91,16 +104,26 @@ export class ThreadRun implements Running {
   #kill(): void {
     if (this.#killed !== undefined) return
     this.#killed = this.#in === undefined ? Promise.resolve() : exitOf(this.#in.thread)
-    if (this.#stopped !== undefined && this.#in !== undefined) {
-      const late = `did not end ${this.#init.graceMs} ms after its signal was aborted`
-      this.#init.owner.warn(`Handler of ${this.#init.task.queue} ${late}; its thread was ended`)
-    }
+    this.#tellStuck()
     this.killer.abort()
+  }
+
+  #tellStuck(): void {
+    if (this.#stopped === undefined || this.#in === undefined) return
+    if (this.#exhausted !== undefined) return
+    const { queue, ledger, seq } = this.#init.task
+    const run = `Handler of ${queue} (task ${taskId(ledger, seq)}) is stuck`
+    const late = `it did not end ${this.#init.graceMs} ms after its signal was aborted`
+    this.#init.owner.warn(`${run}: ${late}; its thread was ended`)
   }
 
   #crashOutcome(error: unknown): Outcome {
     if (this.#killed === undefined) return errorOutcome(error)
     const { queue, file } = this.#init.task
+    if (this.#exhausted !== undefined) {
+      const message = `Handler of ${queue} ${this.#exhausted}; its thread was ended`
+      return errorOutcome({ name: 'OutOfMemoryError', message })
+    }
     const late = `was not ready to run after ${this.#init.startMs} ms`
     return errorOutcome(new Error(`Handler of ${queue} in ${file} ${late}`))
   }
@@ -116,4 +139,8 @@ function exitOf(thread: Thread | undefined): Promise<unknown> {
     resolve()
   })
   return promise
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`
 }

@@ -53,7 +53,11 @@ export interface WorkerInit {
    * @default 60_000
    */
   readonly idleMs?: number | undefined
-  /** Memory that each thread may use; one that uses more ends, and its run in an error. */
+  /**
+   * What each thread may use. `maxOldGenerationSizeMb` counts for all memory that its JavaScript
+   * holds, buffers too: a thread that holds more ends, and its run in an error. The default is
+   * V8's for this machine.
+   */
   readonly resourceLimits?: ResourceLimits | undefined
 }
 
