@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os'
+import type { ResourceLimits } from 'node:worker_threads'
 import { type ComponentLogger, InvalidParametersError, type Libp2p } from '@libp2p/interface'
 import { notSupported } from './errors.ts'
 import { maxLabelsBytes, maxPeers, maxQueueBytes, maxQueues, maxVoters } from './wire/limits.ts'
+import type { CommandHandler } from './worker/command-runner.ts'
 import type { TaskContext, TaskDefaults, TaskDefinitionLike } from './worker/definition.ts'
 
 /** A handler without a definition: gets the payload as it was published. */
@@ -11,6 +13,11 @@ export type TaskFunction = (input: never, ctx: TaskContext) => unknown
 export type Tasks =
   | readonly TaskDefinitionLike[]
   | Readonly<Record<string, TaskFunction | TaskDefinitionLike>>
+
+/** Commands by the name of their queue. Each runs in a shell, once per task. */
+export type Commands = Readonly<
+  Record<string, string | { readonly command: string; readonly concurrency?: number | undefined }>
+>
 
 /** How a node is made. Everything may be left out. */
 export interface MeshNodeInit {
@@ -29,6 +36,18 @@ export interface MeshNodeInit {
 
   /** A module whose exports are handlers, or a folder of such; they run in worker threads. */
   readonly handlers?: string | undefined
+
+  /**
+   * Queues that commands of the shell serve: the payload on stdin as JSON; the result from stdout,
+   * JSON as a value and all else as text; stderr as log lines; an exit code other than 0 is a
+   * failed attempt. A command runs in an empty folder of its own, with `PATH`, `HOME` and the like
+   * as its environment, and `MESHWORK_TASK_ID`, `MESHWORK_ATTEMPT` and `MESHWORK_TOKEN`; whatever
+   * it has started ends with it.
+   */
+  readonly commands?: Commands | undefined
+
+  /** Limits of each worker thread; one that uses more memory is ended, and its run in an error. */
+  readonly threads?: { readonly resourceLimits?: ResourceLimits | undefined } | undefined
 
   /**
    * Handlers that run at the same time; 0 to produce and vote only. The default is the number
@@ -127,6 +146,8 @@ export interface MeshNodeConfig {
   readonly secret: string | undefined
   readonly tasks: readonly GivenDefinition[]
   readonly handlers: string | undefined
+  readonly commands: readonly CommandHandler[]
+  readonly resourceLimits: ResourceLimits | undefined
   readonly concurrency: number
   readonly labels: Readonly<Record<string, string>>
   readonly dataDir: string | undefined
@@ -175,6 +196,8 @@ const supported: ReadonlySet<string> = new Set<keyof MeshNodeInit>([
   'secret',
   'tasks',
   'handlers',
+  'commands',
+  'threads',
   'concurrency',
   'labels',
   'dataDir',
@@ -205,6 +228,8 @@ export function resolveConfig(init: MeshNodeInit): MeshNodeConfig {
     secret: init.secret,
     tasks: definitionsOf(init.tasks ?? []),
     handlers: init.handlers,
+    commands: commandsOf(init.commands ?? {}),
+    resourceLimits: init.threads?.resourceLimits,
     concurrency: init.concurrency ?? (guest ? 0 : availableParallelism()),
     labels: labelsOf(init.labels ?? {}),
     dataDir: init.dataDir,
@@ -251,8 +276,12 @@ function check(config: MeshNodeConfig): void {
   }
   for (const name of ['listen', 'bootstrap', 'allow'] as const) checkTexts(name, config[name])
   for (const name of ['handlers', 'dataDir'] as const) checkPath(name, config[name])
-  if (tasks.length > maxQueues) throw invalid('tasks', `at most ${maxQueues}`, tasks.length)
-  if (guest && (tasks.length > 0 || config.handlers !== undefined || concurrency > 0)) {
+  for (const [name, value] of Object.entries(config.resourceLimits ?? {})) {
+    if (!(Number(value) > 0)) throw invalid(`resourceLimits.${name}`, 'above 0', value)
+  }
+  const queues = [...tasks.map(({ name }) => name), ...config.commands.map(({ queue }) => queue)]
+  if (queues.length > maxQueues) throw invalid('tasks', `at most ${maxQueues}`, queues.length)
+  if (guest && (queues.length > 0 || config.handlers !== undefined || concurrency > 0)) {
     throw new InvalidParametersError('A guest runs nothing: leave tasks and concurrency out')
   }
 }
@@ -321,6 +350,18 @@ function definitionOf(name: string | undefined, task: unknown): GivenDefinition 
   throw new InvalidParametersError(
     `tasks must be made with defineTask, or functions by the name of their queue${which}`,
   )
+}
+
+function commandsOf(commands: Commands): CommandHandler[] {
+  return Object.entries(commands).map(([queue, given]) => {
+    checkQueue(queue)
+    const { command, concurrency } = typeof given === 'string' ? { command: given } : given
+    if (typeof command !== 'string' || command.trim() === '') {
+      throw invalid(`The command of ${queue}`, 'a text that is not empty', command)
+    }
+    if (concurrency !== undefined) checkInteger('concurrency', concurrency, 1, concurrencyMax)
+    return { queue, command, concurrency }
+  })
 }
 
 function labelsOf(labels: NonNullable<MeshNodeInit['labels']>): Record<string, string> {

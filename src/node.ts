@@ -86,6 +86,8 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
       concurrency: config.concurrency,
       definitions: config.tasks,
       modules,
+      commands: config.commands,
+      resourceLimits: config.resourceLimits,
       node: network.peer,
       logger: { warn: message => node.warn(message) },
       publish: (task, input, options) => node.publish(task, input, options),
@@ -150,6 +152,7 @@ function machineInit(
   const queues = [
     ...config.tasks.map(task => ({ queue: task.name, concurrency: task.concurrency })),
     ...modules,
+    ...config.commands,
   ]
   const seed = randomBytes(16)
   return {

@@ -59,6 +59,14 @@ describe('resolveConfig', () => {
     assert.equal(resolveConfig({ tasks: [definition] }).tasks[0], definition)
   })
 
+  it('takes commands by the name of their queue', () => {
+    const commands = { count: 'wc -w', scale: { command: 'convert - -', concurrency: 2 } }
+    assert.deepEqual(resolveConfig({ commands }).commands, [
+      { queue: 'count', command: 'wc -w', concurrency: undefined },
+      { queue: 'scale', command: 'convert - -', concurrency: 2 },
+    ])
+  })
+
   it('sorts labels and makes texts of them', () => {
     const { labels } = resolveConfig({ labels: { os: 'linux', gpu: true, cores: 8 } })
     assert.deepEqual(Object.entries(labels), [
@@ -101,6 +109,18 @@ describe('resolveConfig', () => {
       /has a twice/,
     ],
     ['a task that is none', { tasks: { a: 1 } }, /a is neither/],
+    ['a command that is none', { commands: { a: ' ' } }, /command of a must be a text/],
+    [
+      'a command that never runs',
+      { commands: { a: { command: 'true', concurrency: 0 } } },
+      /concurrency must be an integer from 1/,
+    ],
+    ['a guest with a command', { guest: true, commands: { a: 'true' } }, /A guest runs nothing/],
+    [
+      'no memory',
+      { threads: { resourceLimits: { stackSizeMb: 0 } } },
+      /stackSizeMb must be above 0/,
+    ],
     ['a guest that works', { guest: true, tasks: { a: run } }, /A guest runs nothing/],
     ['an empty path', { dataDir: '' }, /dataDir must be a path/],
     ['resources', { resources: { gpu: 1 } }, /resources is not supported by this version/],

@@ -24,6 +24,7 @@ const drainMs = 30_000
 
 interface UpFlags {
   readonly concurrency?: number
+  readonly exec?: Readonly<Record<string, string>>
   readonly label?: Readonly<Record<string, string>>
   readonly listen?: readonly string[]
 }
@@ -36,6 +37,11 @@ export function upCommand(terminal: Terminal): Command {
       '--concurrency <n>',
       `tasks run at the same time (default: ${availableParallelism()}, the cores)`,
       text => parseInteger(text, 0),
+    )
+    .option(
+      '--exec <queue=command>',
+      'serve a queue by a shell command: payload on stdin, result from stdout; may be repeated',
+      appendExec,
     )
     .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel)
     .option('--listen <address>', 'multiaddr to listen at; may be repeated', append)
@@ -66,6 +72,7 @@ async function startNode(
     mesh: options.mesh ?? defaultMesh,
     secret,
     handlers,
+    commands: flags.exec,
     concurrency: flags.concurrency,
     labels: flags.label,
     dataDir: options.data,
@@ -103,6 +110,21 @@ async function mustExist(path: string): Promise<void> {
   await stat(path).catch((error: unknown) => {
     throw new UsageError(`There are no handlers at ${path}`, { cause: error })
   })
+}
+
+function appendExec(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  // A command may have line ends.
+  const [, queue, command] = /^([^=]+)=(.*\S.*)$/s.exec(text) ?? []
+  if (queue === undefined || command === undefined) {
+    throw new InvalidArgumentError("Expected QUEUE='COMMAND'.")
+  }
+  if (Object.hasOwn(previous, queue)) {
+    throw new InvalidArgumentError(`Queue ${queue} has a command already.`)
+  }
+  return { ...previous, [queue]: command }
 }
 
 function appendLabel(
