@@ -1,4 +1,7 @@
 export type { MeshNodeInit, TaskFunction, Tasks } from './config.ts'
+export { diagnose } from './doctor/diagnose.ts'
+export type { DiagnoseOptions } from './doctor/diagnose.ts'
+export type { Finding, FindingLevel } from './doctor/finding.ts'
 export {
   HandlerModuleError,
   InvalidInputError,
@@ -36,6 +39,7 @@ export type {
 } from './events.ts'
 export type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
 export { createNode } from './node.ts'
+export type { DialBackInfo, LinkInfo, NodeHealth, StrangerInfo } from './node-health.ts'
 export type { PublishOptions } from './publish-options.ts'
 export type { ResultOptions, TaskEvent, TaskHandle, TaskOutcome } from './task-handle.ts'
 export type { NodeInfo, PeerInfo, QueueInfo, TaskInfo, TaskState } from './task-info.ts'

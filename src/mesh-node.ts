@@ -1,6 +1,7 @@
 import type { AbortOptions } from '@libp2p/interface'
 import type { TypedEventTarget } from 'main-event'
 import type { MeshNodeEvents } from './events.ts'
+import type { NodeHealth } from './node-health.ts'
 import type { PublishOptions } from './publish-options.ts'
 import type { TaskHandle } from './task-handle.ts'
 import type { NodeInfo, PeerInfo, QueueInfo, TaskInfo, TaskState } from './task-info.ts'
@@ -86,6 +87,8 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
   nodes(options?: AbortOptions): Promise<readonly NodeInfo[]>
   /** How many tasks of each queue are where, as far as connected nodes know. */
   queues(options?: AbortOptions): Promise<readonly QueueInfo[]>
+  /** How this node stands in its network; some peers are asked to reach it, at most a few seconds. */
+  health(options?: AbortOptions): Promise<NodeHealth>
   /** Counts of this node, by name. */
   metrics(): Readonly<Record<string, number>>
 

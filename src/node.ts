@@ -6,9 +6,10 @@ import { createMachine, type MachineInit } from './core/machine.ts'
 import { SystemClock } from './driver/clock.ts'
 import { coreOf } from './driver/core.ts'
 import { Driver } from './driver/driver.ts'
-import type { Clock, Network, Opened, Store } from './driver/ports.ts'
+import type { Clock, Opened, Store } from './driver/ports.ts'
 import { libp2pNetwork } from './libp2p/network.ts'
 import type { MeshNode } from './mesh-node.ts'
+import type { NodeNetwork } from './node-health.ts'
 import { RunningNode } from './running-node.ts'
 import { diskStore } from './store/disk-store.ts'
 import { memoryStore } from './store/memory-store.ts'
@@ -46,7 +47,7 @@ export async function createNode(init: MeshNodeInit = {}): Promise<MeshNode> {
   const modules = config.handlers === undefined ? [] : await loadHandlers(config.handlers)
 
   const store = storeOf(config)
-  let network: Network | undefined
+  let network: NodeNetwork | undefined
   let node: RunningNode | undefined
   try {
     // Before anything else touches the data directory: of two nodes on it, one is told so.
@@ -68,11 +69,11 @@ interface Parts {
   readonly modules: readonly ModuleHandler[]
   readonly store: Store
   readonly opened: Opened
-  readonly network: Network
+  readonly network: NodeNetwork
   readonly logger: ComponentLogger
 }
 
-async function stopAll(network: Network | undefined, store: Store): Promise<void> {
+async function stopAll(network: NodeNetwork | undefined, store: Store): Promise<void> {
   await network?.stop()
   await store.close()
 }
@@ -128,7 +129,7 @@ function storeOf({ dataDir, durability }: MeshNodeConfig): Store {
   return diskStore({ dataDir, codec, durability })
 }
 
-function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<Network> {
+function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<NodeNetwork> {
   const { mesh, secret, dataDir, listen, bootstrap, mdns, gossip, allow, libp2p } = config
   return libp2pNetwork({
     mesh,

@@ -1,7 +1,7 @@
 import type { AbortOptions } from '@libp2p/interface'
 import type { PeerId } from './core/ids.ts'
-import type { Network } from './driver/ports.ts'
 import type { LocalTasks } from './local-tasks.ts'
+import type { NodeNetwork } from './node-health.ts'
 import {
   answerBytesMax,
   cancelCharsMax,
@@ -21,7 +21,7 @@ const cancelMs = 10_000
 
 /** What a node needs in order to ask others, and to answer them. */
 export interface PeerQueriesInit {
-  readonly network: Network
+  readonly network: NodeNetwork
   readonly local: LocalTasks
   /** Full nodes that are connected now. */
   peers(): readonly PeerId[]
@@ -42,7 +42,7 @@ export class PeerQueries {
 
   constructor(init: PeerQueriesInit) {
     this.#init = init
-    init.network.onQuery((_from, request) => this.#answer(request))
+    init.network.onQuery((from, request) => this.#answer(from, request))
   }
 
   /** Asks one peer. */
@@ -95,14 +95,17 @@ export class PeerQueries {
     }
   }
 
-  async #answer(bytes: Uint8Array): Promise<Uint8Array> {
-    const answer = encodeQuery(await this.#answerTo(decodeRequest(bytes)))
+  async #answer(from: PeerId, bytes: Uint8Array): Promise<Uint8Array> {
+    const answer = encodeQuery(await this.#answerTo(from, decodeRequest(bytes)))
     if (answer.length > answerBytesMax) throw new Error('The answer to a query is too long')
     return answer
   }
 
-  async #answerTo(request: QueryRequest): Promise<QueryAnswers[QueryRequest['type']]> {
-    const { local } = this.#init
+  async #answerTo(
+    from: PeerId,
+    request: QueryRequest,
+  ): Promise<QueryAnswers[QueryRequest['type']]> {
+    const { local, network } = this.#init
     switch (request.type) {
       case 'node':
         return this.#init.describe()
@@ -120,6 +123,8 @@ export class PeerQueries {
         const limit = AbortSignal.timeout(cancelMs)
         return { cancelled: await this.#init.cancel(request.id, reason, limit) }
       }
+      case 'dial-back':
+        return { tried: await network.dialBack?.(from, request.port) }
       default:
         request satisfies never
         return {}

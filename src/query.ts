@@ -37,6 +37,8 @@ export type QueryRequest =
       readonly limit: number
     }
   | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
+  /** Asks whether the asking node can be reached at a port of the host that it is seen at. */
+  | { readonly type: 'dial-back'; readonly port: number }
 
 /** The answers to it. */
 export interface QueryAnswers {
@@ -46,7 +48,13 @@ export interface QueryAnswers {
   readonly tasks: TaskPage
   /** Absent where the asked node does not know the task. */
   readonly cancel: { readonly cancelled?: boolean | undefined }
+  /** Absent where nothing was tried. */
+  readonly 'dial-back': {
+    readonly tried?: { readonly address: string; readonly reached: boolean } | undefined
+  }
 }
+
+const portMax = 65_535
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -72,6 +80,8 @@ export function decodeRequest(bytes: Uint8Array): QueryRequest {
       return { type: 'task', id: text(fields, 'id') }
     case 'cancel':
       return { type: 'cancel', id: text(fields, 'id'), reason: text(fields, 'reason') }
+    case 'dial-back':
+      return { type: 'dial-back', port: count(fields, 'port', portMax) }
     case 'tasks':
       return {
         type: 'tasks',
@@ -108,6 +118,8 @@ export function decodeAnswer(
       return fields['task'] === undefined ? {} : { task: taskFrom(fields['task']) }
     case 'tasks':
       return { tasks: list(fields, 'tasks', taskFrom), next: optionalText(fields, 'next') }
+    case 'dial-back':
+      return fields['tried'] === undefined ? {} : { tried: triedFrom(fields['tried']) }
     default: {
       const cancelled = fields['cancelled']
       return typeof cancelled === 'boolean' ? { cancelled } : {}
@@ -145,6 +157,11 @@ function nodeFrom(fields: Fields): NodeInfo {
     peers: list(fields, 'peers', asText),
     version: text(fields, 'version'),
   }
+}
+
+function triedFrom(value: unknown): { address: string; reached: boolean } {
+  const fields = asFields(value)
+  return { address: text(fields, 'address'), reached: fields['reached'] === true }
 }
 
 function rowFrom(value: unknown): LedgerQueue {

@@ -7,13 +7,14 @@ import type { Machine } from './core/machine.ts'
 import { metricsOf, peersOf } from './core/query.ts'
 import { seqsOf } from './core/ranges.ts'
 import type { Driver } from './driver/driver.ts'
-import type { ApplicationEffect, Clock, Network, Store } from './driver/ports.ts'
+import type { ApplicationEffect, Clock, Store } from './driver/ports.ts'
 import { asError, NodeStoppedError, QuorumUnavailableError } from './errors.ts'
 import type { MeshNodeEvents } from './events.ts'
 import { LocalTasks } from './local-tasks.ts'
 import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
 import { MeshTask, type TaskAccess } from './mesh-task.ts'
 import { MeshView } from './mesh-view.ts'
+import { healthOf, type NodeHealth, type NodeNetwork } from './node-health.ts'
 import { packageVersion } from './package-version.ts'
 import { PeerQueries } from './peer-queries.ts'
 import { abortable, type Placed } from './publish.ts'
@@ -32,7 +33,7 @@ export interface RunningNodeInit {
   /** The queues that it serves, with what publishes of them take from their definitions. */
   readonly definitions: ReadonlyMap<string, TaskDefaults>
   readonly machine: Machine
-  readonly network: Network
+  readonly network: NodeNetwork
   readonly store: Store
   readonly worker: WatchedWorker
   readonly clock: Clock
@@ -62,6 +63,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #cancels: Cancels
   readonly #reports: Reports
   readonly #access: TaskAccess
+  readonly #queries: PeerQueries
   readonly #view: MeshView
   readonly #peerListeners = new Set<() => void>()
   readonly #stopped = Promise.withResolvers<Error | undefined>()
@@ -92,6 +94,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     const peers = (): string[] => this.#fullPeers()
     const describe = (): NodeInfo => this.#describe()
     const queries = new PeerQueries({ network, local, peers, describe, cancel: this.#cancelHere })
+    this.#queries = queries
     this.#view = new MeshView({ local, queries, peers, describe })
     this.#access = {
       peerId: network.peer,
@@ -209,6 +212,20 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
 
   queues(options: AbortOptions = {}): Promise<readonly QueueInfo[]> {
     return this.#view.queues(options)
+  }
+
+  health(options: AbortOptions = {}): Promise<NodeHealth> {
+    const { config, network } = this.#init
+    return healthOf(
+      {
+        mesh: config.mesh,
+        secret: config.secret !== undefined,
+        network,
+        queries: this.#queries,
+        describe: () => this.#describe(),
+      },
+      options,
+    )
   }
 
   metrics(): Readonly<Record<string, number>> {

@@ -72,7 +72,8 @@ async function openLocked(init: OpeningInit, level: Level): Promise<OpenParts> {
   }
 }
 
-function soundHead({ dataDir, head }: Layout): HeadState {
+/** The head of a directory whose journal can be trusted. */
+export function soundHead({ dataDir, head }: Layout): HeadState {
   const state = readHead(head)
   if (state === undefined) {
     throw new StoreCorruptError(dataDir, 'its file journal/head is missing or damaged')
