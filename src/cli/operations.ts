@@ -39,6 +39,9 @@ export async function* perform(
     case 'nodes':
       for (const info of await node.nodes({ signal })) yield [{ type: 'row', row: { ...info } }]
       break
+    case 'health':
+      yield [{ type: 'row', row: { ...(await node.health({ signal })) } }]
+      break
     default:
       request satisfies never
   }

@@ -38,6 +38,7 @@ const checks: Readonly<Record<string, ((fields: Fields) => boolean) | undefined>
     ids.every(isText) &&
     (reason === undefined || isText(reason)),
   nodes: () => true,
+  health: () => true,
 } satisfies Record<Request['op'], (fields: Fields) => boolean>
 
 function isText(value: unknown): boolean {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { doctorCommand } from './commands/doctor.ts'
 import { nodeCommand } from './commands/node.ts'
 import { publishCommand } from './commands/publish.ts'
 import { secretCommand } from './commands/secret.ts'
@@ -22,6 +23,7 @@ export function createProgram(terminal: Terminal): Command {
     .addCommand(publishCommand(terminal))
     .addCommand(taskCommand(terminal))
     .addCommand(nodeCommand(terminal))
+    .addCommand(doctorCommand(terminal))
     .addCommand(secretCommand(terminal))
   quiet(program)
   return program

@@ -37,8 +37,19 @@ export interface NodesRequest {
   readonly op: 'nodes'
 }
 
+/** Asks how a node stands in its network. */
+export interface HealthRequest {
+  readonly op: 'health'
+}
+
 /** What a command asks of a node, whether over its control socket or within a guest. */
-export type Request = PublishRequest | TasksRequest | TaskRequest | CancelRequest | NodesRequest
+export type Request =
+  | PublishRequest
+  | TasksRequest
+  | TaskRequest
+  | CancelRequest
+  | NodesRequest
+  | HealthRequest
 
 /** Tasks have been published. */
 export interface PublishedReply {
