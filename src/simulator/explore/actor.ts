@@ -22,10 +22,12 @@ export interface Actor {
   readonly machine: Machine
   /** Process starts before this one. */
   readonly starts: number
-  /** Openings of the plan that this start has made; a bit mask. */
+  /** Openings of the plan that this start will not make again; a bit mask. */
   opened: number
   /** Runs that have ended here, so that no two results are alike. */
   ended: number
+  /** The highest place in its journal that this node has told others to wait for. */
+  named: number
   /** What is on disk or on its way there; kept while the node may crash. */
   journal: Entry[]
   /** Messages that wait for the disk. */
@@ -85,13 +87,13 @@ export function createActor(shape: Shape, plan: NodePlan): Actor {
   for (const effect of outbox.effects) if (effect.type === 'persist') journal.push(effect.entry)
   outbox.effects = []
   outbox.durable = outbox.lsn
-  return { plan, machine, starts: 0, opened: 0, ended: 0, journal, waiting: [] }
+  return { plan, machine, starts: 0, opened: 0, ended: 0, named: 0, journal, waiting: [] }
 }
 
 /** A node after a crash that left it these entries; `intact` if none can be missing. */
 export function restartActor(
   shape: Shape,
-  { plan, starts, ended }: Actor,
+  { plan, starts, ended, named }: Actor,
   journal: readonly Entry[],
   intact: boolean,
 ): Actor {
@@ -100,7 +102,7 @@ export function restartActor(
     replay(machine, entry, 0)
     if (entry.type === 'opened') nameProposers(shape, machine)
   }
-  const again = { plan, machine, starts: starts + 1, opened: 0, ended }
+  const again = { plan, machine, starts: starts + 1, opened: 0, ended, named }
   return { ...again, journal: [...journal], waiting: [] }
 }
 
@@ -152,6 +154,7 @@ function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean)
   const voters = Array.from({ length: 9 }, (_, i) => ({ peer: `ghost ${i}`, storageId: '' }))
   const info = { ledger: `own ${plan.peer}`, epoch: 0, producer: machine.node, voters }
   machine.producer.current = { info, opened: 0x1ff, askedAt: 0, next: 0 }
+  machine.proposer.counters.set('ledger', plan.counter)
   // No beats: a move ends leases, nothing lengthens them.
   machine.proposer.confirmMs = Infinity
   return machine

@@ -1,8 +1,9 @@
+import { ASKING, type Claiming } from '../../core/claim.ts'
 import type { Ledger } from '../../core/ledger.ts'
 import type { Leases } from '../../core/lease.ts'
 import { unblock } from '../../core/recovery.ts'
 import { refresh, type VoterState } from '../../core/voter.ts'
-import { type Actor, isTracked } from './actor.ts'
+import type { Actor } from './actor.ts'
 import type { Shape } from './plan.ts'
 import { textOf } from './text.ts'
 
@@ -26,6 +27,7 @@ export function normalise(shape: Shape, actor: Actor): void {
   for (const item of voter.undecided) item.at = 0
   voter.finishAt = voter.undecided.length > 0 ? 0 : Infinity
   if (isLsnFree(actor)) voter.evidence = voter.evidence.map(item => ({ ...item, ownLsn: 0 }))
+  const mayDraw = proposer.nextClaimId <= actor.plan.ballots
   for (const claiming of proposer.claims.values()) {
     ;(claiming as Loose<typeof claiming>).startedAt = 0
     claiming.sentAt.fill(0)
@@ -33,9 +35,25 @@ export function normalise(shape: Shape, actor: Actor): void {
     const firsts = new Set<number>()
     const chunks = claiming.chunks.filter(({ first }) => !firsts.has(first) && firsts.add(first))
     claiming.chunks.splice(0, Infinity, ...chunks)
+    if (!shape.leases) forgetVotes(claiming, mayDraw)
   }
-  proposer.retries = proposer.retries.map(retry => ({ ...retry, at: 0 }))
+  proposer.retries = mayDraw ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
+  if (!mayDraw) proposer.counters.clear()
   if (actor.starts >= actor.plan.crashes) actor.journal = []
+}
+
+/** Once a claim has been won or lost, who granted it matters only to leases. */
+function forgetVotes(claiming: Claiming, mayDraw: boolean): void {
+  if (claiming.phase.includes(ASKING)) return
+  claiming.grants.fill(0)
+  claiming.refusals.fill(0)
+  claiming.maxGrants.fill(0)
+  claiming.until.fill(0)
+  claiming.held.clear()
+  claiming.asked = (1 << claiming.info.voters.length) - 1
+  claiming.answered = claiming.asked
+  // The base is compared with what a later ballot reads.
+  if (!mayDraw) claiming.base.clear()
 }
 
 /** Ends all leases of a voter, and every delay. */
@@ -45,8 +63,9 @@ export function passTime(voter: VoterState): void {
 }
 
 /** Whether positions in the journal make no difference: all is durable and nobody counts on it. */
-function isLsnFree(actor: Actor): boolean {
-  return !isTracked(actor) && (actor.plan.opens.length === 0 || !actor.plan.votes)
+function isLsnFree({ plan, starts }: Actor): boolean {
+  const proposes = plan.opens.length > 0 || plan.finishes
+  return starts >= plan.crashes && !(plan.votes && proposes)
 }
 
 function normaliseLedger(ledger: Ledger, lsnFree: boolean): void {
@@ -98,12 +117,12 @@ function normaliseLeases(leases: Leases, voter: VoterState): void {
 
 /** A text that two nodes share only if they will behave alike. */
 export function actorText(actor: Actor): string {
-  const { machine, starts, opened, ended, journal, waiting } = actor
+  const { machine, starts, opened, ended, named, journal, waiting } = actor
   const { voter, proposer, outbox, members } = machine
   const { peers } = members
-  const seen = [...peers.values()].map(({ node, lsn }) => `${node} ${lsn}`)
+  const seen = [...peers.values()].map(({ node, lsn }) => `${node} ${lsn}`).sort()
   const lsns = isLsnFree(actor) ? '' : `${outbox.lsn} ${outbox.durable}`
   const own = { ...proposer, voter: undefined }
-  const rest = [starts, opened, ended, lsns, seen, outbox.loopback, journal, waiting]
+  const rest = [starts, opened, ended, named, lsns, seen, outbox.loopback, journal, waiting]
   return textOf([actor.plan.votes ? voter : '', own, rest])
 }

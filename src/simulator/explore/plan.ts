@@ -1,7 +1,7 @@
 import type { PeerId } from '../../core/ids.ts'
 import type { Message } from '../../core/messages.ts'
 
-/** A claim that a node may make once per process start. */
+/** A claim that a node may make: to run as often as it has ballots, to cancel once. */
 export interface Opening {
   readonly intent: 'run' | 'cancel'
   readonly first: number
@@ -15,6 +15,8 @@ export interface NodePlan {
   /** Whether it holds the records from the start; else a STORE must bring them. */
   readonly stored: boolean
   readonly opens: readonly Opening[]
+  /** The highest counter that it has heard of. */
+  readonly counter: number
   /** Ballots that one process start may draw. */
   readonly ballots: number
   readonly ends: readonly ('done' | 'error')[]
@@ -48,6 +50,8 @@ export interface Shape {
   readonly leases: boolean
   /** Whether it is remembered what had happened when a claim began: S6 and S7 are checked. */
   readonly order: boolean
+  /** Whether it is small enough for every run of the tests. */
+  readonly quick: boolean
   /** States after which the exploration is cut off. */
   readonly maxStates: number
 }
@@ -59,6 +63,7 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     votes: true,
     stored: true,
     opens: [],
+    counter: 0,
     ballots: 0,
     ends: [],
     apart: false,

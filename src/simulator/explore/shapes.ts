@@ -1,0 +1,192 @@
+import type { Message } from '../../core/messages.ts'
+import { canceller, type NodePlan, type Shape, voter, worker } from './plan.ts'
+
+/** What votes need; the rest is lost, as a network may do. */
+const votes: readonly Message['type'][] = ['claim', 'claimed', 'settle', 'accepted']
+
+const decisions: readonly Message['type'][] = [...votes, 'decided', 'fetch']
+
+const voters: readonly NodePlan[] = [voter('v0'), voter('v1'), voter('v2')]
+
+function shape(name: string, about: string, nodes: readonly NodePlan[], more: Partial<Shape> = {}) {
+  return {
+    name,
+    about,
+    tasks: 1,
+    attempts: 1,
+    maxDeliveries: 5,
+    nodes,
+    carries: votes,
+    repeats: false,
+    leases: false,
+    order: false,
+    quick: true,
+    maxStates: 2_500_000,
+    ...more,
+  }
+}
+
+const run = { intent: 'run', first: 0, count: 1 } as const
+const both = { intent: 'run', first: 0, count: 2 } as const
+
+/** A worker that has heard of the first ballot already. */
+const second = { counter: 1 } as const
+
+/** The small clusters that are explored. */
+export const shapes: readonly Shape[] = [
+  shape('tie', 'Two workers claim with the same counter.', [...voters, worker('w0'), worker('w1')]),
+  shape('overtake', 'A worker is overtaken by another with a higher counter.', [
+    ...voters,
+    worker('w0'),
+    worker('w1', second),
+  ]),
+  shape(
+    'contest',
+    'Two workers share three ballots; the overtaken one raises its result.',
+    [...voters, worker('w0', { ballots: 2 }), worker('w1', second)],
+    { quick: false },
+  ),
+  shape(
+    'cancel',
+    'A task is cancelled while it runs; the overtaken worker raises its result.',
+    [...voters, worker('w0', { ballots: 2 }), canceller('c0', second)],
+    { quick: false },
+  ),
+  shape(
+    'three',
+    'Three proposers, one ballot each: the third reads what two others have left behind.',
+    [...voters, worker('w0'), canceller('c0', second), worker('w1', { counter: 2 })],
+    { quick: false },
+  ),
+  shape('finish', 'A voter finishes what it has accepted and nobody has decided.', [
+    voter('v0', { finishes: true, ballots: 1 }),
+    voter('v1'),
+    voter('v2'),
+    worker('w0'),
+  ]),
+  shape(
+    'finish-or-cancel',
+    'A voter finishes an outcome while somebody cancels the task.',
+    [
+      voter('v0', { finishes: true, ballots: 1 }),
+      voter('v1'),
+      voter('v2'),
+      worker('w0'),
+      canceller('c0', second),
+    ],
+    { quick: false },
+  ),
+  shape(
+    'voting-worker',
+    'The worker votes: others count its accept by how far its disk is. It may crash.',
+    [
+      voter('v0', { opens: [run], ballots: 1, ends: ['done'], syncs: true, crashes: 1 }),
+      voter('v1'),
+      voter('v2'),
+    ],
+    { carries: [...votes, 'hello'] },
+  ),
+  shape(
+    'voting-worker-cancel',
+    'The same, while somebody cancels the task.',
+    [
+      voter('v0', { opens: [run], ballots: 1, ends: ['done'], syncs: true, crashes: 1 }),
+      voter('v1'),
+      voter('v2'),
+      canceller('c0', second),
+    ],
+    { carries: [...decisions, 'hello'], quick: false },
+  ),
+  shape(
+    'evidence',
+    'A voter counts the accept of the worker and its own, which may not be durable yet.',
+    [
+      voter('v0', { opens: [run], ballots: 1, ends: ['done'] }),
+      voter('v1', { syncs: true, crashes: 1 }),
+      voter('v2'),
+    ],
+    { carries: [...votes, 'hello'] },
+  ),
+  shape(
+    'voter-crash',
+    'A voter crashes, and may lose what was not durable.',
+    [
+      voter('v0', { syncs: true, crashes: 1 }),
+      voter('v1'),
+      voter('v2'),
+      worker('w0'),
+      worker('w1', second),
+    ],
+    { carries: [...votes, 'hello'], quick: false },
+  ),
+  shape(
+    'late-record',
+    'Voters get the record only when a claimer brings it.',
+    [
+      voter('v0'),
+      voter('v1', { stored: false }),
+      voter('v2', { stored: false }),
+      worker('w0'),
+      canceller('c0', second),
+    ],
+    { carries: [...votes, 'store'], quick: false },
+  ),
+  shape(
+    'batch',
+    'A worker that votes runs two tasks at once; one of them is cancelled.',
+    [
+      voter('v0', { opens: [both], ballots: 1, ends: ['done'] }),
+      voter('v1'),
+      voter('v2'),
+      canceller('c0', second),
+    ],
+    { tasks: 2, carries: decisions, quick: false },
+  ),
+  shape(
+    'worker-restart',
+    'A worker starts again while answers to its earlier start wait for a disk.',
+    [
+      voter('v0', { syncs: true, crashes: 1 }),
+      voter('v1'),
+      voter('v2'),
+      worker('w0', { crashes: 1 }),
+    ],
+    { carries: [...votes, 'hello'], quick: false },
+  ),
+  shape(
+    'retry',
+    'A run ends in an error and the task is run again.',
+    [...voters, worker('w0', { ballots: 2, ends: ['done', 'error'] })],
+    { attempts: 2 },
+  ),
+  shape(
+    'leases',
+    'Leases last until they lapse; a worker gives up and expires; somebody cancels.',
+    [...voters, worker('w0', { expires: true, ballots: 2 }), canceller('c0', second)],
+    { leases: true, carries: [...votes, 'lost', 'release'], quick: false },
+  ),
+  shape(
+    'held',
+    'Two workers respect each other’s leases until these lapse.',
+    [...voters, worker('w0', { expires: true }), worker('w1', { expires: true, ...second })],
+    { leases: true, carries: [...votes, 'lost', 'release'], quick: false },
+  ),
+  shape(
+    'repeats',
+    'Every message may arrive any number of times.',
+    [...voters, worker('w0'), canceller('c0', second)],
+    { repeats: true },
+  ),
+  shape(
+    'decisions',
+    'Outcomes are told: tokens grow with time, and nothing runs that is claimed after the outcome.',
+    [...voters, worker('w0'), worker('w1', second)],
+    { order: true, carries: decisions },
+  ),
+  shape(
+    'deliveries',
+    'Runs that never end use up the deliveries of a task.',
+    [...voters, worker('w0', { ballots: 2, expires: true })],
+    { maxDeliveries: 1 },
+  ),
+]
