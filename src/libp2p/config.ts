@@ -41,6 +41,8 @@ export interface Timings {
   readonly forgetDialableMs: number
   /** How long a query may take, at most. */
   readonly queryMs: number
+  /** How long a peer may be silent in the middle of a blob. */
+  readonly blobIdleMs: number
 }
 
 export const timings: Timings = Object.freeze({
@@ -62,6 +64,7 @@ export const timings: Timings = Object.freeze({
   forgetMs: 10 * 60_000,
   forgetDialableMs: 7 * 24 * 3_600_000,
   queryMs: 30_000,
+  blobIdleMs: 30_000,
 })
 
 export interface Libp2pNetworkInit {

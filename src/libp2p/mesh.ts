@@ -4,6 +4,7 @@ import type { PeerId } from '../core/ids.ts'
 import type { Hint } from '../core/messages.ts'
 import type { NetworkEvents } from '../driver/ports.ts'
 import { maxFrameBytes } from '../wire/limits.ts'
+import { BlobStreams } from './blob.ts'
 import { Bootstrap } from './bootstrap.ts'
 import type { Libp2pNetworkConfig } from './config.ts'
 import { Control } from './control.ts'
@@ -51,6 +52,7 @@ export class Mesh {
   readonly control: Control
   readonly keeper: Keeper
   readonly queries: Queries
+  readonly blobs: BlobStreams
   readonly dialBacks: DialBacks
   readonly strangers = new Strangers()
   readonly #init: MeshInit
@@ -116,6 +118,14 @@ export class Mesh {
       connection,
       isWelcome,
     })
+    this.blobs = new BlobStreams({
+      libp2p,
+      protocol: protocols.blob,
+      idleMs: timings.blobIdleMs,
+      log: log('blob'),
+      connection,
+      isWelcome,
+    })
     this.#gossip = this.#createGossip()
     this.#watchdog = this.#gossip && this.#createWatchdog()
   }
@@ -124,6 +134,7 @@ export class Mesh {
   async prepare(): Promise<void> {
     await this.control.start()
     await this.queries.start()
+    await this.blobs.start()
   }
 
   /** Begins, with libp2p started. Nobody hears of anything before this turn is over. */
@@ -163,6 +174,7 @@ export class Mesh {
     this.#gossip?.stop()
     this.#ready.resolve()
     await this.queries.stop()
+    await this.blobs.stop()
     await this.control.stop()
     await this.#book.close()
   }

@@ -3,6 +3,7 @@ import { AlreadyStartedError, NotStartedError } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { LevelDatastore } from 'datastore-level'
 import { defaultLogger } from '@libp2p/logger'
+import type { BlobNetwork, BlobServer } from '../blobs/ports.ts'
 import type { PeerId } from '../core/ids.ts'
 import type { Envelope, Hint } from '../core/messages.ts'
 import type { Network, NetworkEvents, QueryHandler } from '../driver/ports.ts'
@@ -44,6 +45,8 @@ export interface NetworkHealth {
 export interface Libp2pNetwork extends Network {
   /** The instance below; absent before `start`. */
   readonly libp2p: Libp2p | undefined
+  /** Large payloads and results of other nodes. */
+  readonly blobs: BlobNetwork
   health(): NetworkHealth
   /** Tries whether a peer can be reached at a port of the host that it is connected from. */
   dialBack(peer: PeerId, port: number): Promise<DialBack | undefined>
@@ -88,6 +91,7 @@ class MeshNetwork implements Libp2pNetwork {
   #mesh: Mesh | undefined
   #datastore: LevelDatastore | undefined
   #onQuery: QueryHandler | undefined
+  #blobServer: BlobServer | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
@@ -150,8 +154,16 @@ class MeshNetwork implements Libp2pNetwork {
     request: Uint8Array,
     { signal }: { signal: AbortSignal },
   ): Promise<Uint8Array> {
-    if (this.#mesh === undefined) throw new NotStartedError('Network is not started')
-    return this.#mesh.queries.query(to, request, signal)
+    return this.#started().queries.query(to, request, signal)
+  }
+
+  readonly blobs: BlobNetwork = {
+    get: (peer, request, options) => this.#started().blobs.get(peer, request, options),
+    put: async (peer, gift, options) => this.#started().blobs.put(peer, gift, options),
+    serve: server => {
+      this.#blobServer = server
+      this.#mesh?.blobs.serve(server)
+    },
   }
 
   onQuery(handler: QueryHandler): void {
@@ -176,12 +188,18 @@ class MeshNetwork implements Libp2pNetwork {
     return this.#mesh?.dialBacks.dialBack(peer, port)
   }
 
+  #started(): Mesh {
+    if (this.#mesh === undefined) throw new NotStartedError('Network is not started')
+    return this.#mesh
+  }
+
   async #start(events: NetworkEvents): Promise<void> {
     const { config } = this.#init
     const libp2p = config.libp2p ?? (await this.#createHost())
     this.#libp2p = libp2p
     const mesh = new Mesh({ config, libp2p, events })
     if (this.#onQuery !== undefined) mesh.queries.onQuery(this.#onQuery)
+    if (this.#blobServer !== undefined) mesh.blobs.serve(this.#blobServer)
     this.#mesh = mesh
     await mesh.prepare()
     try {

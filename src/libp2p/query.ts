@@ -1,15 +1,11 @@
 import type { Connection, Libp2p, Logger, Stream } from '@libp2p/interface'
-import {
-  ConnectionClosedError,
-  NotFoundError,
-  ProtocolError,
-  setMaxListeners,
-} from '@libp2p/interface'
+import { NotFoundError, ProtocolError, setMaxListeners } from '@libp2p/interface'
 import { messageStreamToDuplex } from '@libp2p/utils'
 import { decode, encode } from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import type { QueryHandler } from '../driver/ports.ts'
 import { toError } from './failures.ts'
+import { openStream } from './open-stream.ts'
 
 export interface QueriesInit {
   readonly libp2p: Libp2p
@@ -26,9 +22,6 @@ export const queryBytesMax = 2 ** 20
 /** Queries of one peer, and of all, that are answered at the same time. */
 const queriesPerPeer = 16
 const queriesAtOnce = 64
-/** Attempts to get a stream from a peer that is busy. */
-const attemptsMax = 5
-const busyMs = 100
 
 /** One bounded request and its answer, each query on a stream of its own. */
 export class Queries {
@@ -72,7 +65,10 @@ export class Queries {
     if (connection === undefined) throw new NotFoundError(`Peer ${peer} is not connected`)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#init.limitMs)])
     setMaxListeners(Infinity, limit)
-    const stream = await this.#open(connection, limit)
+    const stream = await openStream(connection, this.#init.protocol, {
+      signal: limit,
+      maxOutboundStreams: queriesPerPeer,
+    })
     return bounded(stream, limit, async () => {
       const answer = await pipe(
         [request],
@@ -84,23 +80,6 @@ export class Queries {
       await stream.close({ signal: limit })
       return answer
     })
-  }
-
-  /** A stream, also from a peer that answers as many queries as it can at this moment. */
-  async #open(connection: Connection, signal: AbortSignal): Promise<Stream> {
-    const options = { signal, maxOutboundStreams: queriesPerPeer }
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const stream = await connection.newStream(this.#init.protocol, options)
-        // It may have been refused over the limits of the other side while it was negotiated.
-        if (stream.status === 'open') return stream
-        throw new ConnectionClosedError(`Stream came ${stream.status}`)
-      } catch (error) {
-        if (signal.aborted) throw toError(signal.reason)
-        if (attempt === attemptsMax || !isBusy(error)) throw toError(error)
-      }
-      await pause(busyMs * attempt * (0.5 + Math.random()), signal)
-    }
   }
 
   // A rejection makes libp2p reset the stream, which is all that a bad peer is owed.
@@ -161,25 +140,4 @@ async function bounded<T>(stream: Stream, signal: AbortSignal, act: () => Promis
 async function first(frames: AsyncIterable<{ slice(): Uint8Array }>): Promise<Uint8Array> {
   for await (const frame of frames) return frame.slice()
   throw new ProtocolError('Stream ended before its frame')
-}
-
-function isBusy(error: unknown): boolean {
-  const { name } = toError(error)
-  return (
-    name === 'TooManyOutboundProtocolStreamsError' ||
-    name === 'StreamResetError' ||
-    name === 'StreamStateError' ||
-    name === 'ConnectionClosedError'
-  )
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const onAbort = (): void => reject(toError(signal.reason))
-  const timer = setTimeout(resolve, ms)
-  signal.addEventListener('abort', onAbort, { once: true })
-  return promise.finally(() => {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
-  })
 }

@@ -17,6 +17,8 @@ export interface MeshProtocols {
   readonly control: string
   /** Protocol id of streams for one bounded request and its answer. */
   readonly query: string
+  /** Protocol id of streams that carry large payloads and results. */
+  readonly blob: string
   /** Gossip topic. */
   readonly topic: string
   /** mDNS service. */
@@ -40,6 +42,7 @@ export function meshProtocols(mesh: string): MeshProtocols {
   return {
     control: `/meshwork/${mesh}/control/${wireVersion}`,
     query: `/meshwork/${mesh}/query/${wireVersion}`,
+    blob: `/meshwork/${mesh}/blob/${wireVersion}`,
     topic: `meshwork/${mesh}/hints/${wireVersion}`,
     serviceTag: `_mw-${digest}._udp.local`,
     prefix: `meshwork/${mesh}`,

@@ -12,6 +12,7 @@ suite('the name of a mesh', () => {
     assert.deepEqual(meshProtocols('render-farm'), {
       control: '/meshwork/render-farm/control/1',
       query: '/meshwork/render-farm/query/1',
+      blob: '/meshwork/render-farm/blob/1',
       topic: 'meshwork/render-farm/hints/1',
       serviceTag: '_mw-53c8c484cd34._udp.local',
       prefix: 'meshwork/render-farm',

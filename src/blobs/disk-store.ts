@@ -1,0 +1,241 @@
+import { createHash, randomBytes } from 'node:crypto'
+import * as fs from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { chunksOf } from './chunks.ts'
+import { DiskPart } from './disk-part.ts'
+import { BlobUnavailableError, NoSpaceError } from './errors.ts'
+import { type BlobFiles, nodeFiles, removeFile, syncFolder, writeError } from './files.ts'
+import { Pins } from './pins.ts'
+import type { BlobHash, BlobPart, BlobRange, BlobStore, PutOptions, StoredBlob } from './ports.ts'
+import { chunkBytes } from './ports.ts'
+
+export interface DiskBlobStoreInit {
+  /** The folder of the blobs, `<dataDir>/blobs`. */
+  readonly directory: string
+  /** With `'disk'`, what is stored outlives a power cut. */
+  readonly durability: 'disk' | 'process'
+  readonly files?: BlobFiles | undefined
+}
+
+/** Bytes that are left free for everything else that the node writes: its journal above all. */
+const reserveBytes = 64 * 2 ** 20
+
+/** Bytes after which the room is looked at again; whole chunks. */
+const checkEveryBytes = 16 * 2 ** 20
+
+const hashPattern = /^[0-9a-f]{64}$/
+
+interface Held {
+  readonly size: number
+  /** When it was last of use, in milliseconds since 1970: also after a restart. */
+  usedAt: number
+}
+
+/**
+ * Blobs in files: `ab/<hash>`, written under another name and renamed when they are whole and
+ * durable; `ab/<hash>.part` of downloads; `new/` of what is being stored.
+ */
+export class DiskBlobStore implements BlobStore {
+  readonly directory: string
+  readonly #durable: boolean
+  readonly #files: BlobFiles
+  readonly #held = new Map<BlobHash, Held>()
+  readonly #open = new Set<BlobHash>()
+  /** Half downloads that nobody goes on with. */
+  readonly #leftovers = new Map<string, number>()
+  readonly #pins = new Pins()
+
+  constructor({ directory, durability, files }: DiskBlobStoreInit) {
+    this.directory = directory
+    this.#durable = durability === 'disk'
+    this.#files = files ?? nodeFiles
+  }
+
+  async open(): Promise<void> {
+    await fs.rm(join(this.directory, 'new'), { recursive: true, force: true })
+    await fs.mkdir(join(this.directory, 'new'), { recursive: true, mode: 0o700 })
+    for (const folder of await fs.readdir(this.directory)) {
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue
+      for (const name of await fs.readdir(join(this.directory, folder))) {
+        await this.#find(join(this.directory, folder, name))
+      }
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async put(source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<StoredBlob> {
+    const { signal } = options
+    const file = join(this.directory, 'new', randomBytes(12).toString('hex'))
+    const hash = createHash('sha256')
+    let size = 0
+    try {
+      await using handle = await fs.open(file, 'wx', 0o600)
+      for await (const chunk of chunksOf(source)) {
+        signal?.throwIfAborted()
+        if (size % checkEveryBytes === 0) await this.#checkRoom(size)
+        await this.#files.write(handle, chunk, size)
+        hash.update(chunk)
+        size += chunk.byteLength
+      }
+      signal?.throwIfAborted()
+      if (this.#durable) await handle.sync()
+    } catch (error) {
+      await removeFile(file)
+      throw writeError(error, this.directory, size)
+    }
+    const blob = { hash: hash.digest('hex'), size }
+    await this.#place(file, blob)
+    return blob
+  }
+
+  async adopt(file: string, blob: StoredBlob): Promise<void> {
+    if (this.#durable) {
+      await using handle = await fs.open(file, 'r+')
+      await handle.sync()
+    }
+    await this.#place(file, blob)
+  }
+
+  size(hash: BlobHash): number | undefined {
+    return this.#held.get(hash)?.size
+  }
+
+  async touch(hash: BlobHash): Promise<void> {
+    const held = this.#held.get(hash)
+    if (held === undefined) return
+    held.usedAt = Date.now()
+    const now = new Date(held.usedAt)
+    // Only a sweep after a restart would notice.
+    await fs.utimes(this.#fileOf(hash), now, now).catch(() => undefined)
+  }
+
+  path(hash: BlobHash): string | undefined {
+    return this.#held.has(hash) ? this.#fileOf(hash) : undefined
+  }
+
+  async *read(hash: BlobHash, range: BlobRange = {}): AsyncGenerator<Uint8Array> {
+    const held = this.#held.get(hash)
+    if (held === undefined) throw new BlobUnavailableError(hash)
+    const handle = await this.#openFile(hash)
+    try {
+      let at = range.offset ?? 0
+      const end = Math.min(held.size, at + (range.length ?? held.size))
+      while (at < end) {
+        const chunk = new Uint8Array(Math.min(chunkBytes, end - at))
+        const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, at)
+        if (bytesRead === 0) throw new BlobUnavailableError(hash)
+        at += bytesRead
+        yield chunk.subarray(0, bytesRead)
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async part(hash: BlobHash, size: number): Promise<BlobPart | undefined> {
+    if (this.#open.has(hash)) return undefined
+    await this.#checkRoom(size, size)
+    if (this.#open.has(hash)) return undefined
+    this.#open.add(hash)
+    const file = `${this.#fileOf(hash)}.part`
+    this.#leftovers.delete(file)
+    return DiskPart.open({
+      blob: { hash, size },
+      directory: this.directory,
+      files: this.#files,
+      durable: this.#durable,
+      file,
+      onWhole: () => this.#place(file, { hash, size }),
+      onClosed: () => {
+        this.#open.delete(hash)
+        this.#leftovers.set(file, Date.now())
+      },
+    })
+  }
+
+  async delete(hash: BlobHash): Promise<void> {
+    this.#held.delete(hash)
+    await removeFile(this.#fileOf(hash))
+  }
+
+  pin(hash: BlobHash): () => void {
+    return this.#pins.pin(hash)
+  }
+
+  isStale(olderThanMs: number): boolean {
+    const before = Date.now() - olderThanMs
+    for (const { usedAt } of this.#held.values()) if (usedAt <= before) return true
+    for (const at of this.#leftovers.values()) if (at <= before) return true
+    return false
+  }
+
+  async sweep(isReferenced: (hash: BlobHash) => boolean, olderThanMs: number): Promise<number> {
+    const before = Date.now() - olderThanMs
+    let deleted = 0
+    for (const [hash, held] of this.#held) {
+      if (held.usedAt > before || this.#pins.has(hash) || isReferenced(hash)) continue
+      await this.delete(hash)
+      deleted++
+    }
+    for (const [file, at] of this.#leftovers) {
+      if (at > before || this.#open.has(basename(file, '.part'))) continue
+      this.#leftovers.delete(file)
+      await removeFile(file)
+      await removeFile(`${file}.map`)
+    }
+    return deleted
+  }
+
+  async room(): Promise<number> {
+    return Math.max(0, (await this.#files.free(this.directory)) - reserveBytes)
+  }
+
+  async #checkRoom(blobBytes: number, wantedBytes = 1): Promise<void> {
+    if ((await this.room()) < wantedBytes) throw new NoSpaceError(this.directory, blobBytes)
+  }
+
+  #fileOf(hash: BlobHash): string {
+    return join(this.directory, hash.slice(0, 2), hash)
+  }
+
+  async #openFile(hash: BlobHash): Promise<fs.FileHandle> {
+    try {
+      return await fs.open(this.#fileOf(hash), 'r')
+    } catch (cause) {
+      // Somebody has removed it: others may still have it.
+      this.#held.delete(hash)
+      throw new BlobUnavailableError(hash, { cause })
+    }
+  }
+
+  /** Gives a whole file its name. */
+  async #place(file: string, { hash, size }: StoredBlob): Promise<void> {
+    const target = this.#fileOf(hash)
+    try {
+      if (this.#held.get(hash)?.size === size) {
+        await removeFile(file)
+        await this.touch(hash)
+        return
+      }
+      await fs.mkdir(dirname(target), { recursive: true, mode: 0o700 })
+      await fs.rename(file, target)
+      if (this.#durable) {
+        await syncFolder(dirname(target))
+        await syncFolder(this.directory)
+      }
+      this.#held.set(hash, { size, usedAt: Date.now() })
+    } catch (error) {
+      await removeFile(file)
+      throw writeError(error, this.directory, size)
+    }
+  }
+
+  /** Takes in what an earlier process has left. */
+  async #find(file: string): Promise<void> {
+    const { size, mtimeMs } = await fs.stat(file)
+    const name = basename(file)
+    if (hashPattern.test(name)) this.#held.set(name, { size, usedAt: mtimeMs })
+    else if (name.endsWith('.part')) this.#leftovers.set(file, mtimeMs)
+  }
+}
