@@ -20,6 +20,8 @@ export interface Faults {
   readonly drift: number
   /** Mean time between settings of some wall clock. */
   readonly wallJumpEveryMs: number
+  /** How long what happens to a process waits for its next turn; all that came by then is one. */
+  readonly turnMs: Span
   /** How late timers may go off. */
   readonly timerSlackMs: number
   /** Mean time between crashes in the cluster. */
@@ -58,6 +60,7 @@ export const calm: Faults = {
   fsyncMs: [0.3, 3],
   drift: 0,
   wallJumpEveryMs: 0,
+  turnMs: [0, 0.2],
   timerSlackMs: 0.5,
   crashEveryMs: 0,
   powerP: 0,
@@ -145,6 +148,11 @@ function drawFaults(prng: Prng): Faults {
     ]),
     drift: on(0.3) ? 0.01 : 0,
     wallJumpEveryMs: every(5_000, 30_000, 0.2),
+    turnMs: prng.pick<Span>([
+      [0, 0],
+      [0, 0.5],
+      [0, 5],
+    ]),
     timerSlackMs: prng.pick([0, 1, 15]),
     crashEveryMs: every(4_000, 30_000),
     powerP: prng.pick([0, 0.5, 1]),
@@ -176,13 +184,14 @@ function drawFaults(prng: Prng): Faults {
 
 /** The same network and disks when all that goes wrong has stopped. */
 export function healed(faults: Faults): Faults {
-  const { fsyncMs, drift, timerSlackMs } = faults
+  const { fsyncMs, drift, timerSlackMs, turnMs } = faults
   const [least, most] = faults.latencyMs
   return {
     ...calm,
     latencyMs: [least, Math.min(most, 20)],
     fsyncMs: [fsyncMs[0], Math.min(fsyncMs[1], 30)],
     drift,
+    turnMs,
     timerSlackMs,
     checkpointEveryMs: faults.checkpointEveryMs,
   }

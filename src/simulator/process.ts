@@ -3,6 +3,7 @@ import { type Lsn, type Millis, nodeId, type PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import type { Machine } from '../core/machine.ts'
 import { decodeEnvelope, decodeHints, encodeEnvelope, encodeHints } from '../wire/codec.ts'
+import { Call } from './agenda.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import type { Disk } from './disk.ts'
 import type { NodeClock } from './node-clock.ts'
@@ -40,8 +41,11 @@ export class Process {
   readonly #machine: Machine
   readonly #alarm: AlarmClock
   readonly #outgoing = new Outgoing()
-  /** What waits for the end of a turn, or for the process to be resumed. */
+  /** What waits for the process to be resumed. */
   #backlog: (() => void)[] = []
+  /** What the next turn takes in. */
+  #inputs: Input[] = []
+  #turnIsDue = false
   #busy = false
 
   constructor(world: World, init: ProcessInit) {
@@ -85,6 +89,7 @@ export class Process {
       for (const entry of found) core.replay(this.#machine, entry, now)
       return core.start(this.#machine, lsn, now)
     })
+    if (!this.running) return
     this.input({ type: 'listening', addresses: [addressOf(this.#init.index)] })
   }
 
@@ -92,6 +97,7 @@ export class Process {
   end(): void {
     this.running = false
     this.#backlog = []
+    this.#inputs = []
     this.#alarm.stop()
     this.worker.stop()
   }
@@ -107,19 +113,21 @@ export class Process {
     this.#init.clock.slept(sleptMs)
     this.#world.trace.add(this.#world.now(), this.actor.peer, { type: 'fault', text: 'resumes' })
     if (sleptMs > 1_000) this.clockJumped()
-    this.#drain()
+    const backlog = this.#backlog
+    this.#backlog = []
+    for (const call of backlog) this.whenAble(call)
     this.#alarm.check()
   }
 
-  /** Gives the core an input, now or when the process is able to. */
+  /** Gives the core an input, in the next turn that the process is able to take. */
   input(input: Input): void {
     this.whenAble(() => this.#input(input))
   }
 
-  /** Calls now, or when the process is resumed and its turn is over; never if it ends before. */
+  /** Calls now, or when the process is resumed; never if it ends before. */
   whenAble(call: () => void): void {
     if (!this.running) return
-    if (this.paused || this.#busy) this.#backlog.push(call)
+    if (this.paused) this.#backlog.push(call)
     else call()
   }
 
@@ -161,7 +169,7 @@ export class Process {
 
   /** Writes a checkpoint, if it is able to right now. */
   checkpoint(): void {
-    if (!this.running || this.paused || this.#busy) return
+    if (!this.running || this.paused) return
     const { disk } = this.#init
     const { lsn } = disk
     this.#guarded(() => {
@@ -185,6 +193,7 @@ export class Process {
         this.#world.finished(this.actor, finished)
         this.input(finished)
       },
+      reported: reported => this.input(reported),
       killed: () => {
         count('poisoned')
         this.#init.end('kill')
@@ -195,18 +204,30 @@ export class Process {
 
   #input(input: Input): void {
     const { tamper } = this.#world
-    if (tamper.input === undefined) return this.#step(input)
-    for (const other of tamper.input(this.actor, input)) this.whenAble(() => this.#step(other))
+    if (tamper.input === undefined) this.#inputs.push(input)
+    else this.#inputs.push(...tamper.input(this.actor, input))
+    if (this.#turnIsDue || this.#busy) return
+    const { prng, faults, agenda, now } = this.#world
+    const ms = prng.between(...faults().turnMs)
+    if (ms === 0) return this.#takeTurns()
+    this.#turnIsDue = true
+    agenda.add(now() + ms, new Call(() => this.whenAble(this.#takeTurns)))
   }
 
-  #step(input: Input): void {
-    this.#world.trace.add(this.#world.now(), this.actor.peer, input)
-    this.#turn(() => this.#world.core.step(this.#machine, input, this.#now()))
+  /** Takes in what has come, all of it in one turn; then what has followed from that at once. */
+  readonly #takeTurns = (): void => {
+    this.#turnIsDue = false
+    for (let rounds = 0; this.running && this.#inputs.length > 0; rounds++) {
+      if (rounds === roundsMax) return this.#spins('Turns follow from turns without end')
+      const inputs = this.#inputs
+      this.#inputs = []
+      const { trace, now, core } = this.#world
+      for (const input of inputs) trace.add(now(), this.actor.peer, input)
+      this.#turn(() => core.stepAll(this.#machine, inputs, this.#now()))
+    }
   }
 
-  /** One turn. What follows from it at once is taken in after it. */
   #turn(step: () => Effect[]): void {
-    if (!this.running) return
     this.#busy = true
     this.#guarded(() => {
       this.#perform(step())
@@ -215,14 +236,6 @@ export class Process {
       this.#alarm.set(this.#world.core.wakeAt(this.#machine))
     })
     this.#busy = false
-    this.#drain()
-  }
-
-  #drain(): void {
-    // Each call may be a turn of its own, which takes in what follows from it first.
-    const backlog = this.#backlog
-    this.#backlog = []
-    for (const call of backlog) this.whenAble(call)
   }
 
   #perform(asked: Effect[]): void {
@@ -306,8 +319,12 @@ export class Process {
   #ring(spins: boolean): void {
     if (this.paused) return
     if (!spins) return this.input({ type: 'tick' })
+    this.#spins('wakeAt does not move on')
+  }
+
+  #spins(message: string): void {
     this.#guarded(() => {
-      throw new RangeError('wakeAt does not move on')
+      throw new RangeError(message)
     })
   }
 
@@ -327,6 +344,9 @@ export class Process {
     }
   }
 }
+
+/** Turns that may follow from each other at one moment. */
+const roundsMax = 1_000
 
 /** How much likelier a crash is in a turn with so many effects that votes hang on. */
 const voteWeight = 20

@@ -1,5 +1,5 @@
 import type { Abort, Run } from '../core/effects.ts'
-import type { Finished } from '../core/inputs.ts'
+import type { Finished, Reported } from '../core/inputs.ts'
 import { contains, fromSeqs, seqsOf } from '../core/ranges.ts'
 import { type Agenda, Call } from './agenda.ts'
 import { type Behaviour, readPlan } from './plans.ts'
@@ -20,6 +20,7 @@ export interface WorkerInit {
   /** Calls when the process is able to, which is later if it is paused. */
   readonly whenAble: (call: () => void) => void
   readonly finished: (finished: Finished) => void
+  readonly reported: (reported: Reported) => void
   /** A task takes its node down. */
   readonly killed: () => void
   /** How many runs of a task have thrown, anywhere. */
@@ -125,6 +126,19 @@ export class Worker {
       started.push(i)
     }
     if (started.length > 0) this.#schedule(group, started)
+    if (started.length > 0 && this.#init.prng.chance(0.1)) this.#progress(group, started)
+  }
+
+  /** Some handlers say something. */
+  #progress({ run, seqs }: Group, started: readonly number[]): void {
+    const { prng, agenda, now } = this.#init
+    const seq = seqs[prng.pick(started)] as number
+    const { ledger, token } = run
+    const kind = prng.pick(['progress', 'log'] as const)
+    const body = Uint8Array.of(prng.below(101))
+    const say = (): void =>
+      this.#init.reported({ type: 'reported', ledger, seq, token, kind, body })
+    agenda.add(now() + prng.below(30), new Call(() => this.#init.whenAble(say)))
   }
 
   /** Tasks that end at the same moment are reported together. */
