@@ -10,6 +10,8 @@ export interface Faults {
   readonly duplicateP: number
   /** Frames that may overtake those before them. */
   readonly reorderP: number
+  /** Frames on their way when their stream broke that come through the next one. */
+  readonly staleP: number
   readonly latencyMs: Span
   /** Frames that take up to `tailMs` more. */
   readonly tailP: number
@@ -53,6 +55,7 @@ export const calm: Faults = {
   lossP: 0,
   duplicateP: 0,
   reorderP: 0,
+  staleP: 0,
   latencyMs: [0.2, 2],
   tailP: 0,
   tailMs: 0,
@@ -136,6 +139,7 @@ function drawFaults(prng: Prng): Faults {
     lossP: on(0.4) ? prng.pick([0.01, 0.1, 0.3]) : 0,
     duplicateP: on(0.3) ? prng.pick([0.02, 0.2]) : 0,
     reorderP: on(0.3) ? prng.pick([0.05, 0.5]) : 0,
+    staleP: on(0.2) ? 0.5 : 0,
     latencyMs: [0.1 * latency, 2 * latency],
     tailP: on(0.4) ? prng.pick([0.01, 0.1]) : 0,
     tailMs: prng.pick([100, 1_500, 12_000]),
@@ -206,6 +210,7 @@ const rates = [
   'lossP',
   'duplicateP',
   'reorderP',
+  'staleP',
   'tailP',
   'drift',
   'wallJumpEveryMs',

@@ -214,7 +214,7 @@ export class Network {
 
   #carry(from: number, to: number, generation: number, bytes: Uint8Array): void {
     const { prng, count, now } = this.#init
-    const { reorderP, latencyMs } = this.#init.faults()
+    const { reorderP, staleP, latencyMs } = this.#init.faults()
     const receiver = this.#side(to, from)
     let arrival = Math.max(now() + this.#latency(), receiver.upAt)
     if (prng.chance(reorderP)) {
@@ -224,7 +224,9 @@ export class Network {
       arrival = Math.max(arrival, receiver.lastArrival)
       receiver.lastArrival = arrival
     }
-    this.#add(arrival, new Frame(this.#host(from), this.#host(to), receiver, generation, bytes))
+    const hosts = { from: this.#host(from), to: this.#host(to) }
+    const survives = prng.chance(staleP)
+    this.#add(arrival, new Frame({ ...hosts, receiver, generation, bytes, survives }))
   }
 
   #open(link: Link): void {
@@ -314,24 +316,43 @@ export class Network {
   }
 }
 
+interface FrameInit {
+  readonly from: Host
+  readonly to: Host
+  readonly receiver: Side
+  readonly generation: number
+  readonly bytes: Uint8Array
+  readonly survives: boolean
+}
+
 /** A frame on its way. */
 class Frame implements Appointment {
   readonly #from: Host
   readonly #to: Host
+  readonly #starts: number
+  readonly #survives: boolean
   readonly #receiver: Side
   readonly #generation: number
   readonly #bytes: Uint8Array
 
-  constructor(from: Host, to: Host, receiver: Side, generation: number, bytes: Uint8Array) {
-    this.#from = from
-    this.#to = to
-    this.#receiver = receiver
-    this.#generation = generation
-    this.#bytes = bytes
+  constructor(init: FrameInit) {
+    this.#from = init.from
+    this.#to = init.to
+    this.#starts = init.from.starts + init.to.starts
+    this.#receiver = init.receiver
+    this.#generation = init.generation
+    this.#bytes = init.bytes
+    this.#survives = init.survives
+  }
+
+  /** Whether it comes through another stream of the same two processes. */
+  get #isStale(): boolean {
+    return this.#survives && this.#from.starts + this.#to.starts === this.#starts
   }
 
   fire(): void {
-    if (this.#receiver.told !== this.#generation) return
+    const { told } = this.#receiver
+    if (told !== this.#generation && (told === 0 || !this.#isStale)) return
     if (this.#receiver.blocked > 0) this.#receiver.stalled.push(this)
     else this.#to.frame(this.#from, this.#bytes)
   }

@@ -3,6 +3,7 @@ import type { TaskSpec } from '../core/messages.ts'
 import { seqsOf } from '../core/ranges.ts'
 import type { Application, Batch } from './application.ts'
 import type { Behaviour, Plan } from './plans.ts'
+import type { Prng } from './prng.ts'
 import type { Simulation } from './simulation.ts'
 import type { TaskHistory } from './task-history.ts'
 
@@ -36,7 +37,7 @@ export class Workload {
     }
     if (!options.plain) simulation.onFinished = (_actor, finished) => this.#finished(finished)
     for (let tasks = 0; tasks < options.tasks;) {
-      const size = prng.chance(0.1) ? 1 + prng.below(100) : 1 + prng.below(12)
+      const size = sizeOf(prng)
       tasks += size
       simulation.after(prng.between(0, options.durationMs), () => this.#publish(size))
     }
@@ -75,7 +76,8 @@ export class Workload {
     const plans = Array.from({ length: size }, () => (alike ? first : this.#plan(spec, size)))
     const only = plans.map(plan => (plan.behaviour === 'poison' ? this.#dose(plan) : plan))
     const delayMs = prng.chance(0.2) ? prng.below(20_000) : 0
-    return { spec, delayMs, plans: only, fillBytes: prng.chance(0.02) ? 20_000 : 60 }
+    const fillBytes = prng.chance(0.03) ? prng.pick([5_000, 60_000]) : 60
+    return { spec, delayMs, plans: only, fillBytes: size > 100 ? 0 : fillBytes }
   }
 
   #plan(spec: TaskSpec, size: number): Omit<Plan, 'uid'> {
@@ -83,6 +85,7 @@ export class Workload {
     if (this.#options.plain) {
       return { behaviour: 'done', throws: 0, durationMs: prng.below(1_000) }
     }
+    if (size > 100) return { behaviour: 'done', throws: 0, durationMs: prng.below(20) }
     const behaviour = prng.chance(0.8)
       ? prng.pick<Behaviour>(['done', 'done', 'done', 'flaky'])
       : prng.chance(0.1)
@@ -129,6 +132,12 @@ export class Workload {
     if (running.length === 0) return undefined
     return this.#simulation.applications[this.#simulation.prng.pick(running).index]
   }
+}
+
+/** How many tasks to publish together: mostly few, rarely more than go into one message. */
+function sizeOf(prng: Prng): number {
+  if (prng.chance(0.01)) return 1_100 + prng.below(1_500)
+  return prng.chance(0.1) ? 1 + prng.below(100) : 1 + prng.below(12)
 }
 
 /** Whether somebody must cancel a task because it never ends by itself. */
