@@ -34,6 +34,9 @@ export async function readDataDir(dataDir: string, signal: AbortSignal): Promise
   const facts = { dataDir: layout.dataDir }
   if (!existsSync(layout.dataDir)) return { ...facts, state: 'new' }
   try {
+    if (!(await stat(layout.dataDir)).isDirectory()) {
+      throw Object.assign(new Error('it is not a folder'), { code: 'ENOTDIR' })
+    }
     await access(layout.dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
     const holder = await holderOf(join(layout.level, 'LOCK'), signal)
     if (typeof holder === 'number') return { ...facts, state: 'live', holder }
@@ -78,7 +81,7 @@ async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
-/** The process that has locked a file; `undefined` if none has, 0 if it is not known which. */
+/** The process that has locked a file, 0 if it is not known which; `undefined` if none has. */
 async function holderOf(
   lock: string,
   signal: AbortSignal,
