@@ -81,7 +81,7 @@ export function createDispatch(
   peer: string,
   queues: readonly { readonly queue: string; readonly concurrency: number }[],
   concurrency: number,
-  labels: readonly string[],
+  labels: readonly string[] = [],
 ): DispatchState {
   return {
     queues: new Map(queues.map(({ queue, concurrency: slots }) => [queue, slots])),

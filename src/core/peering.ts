@@ -3,7 +3,7 @@ import type { Millis, PeerId } from './ids.ts'
 import { nodeId } from './ids.ts'
 import { endSession } from './lease.ts'
 import type { Machine } from './state.ts'
-import { fullPeers, knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
+import { livePeers, knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
 import type { Hello } from './messages.ts'
 import { send } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
@@ -92,10 +92,12 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
 /** Peers that have come just before this one were not told of it: they are now. */
 function introduce(machine: Machine, from: PeerId, now: Millis): void {
   let told = 0
-  for (const { peer, upSince } of fullPeers(machine.members)) {
-    if (peer === from || now - upSince > introduceMs || told >= introduced) continue
+  for (const { peer, hello, upSince } of livePeers(machine.members)) {
+    if (peer === from) continue
+    // A guest is told of everybody: who keeps what it waits for may be anybody.
+    if (!hello.guest && (now - upSince > introduceMs || told >= introduced)) continue
     sayHello(machine, peer, false)
-    told += 1
+    if (!hello.guest) told += 1
   }
 }
 
