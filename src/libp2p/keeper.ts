@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection, Libp2p, Logger, PeerId } from '@libp2p/interface'
 import { setMaxListeners } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -321,10 +322,19 @@ export class Keeper {
     } catch (error) {
       if (this.#stopping.signal.aborted || control.isUp(target.peer)) return
       log('no control stream to %s - %s', target.peer, reasonOf(error))
-      if (isOtherMesh(error)) this.#reportMesh(target, connection)
-      else if (target.failures < attemptsMax) return
+      if (isOtherMesh(error)) {
+        this.#reportMesh(target, connection)
+        await this.#letFindOut()
+      } else if (target.failures < attemptsMax) return
       await connection.close({ signal: AbortSignal.timeout(1_000) }).catch(() => {})
     }
+  }
+
+  /** The other side may be waiting for us to open the stream; it is to learn why we do not. */
+  async #letFindOut(): Promise<void> {
+    const { signal } = this.#stopping
+    const waitMs = 2 * this.#init.timings.controlWaitMs
+    await pause(waitMs, undefined, { signal, ref: false }).catch(() => {})
   }
 
   #reportSecret(target: Target): void {
