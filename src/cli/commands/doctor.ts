@@ -3,13 +3,18 @@ import type { Finding, NodeHealth } from '../../index.ts'
 import { connectControl, type ControlConnection } from '../control-client.ts'
 import { printable } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { command, defaultMesh, globalOptions, readSecret } from '../global-options.ts'
+import { append, command, defaultMesh, globalOptions, readSecret } from '../global-options.ts'
 import type { Terminal } from '../terminal.ts'
+
+interface DoctorFlags {
+  readonly listen?: readonly string[]
+}
 
 /** `meshwork doctor`: what is wrong and what to do. */
 export function doctorCommand(terminal: Terminal): Command {
-  return command('doctor', 'look for what is wrong here, and say what to do').action(
-    async (_, self: Command) => {
+  return command('doctor', 'look for what is wrong here, and say what to do')
+    .option('--listen <address>', 'multiaddr at which nodes are to try to reach this one', append)
+    .action(async ({ listen }: DoctorFlags, self: Command) => {
       const options = globalOptions(self.opts())
       const output = terminal.output(options.json)
       const { interrupted } = terminal
@@ -27,6 +32,7 @@ export function doctorCommand(terminal: Terminal): Command {
           dataDir: options.data,
           bootstrap: options.bootstrap,
           mdns: options.mdns,
+          listen,
           node: isAsked ? nodeBehind(control) : undefined,
           signal: interrupted,
         })
@@ -37,8 +43,7 @@ export function doctorCommand(terminal: Terminal): Command {
       } finally {
         control?.close()
       }
-    },
-  )
+    })
 }
 
 /** The node that runs on the data directory. */
