@@ -56,6 +56,14 @@ test('the doctor hears the mesh, other meshes and strangers on a LAN', { skip },
   assertSays(asked.lines, 'ok', 'data', /a node is running/)
   assertSays(asked.lines, 'problem', 'secret', /another secret.*10\.77\.0\.2/)
   assert.equal(asked.code, 1)
+
+  // To others, a node that listens on loopback only is as one behind a firewall.
+  const hidden = ['--listen', '/ip4/127.0.0.1/tcp/0', '--data', bed.path('none')]
+  const shut = await bed.run(['doctor', '--json', ...member.args, ...hidden], {
+    within: three.within,
+  })
+  assertSays(shut.lines, 'problem', 'reachable', /cannot dial us back at \/ip4\/10\.77\.0\.3\//)
+  assert.equal(shut.code, 1)
 })
 
 test('the doctor tells a machine without a network that it is alone', { skip }, async () => {
