@@ -48,6 +48,7 @@ describe('decodeRequest', () => {
     { type: 'task', id: task.id },
     { type: 'tasks', queue: 'q', state: 'failed', after: task.id, limit: 10 },
     { type: 'cancel', id: task.id, reason: 'not needed' },
+    { type: 'dial-back', port: 4_001 },
   ]
   for (const request of requests) {
     it(`takes back what was encoded of ${request.type}`, () => {
@@ -62,6 +63,7 @@ describe('decodeRequest', () => {
     ['an unknown type', bytesOf({ v: 1, type: 'shutdown' })],
     ['an id that is no text', bytesOf({ v: 1, type: 'task', id: 7 })],
     ['a page too long', bytesOf({ v: 1, type: 'tasks', limit: pageTasksMax + 1 })],
+    ['a port that is none', bytesOf({ v: 1, type: 'dial-back', port: 65_536 })],
     ['too many bytes', bytesOf({ v: 1, type: 'node', more: 'x'.repeat(requestBytesMax) })],
   ]
   for (const [what, bytes] of bad) {
@@ -81,6 +83,9 @@ describe('decodeAnswer', () => {
     assert.deepEqual(decodeAnswer('cancel', encodeQuery({ cancelled: false })), {
       cancelled: false,
     })
+    const tried = { address: '/ip4/127.0.0.1/tcp/1', reached: true }
+    assert.deepEqual(decodeAnswer('dial-back', encodeQuery({ tried })), { tried })
+    assert.deepEqual(decodeAnswer('dial-back', encodeQuery({})), {})
   })
 
   it('refuses answers that are not of their form', () => {
@@ -90,6 +95,7 @@ describe('decodeAnswer', () => {
       () => decodeAnswer('task', encodeQuery({ task: { ...task, state: 'lost' } })),
       () => decodeAnswer('tasks', encodeQuery({ tasks: {} })),
       () => decodeAnswer('queues', encodeQuery({ rows: [{}] })),
+      () => decodeAnswer('dial-back', encodeQuery({ tried: { address: 7 } })),
       () => decodeAnswer('task', new Uint8Array(answerBytesMax + 1)),
     ]
     for (const decode of bad) assert.throws(decode, { name: 'InvalidMessageError' })
