@@ -1,8 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { chunksOf } from './chunks.ts'
 import { DiskPart } from './disk-part.ts'
+import { draftsIn, roomIn, writeDraft } from './draft.ts'
 import { BlobUnavailableError, NoSpaceError } from './errors.ts'
 import { type BlobFiles, nodeFiles, removeFile, syncFolder, writeError } from './files.ts'
 import { Pins } from './pins.ts'
@@ -16,12 +15,6 @@ export interface DiskBlobStoreInit {
   readonly durability: 'disk' | 'process'
   readonly files?: BlobFiles | undefined
 }
-
-/** Bytes that are left free for everything else that the node writes: its journal above all. */
-const reserveBytes = 64 * 2 ** 20
-
-/** Bytes after which the room is looked at again; whole chunks. */
-const checkEveryBytes = 16 * 2 ** 20
 
 const hashPattern = /^[0-9a-f]{64}$/
 
@@ -52,8 +45,9 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async open(): Promise<void> {
-    await fs.rm(join(this.directory, 'new'), { recursive: true, force: true })
-    await fs.mkdir(join(this.directory, 'new'), { recursive: true, mode: 0o700 })
+    const drafts = draftsIn(this.directory)
+    await fs.rm(drafts, { recursive: true, force: true })
+    await fs.mkdir(drafts, { recursive: true, mode: 0o700 })
     for (const folder of await fs.readdir(this.directory)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
       for (const name of await fs.readdir(join(this.directory, folder))) {
@@ -65,26 +59,8 @@ export class DiskBlobStore implements BlobStore {
   async close(): Promise<void> {}
 
   async put(source: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<StoredBlob> {
-    const { signal } = options
-    const file = join(this.directory, 'new', randomBytes(12).toString('hex'))
-    const hash = createHash('sha256')
-    let size = 0
-    try {
-      await using handle = await fs.open(file, 'wx', 0o600)
-      for await (const chunk of chunksOf(source)) {
-        signal?.throwIfAborted()
-        if (size % checkEveryBytes === 0) await this.#checkRoom(size)
-        await this.#files.write(handle, chunk, size)
-        hash.update(chunk)
-        size += chunk.byteLength
-      }
-      signal?.throwIfAborted()
-      if (this.#durable) await handle.sync()
-    } catch (error) {
-      await removeFile(file)
-      throw writeError(error, this.directory, size)
-    }
-    const blob = { hash: hash.digest('hex'), size }
+    const init = { directory: this.directory, files: this.#files, durable: this.#durable }
+    const { file, blob } = await writeDraft(source, { ...init, signal: options.signal })
     await this.#place(file, blob)
     return blob
   }
@@ -135,7 +111,7 @@ export class DiskBlobStore implements BlobStore {
 
   async part(hash: BlobHash, size: number): Promise<BlobPart | undefined> {
     if (this.#open.has(hash)) return undefined
-    await this.#checkRoom(size, size)
+    if ((await this.room()) < size) throw new NoSpaceError(this.directory, size)
     if (this.#open.has(hash)) return undefined
     this.#open.add(hash)
     const file = `${this.#fileOf(hash)}.part`
@@ -184,15 +160,12 @@ export class DiskBlobStore implements BlobStore {
       await removeFile(file)
       await removeFile(`${file}.map`)
     }
+    await this.#sweepDrafts(before)
     return deleted
   }
 
-  async room(): Promise<number> {
-    return Math.max(0, (await this.#files.free(this.directory)) - reserveBytes)
-  }
-
-  async #checkRoom(blobBytes: number, wantedBytes = 1): Promise<void> {
-    if ((await this.room()) < wantedBytes) throw new NoSpaceError(this.directory, blobBytes)
+  room(): Promise<number> {
+    return roomIn(this.directory, this.#files)
   }
 
   #fileOf(hash: BlobHash): string {
@@ -228,6 +201,16 @@ export class DiskBlobStore implements BlobStore {
     } catch (error) {
       await removeFile(file)
       throw writeError(error, this.directory, size)
+    }
+  }
+
+  /** Threads that were ended leave drafts behind. */
+  async #sweepDrafts(before: number): Promise<void> {
+    const drafts = draftsIn(this.directory)
+    for (const name of await fs.readdir(drafts)) {
+      const file = join(drafts, name)
+      const stats = await fs.stat(file).catch(() => undefined)
+      if (stats !== undefined && stats.mtimeMs <= before) await removeFile(file)
     }
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../core/ranges.ts'
 import type { AttemptInit } from './attempt.ts'
 import type { Claim, RunPlace } from './claim.ts'
+import { isReference } from '../blobs/reference.ts'
 import type { Lane } from './lane.ts'
 
 /**
@@ -61,6 +62,12 @@ export class Batch implements AttemptInit, RunPlace {
   /** Payload of the task taken last. */
   get payload(): string {
     return this.#bytes.toString('utf8', this.#start, this.#end)
+  }
+
+  /** What names the payload of the task taken last, if it is kept elsewhere. */
+  get reference(): Uint8Array | undefined {
+    if (!isReference(this.#bytes, this.#start, this.#end - this.#start)) return undefined
+    return this.#bytes.subarray(this.#start, this.#end)
   }
 
   /** Forgets tasks that have not been taken. */

@@ -7,6 +7,8 @@ import { Results } from './results.ts'
 export interface Running {
   /** Stops it; its result counts no more. */
   abort(reason: string): void
+  /** Called when it takes no slot any more. */
+  release?(): void
 }
 
 /** What a run is told to do with its end. */

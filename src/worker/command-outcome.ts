@@ -1,5 +1,11 @@
 import { constants } from 'node:os'
-import { errorOutcome, type Outcome, resultOutcome } from './outcome.ts'
+import {
+  errorOutcome,
+  longOutcome,
+  type Outcome,
+  resultOutcome,
+  type ResultLimits,
+} from './outcome.ts'
 import type { GroupEnd } from './process-group.ts'
 
 /** What a command has written. */
@@ -17,7 +23,7 @@ export function commandOutcome(
   queue: string,
   end: GroupEnd,
   output: CommandOutput,
-  maxResultBytes: number,
+  limits: ResultLimits,
 ): Outcome {
   const { code, signal, error } = end
   const command = `Command of ${queue}`
@@ -32,7 +38,7 @@ export function commandOutcome(
   if (code !== 0) {
     return failed('CommandFailedError', `${command} ended with exit code ${meaning(code)}${said}`)
   }
-  return stdoutOutcome(queue, output.stdout, maxResultBytes)
+  return stdoutOutcome(queue, output.stdout, limits)
 }
 
 /** The outcome of a command that has written more than a result may have. */
@@ -42,17 +48,22 @@ export function outputTooLarge(queue: string, maxResultBytes: number): Outcome {
 }
 
 // JSON stays as it was written; any other text is the result as it is, to the last line break.
-function stdoutOutcome(queue: string, stdout: Uint8Array, maxResultBytes: number): Outcome {
+function stdoutOutcome(queue: string, stdout: Uint8Array, limits: ResultLimits): Outcome {
   let text: string
   try {
     text = decoder.decode(stdout)
   } catch {
+    if (limits.blobs !== undefined) {
+      return { kind: 'done', body: '', large: { type: 'raw', source: stdout } }
+    }
     return refused('ResultError', `Output of the command of ${queue} is not UTF-8 text`)
   }
-  if (!isJson(text)) return resultOutcome(text, maxResultBytes)
+  if (!isJson(text)) return resultOutcome(text, limits)
   const body = text.trim()
-  if (Buffer.byteLength(body) <= maxResultBytes) return { kind: 'done', body }
-  return outputTooLarge(queue, maxResultBytes)
+  const bytes = Buffer.byteLength(body)
+  if (bytes <= limits.maxResultBytes) return { kind: 'done', body }
+  if (limits.blobs === undefined) return outputTooLarge(queue, limits.maxResultBytes)
+  return longOutcome(body, bytes, limits)
 }
 
 /** A shell tells a signal that its command died of by an exit code over 128. */

@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises'
 import type { Attempt } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
 import { commandOutcome, outputTooLarge } from './command-outcome.ts'
+import { keepResult } from './keep-result.ts'
+import type { WorkerBlobs } from './large.ts'
 import { LineSplitter } from './line-splitter.ts'
 import { type Outcome, timeoutOutcome } from './outcome.ts'
 import { type GroupEnd, ProcessGroup, type ProcessGroupInit } from './process-group.ts'
@@ -14,10 +16,14 @@ export interface CommandRunInit extends Pick<
   readonly place: RunPlace
   readonly owner: RunOwner
   readonly maxResultBytes: number
+  readonly blobs?: WorkerBlobs | undefined
 }
 
 /** Bytes of a line end, which need not count to a result. */
 const lineEndBytes = 2
+
+/** Bytes of output that are kept, which is in memory, where results need not fit a record. */
+const largeOutputBytes = 32 * 2 ** 20
 
 /** A run of a command. It is over when its processes are gone and its folder, too. */
 export class CommandRun implements Running {
@@ -63,6 +69,7 @@ export class CommandRun implements Running {
     this.#stopped = reason
     clearTimeout(this.#timer)
     this.#init.attempt.mute()
+    this.#init.attempt.abort(reason)
     this.group.stop()
   }
 
@@ -74,7 +81,12 @@ export class CommandRun implements Running {
   }
 
   get #tooLarge(): boolean {
-    return this.#stdoutBytes > this.#init.maxResultBytes + lineEndBytes
+    return this.#stdoutBytes > this.#outputBytesMax + lineEndBytes
+  }
+
+  get #outputBytesMax(): number {
+    const { blobs, maxResultBytes } = this.#init
+    return blobs === undefined ? maxResultBytes : largeOutputBytes
   }
 
   async #finish(): Promise<void> {
@@ -84,7 +96,13 @@ export class CommandRun implements Running {
     this.#stderr.end()
     attempt.end()
     this.#tellIgnored(end)
-    if (!this.#dropped) owner.ended(place, this.#outcome(end))
+    const { blobs } = this.#init
+    const outcome = this.#outcome(end)
+    const kept =
+      outcome.large === undefined || this.#dropped
+        ? outcome
+        : await keepResult(blobs, attempt.ledger, outcome, attempt.signal)
+    if (!this.#dropped) owner.ended(place, kept)
     await rm(cwd, { recursive: true, force: true }).catch((error: unknown) => {
       owner.warn(`Working folder ${cwd} of a command could not be removed: ${String(error)}`)
     })
@@ -92,12 +110,12 @@ export class CommandRun implements Running {
   }
 
   #outcome(end: GroupEnd): Outcome {
-    const { attempt, place, maxResultBytes } = this.#init
+    const { attempt, place } = this.#init
     const { queue } = place.lane
     if (this.#stopped === 'timeout') return timeoutOutcome(attempt.timeoutMs)
-    if (this.#tooLarge) return outputTooLarge(queue, maxResultBytes)
+    if (this.#tooLarge) return outputTooLarge(queue, this.#outputBytesMax)
     const output = { stdout: Buffer.concat(this.#stdout), stderrTail: this.#stderr.tail }
-    return commandOutcome(queue, end, output, maxResultBytes)
+    return commandOutcome(queue, end, output, this.#init)
   }
 
   #tellIgnored({ ignored, lost }: GroupEnd): void {

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Attempt, type AttemptHost } from './attempt.ts'
-import type { Batch } from './batch.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
 import { commandEnv } from './command-env.ts'
+import type { Starting } from './fetched-run.ts'
+import type { WorkerBlobs } from './large.ts'
 import { CommandRun } from './command-run.ts'
 import { errorOutcome } from './outcome.ts'
 import { OrphanGuard } from './orphan-guard.ts'
@@ -23,10 +24,11 @@ export interface CommandLimits {
   readonly maxResultBytes: number
   /** Time that a stopped command may take to end, in milliseconds. */
   readonly graceMs: number
+  readonly blobs?: WorkerBlobs | undefined
 }
 
 /**
- * Runs a command per task: the payload, JSON as it was published, on stdin; the result from
+ * Runs a command per task: the payload, JSON or bytes as it was published, on stdin; the result from
  * stdout, where JSON is a value and all else text; a line of stderr is a log line; an exit code
  * other than 0 is a failed attempt. Each run has an empty working folder of its own.
  */
@@ -44,16 +46,16 @@ export class CommandRunner {
     this.#host = host
   }
 
-  /** Starts the task that the batch took last. */
-  start(batch: Batch, { command }: CommandHandler): Running | undefined {
-    const attempt = new Attempt(batch, this.#host)
-    const { claim, lane, seq } = batch
+  /** Starts a task, as a batch shows it. */
+  start(task: Starting, { command }: CommandHandler): Running | undefined {
+    const attempt = new Attempt(task, this.#host)
+    const { claim, lane, seq } = task
     try {
-      return this.#start(attempt, { claim, lane, seq }, command, batch.payload)
+      return this.#start(attempt, { claim, lane, seq }, command, task.payload)
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       const message = `Command of ${lane.queue} could not be started: ${reason}`
-      this.#owner.ended(batch, errorOutcome({ name: 'CommandNotStartedError', message }))
+      this.#owner.ended(task, errorOutcome({ name: 'CommandNotStartedError', message }))
       return undefined
     }
   }
@@ -63,16 +65,16 @@ export class CommandRunner {
     await this.#guard?.stop()
   }
 
-  #start(attempt: Attempt, place: RunPlace, command: string, input: string): Running {
+  #start(attempt: Attempt, place: RunPlace, command: string, input: Starting['payload']): Running {
     // Not asynchronously, as starting a process blocks for longer in any case.
     this.#folder ??= mkdtempSync(join(tmpdir(), 'meshwork-commands-'))
     const cwd = join(this.#folder, String(this.#nextId++))
     mkdirSync(cwd, { recursive: true, mode: 0o700 })
     const guard = (this.#guard ??= new OrphanGuard({ ...this.#limits, folder: this.#folder }))
-    const { maxResultBytes, graceMs } = this.#limits
+    const { maxResultBytes, graceMs, blobs } = this.#limits
     const env = commandEnv(process.env, attempt)
     const run = new CommandRun({
-      ...{ attempt, place, owner: this.#owner, maxResultBytes },
+      ...{ attempt, place, owner: this.#owner, maxResultBytes, blobs },
       ...{ command, cwd, env, input, graceMs },
     })
     const { id } = run.group

@@ -1,19 +1,20 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { MeshBlob } from '../blobs/mesh-blob.ts'
 import type { TaskContext, TaskDefinitionLike } from './definition.ts'
 import { UnrecoverableError } from './errors.ts'
 
 /**
- * Runs a handler on a payload. Returns what it returns, or a promise of it; the caller tells them
+ * Runs a handler on a payload, JSON or bytes. Returns what it returns, or a promise of it; the caller tells them
  * apart, so that a handler without promises costs none.
  *
  * @throws {UnrecoverableError} The payload is not JSON, or the schema refuses it.
  */
 export function execute(
   definition: TaskDefinitionLike,
-  payload: string,
+  payload: string | MeshBlob,
   ctx: TaskContext,
 ): unknown {
-  const parsed = parse(payload)
+  const parsed = typeof payload === 'string' ? parse(payload) : payload
   const schema = definition.input
   if (schema === undefined) return definition.run(parsed, ctx)
 

@@ -1,5 +1,8 @@
 import type { Attempt } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
+import { isThenable } from './execute.ts'
+import { keepResult } from './keep-result.ts'
+import type { WorkerBlobs } from './large.ts'
 import { errorOutcome, type Outcome, resultOutcome, timeoutOutcome } from './outcome.ts'
 
 /** Limits of runs on the main loop. */
@@ -7,13 +10,14 @@ export interface InlineLimits {
   readonly maxResultBytes: number
   /** Time that a stopped handler may take to end, in milliseconds. */
   readonly graceMs: number
+  readonly blobs?: WorkerBlobs | undefined
 }
 
-/** A run on the main loop whose handler returned a promise. */
+/** A run on the main loop whose handler returned a promise, or a result that takes its time. */
 export class InlineRun implements Running {
   readonly #attempt: Attempt
   readonly #place: RunPlace
-  readonly #graceMs: number
+  readonly #limits: InlineLimits
   readonly #owner: RunOwner
   #timer: NodeJS.Timeout | undefined
   #stopped = false
@@ -22,19 +26,23 @@ export class InlineRun implements Running {
   constructor(
     attempt: Attempt,
     place: RunPlace,
-    result: PromiseLike<unknown>,
+    result: PromiseLike<unknown> | Outcome,
     limits: InlineLimits,
     owner: RunOwner,
   ) {
     this.#attempt = attempt
     this.#place = place
-    this.#graceMs = limits.graceMs
+    this.#limits = limits
     this.#owner = owner
     const { timeoutMs } = attempt
     if (timeoutMs > 0) this.#timer = timer(() => this.#timeOut(), timeoutMs)
+    if (!isThenable(result)) {
+      this.#take(result)
+      return
+    }
     // `resolve` adopts promises of any make, and calls back only once.
     Promise.resolve(result).then(
-      value => this.#end(resultOutcome(value, limits.maxResultBytes)),
+      value => this.#take(resultOutcome(value, limits)),
       (error: unknown) => this.#end(errorOutcome(error)),
     )
   }
@@ -52,9 +60,19 @@ export class InlineRun implements Running {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
-    this.#timer = timer(() => this.#giveUp(), this.#graceMs)
+    this.#timer = timer(() => this.#giveUp(), this.#limits.graceMs)
     this.#attempt.mute()
     this.#attempt.abort(reason)
+  }
+
+  /** The handler has returned; of a stream, it goes on while that is read. */
+  #take(outcome: Outcome): void {
+    if (outcome.large === undefined || this.#stopped) {
+      this.#end(outcome)
+      return
+    }
+    const { ledger, signal } = this.#attempt
+    void keepResult(this.#limits.blobs, ledger, outcome, signal).then(kept => this.#end(kept))
   }
 
   #end(outcome: Outcome): void {
@@ -69,7 +87,7 @@ export class InlineRun implements Running {
   // Nothing can end a function that does not listen; kept slots would in the end stop the node.
   #giveUp(): void {
     const run = `Handler of ${this.#place.lane.queue} (task ${this.#attempt.taskId})`
-    const late = `has not ended ${this.#graceMs} ms after its signal was aborted`
+    const late = `has not ended ${this.#limits.graceMs} ms after its signal was aborted`
     this.#owner.warn(`${run} ${late}; it is left behind`)
     this.#leave()
   }

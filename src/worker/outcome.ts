@@ -1,17 +1,32 @@
 import type { Finished } from '../core/inputs.ts'
 import { isErrorLike, isUnrecoverable } from './errors.ts'
+import { largeOf, type LargeResult } from './large.ts'
 
 /** How a run ended: its kind, and its result or error note as JSON text. */
 export interface Outcome {
-  readonly kind: Exclude<Finished['kind'], 'released'>
-  readonly body: string
+  readonly kind: Finished['kind']
+  /** Bytes where they name a result that is kept elsewhere. */
+  readonly body: string | Uint8Array
+  /** The result, of one that is `done`, before it is put elsewhere. */
+  readonly large?: LargeResult | undefined
+}
+
+/** What a result may be. */
+export interface ResultLimits {
+  /** Bytes of JSON that go into a body. */
+  readonly maxResultBytes: number
+  /** Where larger results go, and bytes; without it there are none. */
+  readonly blobs?: object | undefined
 }
 
 /** Bytes that an error note may have. */
 export const maxNoteBytes = 8_192
 
 /** The outcome of a run that returned, if its result can be kept. */
-export function resultOutcome(value: unknown, maxResultBytes: number): Outcome {
+export function resultOutcome(value: unknown, limits: ResultLimits): Outcome {
+  const { maxResultBytes, blobs } = limits
+  const large = blobs === undefined ? undefined : largeOf(value)
+  if (large !== undefined) return { kind: 'done', body: '', large }
   let body: string | undefined
   try {
     body = JSON.stringify(value)
@@ -25,9 +40,15 @@ export function resultOutcome(value: unknown, maxResultBytes: number): Outcome {
   // No character takes more than three bytes, so most results need no count.
   if (body.length * 3 > maxResultBytes) {
     const bytes = Buffer.byteLength(body)
-    if (bytes > maxResultBytes) return tooLarge(bytes, maxResultBytes)
+    if (bytes > maxResultBytes) return longOutcome(body, bytes, limits)
   }
   return { kind: 'done', body }
+}
+
+/** The outcome of a run whose result is long JSON. */
+export function longOutcome(text: string, bytes: number, limits: ResultLimits): Outcome {
+  if (limits.blobs === undefined) return tooLarge(bytes, limits.maxResultBytes)
+  return { kind: 'done', body: '', large: { type: 'json', text } }
 }
 
 /** The outcome of a run that threw. */

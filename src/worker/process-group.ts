@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
+import { pipeline, Readable, type Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** How a process group is started, and who is told of it. */
@@ -11,7 +12,7 @@ export interface ProcessGroupInit {
   /** The whole environment. */
   readonly env: NodeJS.ProcessEnv
   /** Given on stdin, which is then closed. */
-  readonly input: string | Uint8Array
+  readonly input: string | Uint8Array | AsyncIterable<Uint8Array>
   /** Time from a request to end until it is killed, in milliseconds. */
   readonly graceMs: number
   onStdout(chunk: Buffer): void
@@ -76,7 +77,7 @@ export class ProcessGroup {
     for (const stream of streamsOf(child)) stream.on('error', () => undefined)
     streamsOf(child)[3]?.resume()
     // It may well end without reading all of it. Without file descriptors there are no streams.
-    child.stdin?.end(input)
+    if (child.stdin !== null) feed(child.stdin, input, () => this.kill())
     child.stdout?.on('data', chunk => init.onStdout(chunk))
     child.stderr?.on('data', chunk => init.onStderr(chunk))
     this.ended = this.#watch()
@@ -176,6 +177,25 @@ export class ProcessGroup {
 /** Standard input, output, error, and one that tells by its end that all members are gone. */
 function streamsOf({ stdio }: Partial<ChildProcess>): Socket[] {
   return stdio?.filter(stream => stream instanceof Socket) ?? []
+}
+
+/** Writes as fast as the command reads. */
+function feed(stdin: Writable, input: ProcessGroupInit['input'], onFailed: () => void): void {
+  if (typeof input === 'string' || input instanceof Uint8Array) stdin.end(input)
+  else pipeline(Readable.from(watched(input, onFailed)), stdin, () => undefined)
+}
+
+/** An input that fails must not look like one that has ended. */
+async function* watched(
+  input: AsyncIterable<Uint8Array>,
+  onFailed: () => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* input
+  } catch (error) {
+    onFailed()
+    throw error
+  }
 }
 
 function closeOf(stream: Socket): Promise<unknown> {

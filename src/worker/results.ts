@@ -11,7 +11,7 @@ export class Results {
     return this.#columns.size === 0
   }
 
-  add(kind: Finished['kind'], seq: number, body: string): void {
+  add(kind: Finished['kind'], seq: number, body: string | Uint8Array): void {
     let column = this.#columns.get(kind)
     if (column === undefined) {
       column = { seqs: [], bodies: [] }
@@ -47,11 +47,13 @@ const encoder = new TextEncoder()
 
 interface Column {
   seqs: number[]
-  bodies: string[]
+  /** Texts, but for results that are kept elsewhere. */
+  bodies: (string | Uint8Array)[]
 }
 
 function finishedOf(column: Column): Pick<Finished, 'type' | 'seqs' | 'lengths' | 'body'> {
   const { seqs, bodies } = inOrder(column)
+  if (bodies.some(body => typeof body !== 'string')) return mixed(seqs, bodies)
   const text = bodies.join('')
   const body = encoder.encode(text)
   // Where every character took one byte, as in most JSON, no body has to be counted by itself.
@@ -64,12 +66,21 @@ function finishedOf(column: Column): Pick<Finished, 'type' | 'seqs' | 'lengths' 
   return { type: 'finished', seqs: fromSeqs(seqs), lengths, body }
 }
 
+function mixed(
+  seqs: readonly number[],
+  bodies: readonly (string | Uint8Array)[],
+): ReturnType<typeof finishedOf> {
+  const parts = bodies.map(body => (typeof body === 'string' ? encoder.encode(body) : body))
+  const lengths = Uint32Array.from(parts, part => part.length)
+  return { type: 'finished', seqs: fromSeqs(seqs), lengths, body: Buffer.concat(parts) }
+}
+
 function inOrder(column: Column): Column {
   const { seqs, bodies } = column
   if (seqs.every((seq, i) => i === 0 || (seqs[i - 1] as number) < seq)) return column
   const order = seqs.map((_, i) => i).sort((a, b) => (seqs[a] as number) - (seqs[b] as number))
   return {
     seqs: order.map(i => seqs[i] as number),
-    bodies: order.map(i => bodies[i] as string),
+    bodies: order.map(i => bodies[i] as string | Uint8Array),
   }
 }

@@ -1,11 +1,14 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { AttemptInit } from './attempt.ts'
+import type { ThreadBytes } from './thread-blobs.ts'
 import type { ContextPublishOptions, PublishedTask } from './definition.ts'
 
 /** What every thread of a pool is started with. */
 export interface ThreadData {
   readonly node: string
   readonly maxResultBytes: number
+  /** Where results of bytes go; absent where there is no place for them. */
+  readonly blobs: { readonly directory: string | undefined } | undefined
 }
 
 /** One run for a thread; answered by its `Outcome`. */
@@ -14,7 +17,8 @@ export interface ThreadTask extends AttemptInit {
   readonly id: number
   readonly queue: string
   readonly file: string
-  readonly payload: string
+  /** JSON, or bytes. */
+  readonly payload: string | ThreadBytes
 }
 
 /** A thread's own channel to the main thread, sent once. */
@@ -38,8 +42,8 @@ export type FromThread =
       readonly type: 'publish'
       readonly call: number
       readonly queue: string
-      /** JSON. */
-      readonly input: string
+      /** JSON, or bytes. */
+      readonly input: string | ThreadBytes
       readonly options: ContextPublishOptions
     }
 

@@ -3,8 +3,9 @@ import { MessagePort, type ResourceLimits, type Worker as Thread } from 'node:wo
 import { Piscina } from 'piscina'
 import type { PublishedTask, ContextPublishOptions } from './definition.ts'
 import type { AttemptName } from './attempt.ts'
-import type { Batch } from './batch.ts'
 import type { RunOwner } from './claim.ts'
+import type { Starting } from './fetched-run.ts'
+import type { WorkerBlobs } from './large.ts'
 import { MemoryWatch, threadLimits } from './memory-watch.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 import type { Outcome } from './outcome.ts'
@@ -16,9 +17,11 @@ import {
   type ThreadTask,
   type ToThread,
 } from './thread-messages.ts'
+import { readOnce, tellPayload, type ThreadBytes } from './thread-blobs.ts'
 import { ThreadRun } from './thread-run.ts'
 
-export interface ThreadPoolInit extends ThreadData {
+export interface ThreadPoolInit extends Omit<ThreadData, 'blobs'> {
+  readonly blobs: WorkerBlobs | undefined
   /** Threads at the same time. */
   readonly threads: number
   readonly graceMs: number
@@ -49,7 +52,9 @@ export class ThreadPool {
 
   constructor(init: ThreadPoolInit) {
     this.#init = init
-    const workerData: ThreadData = { node: init.node, maxResultBytes: init.maxResultBytes }
+    const { node, maxResultBytes } = init
+    const blobs = init.blobs && { directory: init.blobs.directory }
+    const workerData: ThreadData = { node, maxResultBytes, blobs }
     this.#pool = new Piscina<ThreadTask, Outcome>({
       filename: fileURLToPath(threadFile('thread')),
       name: 'runTask',
@@ -76,16 +81,21 @@ export class ThreadPool {
     })
   }
 
-  /** Starts the task that the batch took last; there is a thread for it, as runs have slots. */
-  start(batch: Batch, { queue, file }: ModuleHandler): ThreadRun {
-    const { claim, lane, ledger, seq, token, attempt, timeoutMs, payload } = batch
+  /** Starts a task, as a batch shows it; there is a thread for it, as runs have slots. */
+  start(starting: Starting, { queue, file }: ModuleHandler): ThreadRun {
+    const { claim, lane, ledger, seq, token, attempt, timeoutMs, payload } = starting
     const id = this.#nextId++
-    const task = { id, queue, file, ledger, seq, token, attempt, timeoutMs, payload }
-    const { owner, graceMs, startMs } = this.#init
-    const run = new ThreadRun({ place: { claim, lane, seq }, owner, graceMs, startMs, task })
+    const task = { id, queue, file, ledger, seq, token, attempt, timeoutMs }
+    const { owner, graceMs, startMs, blobs } = this.#init
+    const place = { claim, lane, seq }
+    const run = new ThreadRun({ place, owner, graceMs, startMs, blobs, task })
     this.#runs.set(id, run)
     this.#memory.start()
-    const result = this.#pool.run(task, { signal: run.killer.signal })
+    const { signal } = run.killer
+    const result =
+      typeof payload === 'string'
+        ? this.#pool.run({ ...task, payload }, { signal })
+        : tellPayload(payload).then(told => this.#pool.run({ ...task, payload: told }, { signal }))
     void run.finish(result).finally(() => this.#runs.delete(id))
     return run
   }
@@ -136,13 +146,17 @@ export class ThreadPool {
   async #publish(asked: Extract<FromThread, { type: 'publish' }>): Promise<ToThread> {
     const { call, queue, input, options } = asked
     try {
-      const { id, durable } = await this.#init.publish(queue, JSON.parse(input), options)
+      const { id, durable } = await this.#init.publish(queue, heardInput(input), options)
       return { type: 'published', call, task: { id, durable } }
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error))
       return { type: 'publish-failed', call, name, message }
     }
   }
+}
+
+function heardInput(input: string | ThreadBytes): unknown {
+  return typeof input === 'string' ? JSON.parse(input) : readOnce(input)
 }
 
 // Modules may post to the main thread what they like.

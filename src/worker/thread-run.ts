@@ -1,6 +1,9 @@
+import { rm } from 'node:fs/promises'
 import type { Worker as Thread, MessagePort } from 'node:worker_threads'
 import { taskId } from '../core/ids.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
+import { keepResult } from './keep-result.ts'
+import type { WorkerBlobs } from './large.ts'
 import { errorOutcome, type Outcome, timeoutOutcome } from './outcome.ts'
 import type { ThreadTask, ToThread } from './thread-messages.ts'
 
@@ -11,13 +14,14 @@ export interface RunThread {
 }
 
 export interface ThreadRunInit {
-  readonly task: ThreadTask
+  readonly task: Omit<ThreadTask, 'payload'>
   readonly place: RunPlace
   readonly owner: RunOwner
   /** Time that a stopped handler may take to end, in milliseconds. */
   readonly graceMs: number
   /** Time that a thread may take to start and to import the handler, in milliseconds. */
   readonly startMs: number
+  readonly blobs: WorkerBlobs | undefined
 }
 
 /** Longest wait for a thread to be gone, in milliseconds: native code cannot be interrupted. */
@@ -34,13 +38,14 @@ export class ThreadRun implements Running {
   #dropped = false
   #killed: Promise<unknown> | undefined
   #exhausted: string | undefined
+  #keeping: AbortController | undefined
 
   constructor(init: ThreadRunInit) {
     this.#init = init
     this.#timer = setTimeout(() => this.#kill(), init.startMs)
   }
 
-  get task(): ThreadTask {
+  get task(): ThreadRunInit['task'] {
     return this.#init.task
   }
 
@@ -82,16 +87,32 @@ export class ThreadRun implements Running {
     clearTimeout(this.#timer)
     await this.#killed
     const { owner, place, task } = this.#init
+    const kept = outcome.large === undefined ? outcome : await this.#keep(outcome)
     if (!this.#dropped) {
-      owner.ended(place, this.#stopped === 'timeout' ? timeoutOutcome(task.timeoutMs) : outcome)
+      owner.ended(place, this.#stopped === 'timeout' ? timeoutOutcome(task.timeoutMs) : kept)
     }
     owner.over(place)
+  }
+
+  /** The thread is done with the run; its result has to go elsewhere. */
+  async #keep(outcome: Outcome): Promise<Outcome> {
+    const { blobs, task } = this.#init
+    if (this.#stopped === undefined) {
+      this.#keeping = new AbortController()
+      return keepResult(blobs, task.ledger, outcome, this.#keeping.signal)
+    }
+    if (outcome.large?.type === 'file') await rm(outcome.large.file, { force: true })
+    return outcome
   }
 
   #stop(reason: string): void {
     if (this.#stopped !== undefined) return
     this.#stopped = reason
     clearTimeout(this.#timer)
+    if (this.#keeping !== undefined) {
+      this.#keeping.abort(new Error(`Run was stopped: ${reason}`))
+      return
+    }
     if (this.#in === undefined) {
       this.#kill()
       return

@@ -6,6 +6,7 @@ import {
   threadId,
   workerData,
 } from 'node:worker_threads'
+import { isByteSource } from '../blobs/chunks.ts'
 import { Attempt, AttemptContext, type AttemptHost } from './attempt.ts'
 import type {
   ContextPublishOptions,
@@ -17,9 +18,10 @@ import { HandlerModuleError } from './errors.ts'
 import { execute } from './execute.ts'
 import { handlersOf } from './module-handlers.ts'
 import { errorOutcome, type Outcome, resultOutcome } from './outcome.ts'
+import { heardPayload, largeFrom, tellBytes } from './thread-blobs.ts'
 import type { FromThread, LineOpened, ThreadData, ThreadTask, ToThread } from './thread-messages.ts'
 
-const { node, maxResultBytes } = workerData as ThreadData
+const { node, maxResultBytes, blobs } = workerData as ThreadData
 const modules = new Map<string, Promise<Map<string, TaskDefinitionLike>>>()
 const attempts = new Map<number, Attempt>()
 const calls = new Map<number, PromiseWithResolvers<PublishedTask>>()
@@ -44,8 +46,13 @@ export async function runTask(task: ThreadTask): Promise<Outcome> {
     const definition = await definitionOf(task)
     attempts.set(task.id, attempt)
     say({ type: 'started', id: task.id })
-    const value = await execute(definition, task.payload, new AttemptContext(attempt))
-    return resultOutcome(value, maxResultBytes)
+    const { payload } = task
+    const input = typeof payload === 'string' ? payload : heardPayload(payload)
+    const value = await execute(definition, input, new AttemptContext(attempt))
+    const outcome = resultOutcome(value, { maxResultBytes, blobs })
+    if (outcome.large?.type !== 'raw') return outcome
+    // Only plain data can leave the thread, and the handler's stream ends with the thread.
+    return { ...outcome, large: largeFrom(await tellBytes(outcome.large.source, blobs?.directory)) }
   } catch (error) {
     return errorOutcome(error)
   } finally {
@@ -112,14 +119,19 @@ async function publish(
   input: unknown,
   options: ContextPublishOptions,
 ): Promise<PublishedTask> {
-  const text = JSON.stringify(input) as string | undefined
-  if (text === undefined) throw new TypeError('A payload must be JSON')
+  const told = isByteSource(input) ? await tellBytes(input, blobs?.directory) : textOf(input)
   const call = nextCall++
   const published = Promise.withResolvers<PublishedTask>()
   const { queue, ...defaults } = typeof task === 'string' ? { queue: task } : defaultsOf(task)
-  say({ type: 'publish', call, queue, input: text, options: { ...defaults, ...options } })
+  say({ type: 'publish', call, queue, input: told, options: { ...defaults, ...options } })
   calls.set(call, published)
   return published.promise
+}
+
+function textOf(input: unknown): string {
+  const text = JSON.stringify(input) as string | undefined
+  if (text === undefined) throw new TypeError('A payload must be JSON')
+  return text
 }
 
 // A definition's functions cannot leave the thread.

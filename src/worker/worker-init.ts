@@ -1,6 +1,7 @@
 import type { ResourceLimits } from 'node:worker_threads'
 import type { CommandHandler } from './command-runner.ts'
 import type { ContextPublishOptions, PublishedTask, TaskDefinitionLike } from './definition.ts'
+import type { WorkerBlobs } from './large.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 
 /** What a worker runs, and its limits. */
@@ -13,6 +14,8 @@ export interface WorkerInit {
   readonly modules?: readonly ModuleHandler[] | undefined
   /** Commands of the shell that run as processes. */
   readonly commands?: readonly CommandHandler[] | undefined
+  /** Where payloads and results go that are too large for a record. */
+  readonly blobs?: WorkerBlobs | undefined
   /** Peer id of this node, for the handlers' contexts. */
   readonly node: string
   readonly logger: WorkerLogger
@@ -23,7 +26,7 @@ export interface WorkerInit {
     options: ContextPublishOptions,
   ): Promise<PublishedTask>
   /**
-   * Bytes that a result may have as JSON.
+   * Bytes that a result may have as JSON; with `blobs`, before it goes there.
    *
    * @default 65_536
    */

@@ -6,6 +6,7 @@ import type { AttemptHost, AttemptName } from './attempt.ts'
 import { Batch } from './batch.ts'
 import { Claim, type Running, type RunOwner, type RunPlace } from './claim.ts'
 import { CommandRunner } from './command-runner.ts'
+import { FetchedRun, type Starting } from './fetched-run.ts'
 import { InlineRunner } from './inline-runner.ts'
 import { type Lane, lanesOf } from './lane.ts'
 import { ThreadPool } from './thread-pool.ts'
@@ -57,7 +58,11 @@ class HandlerWorker implements Worker {
     this.#blockMs = init.blockMs ?? 1_000
     this.#lanes = lanesOf(init)
     this.#free = init.concurrency
-    const limits = { maxResultBytes: init.maxResultBytes ?? 65_536, graceMs: init.graceMs ?? 5_000 }
+    const limits = {
+      maxResultBytes: init.maxResultBytes ?? 65_536,
+      graceMs: init.graceMs ?? 5_000,
+      blobs: init.blobs,
+    }
     const host: AttemptHost = {
       node: init.node,
       report: (attempt, kind, body) => this.#report(attempt, kind, body),
@@ -170,22 +175,33 @@ class HandlerWorker implements Worker {
   #start(batch: Batch): void {
     const { claim, lane, seq } = batch
     this.#calling = batch
-    const running = this.#call(batch)
+    const running = this.#fetch(batch) ?? this.#call(batch)
     this.#calling = undefined
     if (running !== undefined) this.#occupy(claim, lane, seq, running)
     else if (this.#stopped !== undefined) this.#forget(claim)
     this.#stopped = undefined
   }
 
-  #call(batch: Batch): Running | undefined {
-    const { handler } = batch.lane
+  /** A run whose payload has to come first. */
+  #fetch(batch: Batch): Running | undefined {
+    const { reference } = batch
+    const { blobs } = this.#init
+    if (reference === undefined || blobs === undefined) return undefined
+    const { ledger, seq, token, attempt, timeoutMs, claim, lane } = batch
+    const task = { ledger, seq, token, attempt, timeoutMs, claim, lane }
+    const start = (whole: Starting): Running | undefined => this.#call(whole)
+    return new FetchedRun({ task, reference, blobs, owner: this.#owner, start })
+  }
+
+  #call(task: Starting): Running | undefined {
+    const { handler } = task.lane
     switch (handler.type) {
       case 'inline':
-        return this.#inline.start(batch, handler.definition)
+        return this.#inline.start(task, handler.definition)
       case 'thread':
-        return this.#threads?.start(batch, handler.handler)
+        return this.#threads?.start(task, handler.handler)
       case 'command':
-        return this.#commands.start(batch, handler.handler)
+        return this.#commands.start(task, handler.handler)
       default:
         return handler satisfies never
     }
@@ -209,6 +225,7 @@ class HandlerWorker implements Worker {
       this.#active--
       this.#free++
       lane.free++
+      claim.running.get(seq)?.release?.()
       claim.running.delete(seq)
       this.#forget(claim)
       this.#schedule()
@@ -287,6 +304,7 @@ class HandlerWorker implements Worker {
       startMs: init.startMs ?? 30_000,
       idleMs: init.idleMs ?? 60_000,
       resourceLimits: init.resourceLimits,
+      blobs: init.blobs,
       owner: this.#owner,
       report: (run, kind, body) => this.#report(run, kind, body),
       publish: (queue, input, options) => init.publish(queue, input, options),

@@ -1,0 +1,290 @@
+import { type AbortOptions, setMaxListeners } from '@libp2p/interface'
+import { type LedgerId, type PeerId, peerOf } from '../core/ids.ts'
+import { fullPeers } from '../core/membership.ts'
+import type { LedgerInfo } from '../core/messages.ts'
+import { majorityOf } from '../core/quorum.ts'
+import type { Machine } from '../core/state.ts'
+import { type ByteSource, gather } from './chunks.ts'
+import { Fetcher } from './fetcher.ts'
+import { Keeper, type KeeperTimings, keeperTimings } from './keeper.ts'
+import { BlobContent, type MeshBlob } from './mesh-blob.ts'
+import type { BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
+import { type BlobKind, type BlobReference, encodeReference } from './reference.ts'
+import type { NamedBlob } from './references.ts'
+import { StoreServer } from './server.ts'
+import { spread, type SpreadTarget } from './spread.ts'
+
+export interface BlobsInit {
+  readonly store: BlobStore
+  readonly network: BlobNetwork
+  /** Read, never changed: who votes on what, and what names which blob. */
+  readonly machine: Machine
+  readonly warn: (message: string) => void
+  readonly timings?: Partial<BlobsTimings> | undefined
+}
+
+/** When what is done or given up, in milliseconds. */
+export interface BlobsTimings extends KeeperTimings {
+  /** How long a fetch goes on without anything coming. */
+  readonly patienceMs: number
+}
+
+const timings: BlobsTimings = Object.freeze({ ...keeperTimings, patienceMs: 60_000 })
+
+/** A larger blob is not put together in memory, in bytes: no text can be that long. */
+const jsonBytesMax = 512 * 2 ** 20 - 2 ** 10
+
+/** Without a disk, larger blobs than this are passed through and not kept, in bytes. */
+const copyBytesMax = 16 * 2 ** 20
+
+/** A blob of this node on its way into a task, not swept before it is released. */
+export interface KeptBlob {
+  readonly reference: BlobReference
+  /** What the payload or result is instead of the content. */
+  readonly body: Uint8Array
+  /** Nodes that are known to have it. */
+  readonly held: Set<PeerId>
+  readonly release: () => void
+}
+
+/** The blob of a payload, here until it is released. */
+export interface TakenBlob {
+  /** JSON. */
+  readonly text?: string | undefined
+  readonly blob?: MeshBlob | undefined
+  readonly release: () => void
+}
+
+/** The large payloads and results of one node. */
+export class Blobs {
+  readonly store: BlobStore
+  readonly #init: BlobsInit
+  readonly #fetcher: Fetcher
+  readonly #keeper: Keeper
+  readonly #stopped = new AbortController()
+
+  constructor(init: BlobsInit) {
+    const { store, network, machine, warn } = init
+    const when = { ...timings, ...init.timings }
+    this.store = store
+    this.#init = init
+    this.#fetcher = new Fetcher({ store, network, patienceMs: when.patienceMs })
+    this.#keeper = new Keeper({
+      machine,
+      store,
+      timings: when,
+      warn,
+      fetch: named => this.#fetch(named.reference, named.ledger, this.#stopped.signal),
+    })
+    setMaxListeners(Infinity, this.#stopped.signal)
+  }
+
+  async start(): Promise<void> {
+    const { store, network, machine } = this.#init
+    await store.open()
+    const onSpread = (blob: StoredBlob, signal: AbortSignal): Promise<void> =>
+      this.#spread(blob, new Set(), () => this.#currentTarget(), this.#until(signal))
+    network.serve(new StoreServer({ store, isGuest: machine.init.guest, onSpread }))
+    this.#keeper.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('The node has stopped'))
+    await this.#keeper.stop()
+    await this.store.close()
+  }
+
+  /** A record or a result that this node keeps names a blob. */
+  named(named: NamedBlob): void {
+    this.#keeper.named(named)
+  }
+
+  /** Deletes what nothing names any more. */
+  sweep(): Promise<void> {
+    return this.#keeper.sweep()
+  }
+
+  /**
+   * Stores content here.
+   *
+   * @throws {NoSpaceError} There is no room for it.
+   */
+  async keep(kind: BlobKind, source: ByteSource, options: AbortOptions = {}): Promise<KeptBlob> {
+    const known = source instanceof BlobContent ? this.store.size(source.hash) : undefined
+    if (source instanceof BlobContent && known === source.size) {
+      await this.store.touch(source.hash)
+      return this.#kept({ kind, hash: source.hash, size: source.size })
+    }
+    const put = { signal: this.#until(options.signal) }
+    const stored = await this.store.put(source as AsyncIterable<Uint8Array>, put)
+    return this.#kept({ kind, ...stored })
+  }
+
+  /** Takes a file over that was written to the folder of the store. */
+  async adopt(kind: BlobKind, file: string, blob: StoredBlob): Promise<KeptBlob> {
+    await this.store.adopt(file, blob)
+    return this.#kept({ kind, ...blob })
+  }
+
+  /** Gives a blob to those who will vote on new tasks: a guest to its host, which goes on. */
+  spreadForPublish({ reference, held }: KeptBlob, { signal }: AbortOptions = {}): Promise<void> {
+    const target = (): SpreadTarget | undefined =>
+      this.#init.machine.init.guest ? this.#hostTarget() : this.#currentTarget()
+    return this.#spread(reference, held, target, this.#until(signal))
+  }
+
+  /** Gives a blob to a majority of a ledger's voters, if this node knows them. */
+  spreadTo(
+    ledger: LedgerId,
+    { reference, held }: KeptBlob,
+    { signal }: AbortOptions = {},
+  ): Promise<void> {
+    const info = this.#infoOf(ledger)
+    if (info === undefined) return Promise.resolve()
+    return this.#spread(reference, held, () => targetOf(info), this.#until(signal))
+  }
+
+  /** Gets the blob that a payload names, whole, for a run. */
+  async take(
+    ledger: LedgerId,
+    reference: BlobReference,
+    { signal }: AbortOptions = {},
+  ): Promise<TakenBlob> {
+    const { hash, size, kind } = reference
+    const release = this.store.pin(hash)
+    try {
+      await this.#fetch(reference, ledger, this.#until(signal))
+      if (kind === 'json') return { text: await this.#text(reference), release }
+      const content = { hash, size, path: this.store.path(hash) }
+      const read = (options: AbortOptions) => this.#readHere(reference, options)
+      return { blob: new BlobContent({ ...content, read }), release }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** What a result is that names a blob: JSON is fetched, bytes are when they are asked for. */
+  async value(
+    ledger: LedgerId,
+    reference: BlobReference,
+    options: AbortOptions = {},
+  ): Promise<unknown> {
+    if (reference.kind === 'raw') return this.content(ledger, reference)
+    using taken = new Releasing(await this.take(ledger, reference, options))
+    return JSON.parse(taken.text)
+  }
+
+  /** A blob as users get it, without anything being fetched. */
+  content(ledger: LedgerId, reference: BlobReference): MeshBlob {
+    const { hash, size } = reference
+    return new BlobContent({ hash, size, read: options => this.#read(ledger, reference, options) })
+  }
+
+  async *#read(
+    ledger: LedgerId,
+    reference: BlobReference,
+    options: AbortOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const signal = this.#until(options.signal)
+    const { hash, size } = reference
+    using _ = { [Symbol.dispose]: this.store.pin(hash) }
+    const isKept = this.store.directory !== undefined || size <= copyBytesMax
+    if (isKept || this.store.size(hash) === size) {
+      await this.#fetch(reference, ledger, signal)
+      yield* this.#readHere(reference, options)
+    } else {
+      const holders = (): PeerId[] => this.#holders(ledger)
+      yield* this.#fetcher.stream(reference, { holders, signal })
+    }
+  }
+
+  async *#readHere({ hash }: BlobReference, { signal }: AbortOptions): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.store.read(hash)) {
+      signal?.throwIfAborted()
+      yield chunk
+    }
+  }
+
+  async #text({ hash, size }: BlobReference): Promise<string> {
+    if (size > jsonBytesMax) throw new RangeError(`JSON of ${size} bytes cannot be read`)
+    const bytes = await gather(this.store.read(hash), size)
+    return Buffer.from(bytes.buffer).toString()
+  }
+
+  #kept(reference: BlobReference): KeptBlob {
+    const release = this.store.pin(reference.hash)
+    const held = new Set([this.#init.machine.init.peer])
+    return { reference, body: encodeReference(reference), held, release }
+  }
+
+  #fetch(reference: BlobReference, ledger: LedgerId, signal: AbortSignal): Promise<void> {
+    const holders = (): PeerId[] => this.#holders(ledger)
+    return this.#fetcher.fetch(reference, { holders, signal })
+  }
+
+  #spread(
+    blob: StoredBlob,
+    held: Set<PeerId>,
+    target: () => SpreadTarget | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, network, machine, warn } = this.#init
+    held.add(machine.init.peer)
+    return spread({ blob, store, network, held, target, warn, signal })
+  }
+
+  /** Peers that may have a blob of a ledger: its voters, its producer, then anybody. */
+  #holders(ledger: LedgerId): PeerId[] {
+    const { machine } = this.#init
+    const info = this.#infoOf(ledger)
+    const named =
+      info === undefined ? [] : [...info.voters.map(it => it.peer), peerOf(info.producer)]
+    const up = new Set([...fullPeers(machine.members)].map(({ peer }) => peer))
+    return [...new Set([...named.filter(peer => up.has(peer)), ...up])]
+  }
+
+  #infoOf(ledger: LedgerId): LedgerInfo | undefined {
+    const { voter, proposer, announce } = this.#init.machine
+    const claim = proposer.claims.values().find(({ info }) => info.ledger === ledger)
+    return voter.ledgers.get(ledger)?.info ?? claim?.info ?? announce.hints.get(ledger)?.info
+  }
+
+  #currentTarget(): SpreadTarget | undefined {
+    const { current } = this.#init.machine.producer
+    return current === undefined ? undefined : targetOf(current.info)
+  }
+
+  /** The full node that a guest's tasks go to. */
+  #hostTarget(): SpreadTarget | undefined {
+    const [host] = fullPeers(this.#init.machine.members)
+    return host === undefined ? undefined : { peers: [host.peer], needed: 1, spread: true }
+  }
+
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    const stopped = this.#stopped.signal
+    if (signal === undefined) return stopped
+    const either = AbortSignal.any([signal, stopped])
+    setMaxListeners(Infinity, either)
+    return either
+  }
+}
+
+function targetOf({ voters }: LedgerInfo): SpreadTarget {
+  const peers = voters.map(({ peer }) => peer)
+  return { peers, needed: majorityOf(peers.length), spread: false }
+}
+
+class Releasing implements Disposable {
+  readonly text: string
+  readonly #release: () => void
+
+  constructor({ text, release }: TakenBlob) {
+    this.text = text ?? ''
+    this.#release = release
+  }
+
+  [Symbol.dispose](): void {
+    this.#release()
+  }
+}

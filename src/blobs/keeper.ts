@@ -1,0 +1,143 @@
+import { setImmediate as immediate } from 'node:timers/promises'
+import type { Machine } from '../core/state.ts'
+import type { BlobHash, BlobStore } from './ports.ts'
+import { isStillNamed, type NamedBlob, References } from './references.ts'
+
+/** When a keeper does what, in milliseconds. */
+export interface KeeperTimings {
+  /** How long whoever publishes has to bring a blob here before it is fetched. */
+  readonly healAfterMs: number
+  /** Time between looks at blobs that are missing. */
+  readonly lookEveryMs: number
+  /** Time between sweeps, and how long a blob that nothing names is kept. */
+  readonly sweepEveryMs: number
+  readonly keepMs: number
+}
+
+export const keeperTimings: KeeperTimings = Object.freeze({
+  healAfterMs: 2_000,
+  lookEveryMs: 1_000,
+  sweepEveryMs: 10 * 60_000,
+  keepMs: 3_600_000,
+})
+
+export interface KeeperInit {
+  readonly machine: Machine
+  readonly store: BlobStore
+  readonly timings: KeeperTimings
+  readonly fetch: (named: NamedBlob) => Promise<void>
+  readonly warn: (message: string) => void
+}
+
+interface Missing {
+  readonly named: NamedBlob
+  at: number
+  tries: number
+}
+
+/** Blobs that are kept in mind; more are found by a sweep. */
+const missingMax = 10_000
+
+/** Fetches at the same time, and tries of each. */
+const fetchesAtOnce = 2
+const triesMax = 12
+
+/**
+ * Sees to it that a voter has the blobs which its records and results name, and only those: gets
+ * what is missing from others, sweeps what nothing names any more.
+ */
+export class Keeper {
+  readonly #init: KeeperInit
+  readonly #references: References
+  readonly #missing = new Map<BlobHash, Missing>()
+  /** Named since the sweep under way has begun. */
+  #fresh: Set<BlobHash> | undefined
+  #fetching = 0
+  #timers: NodeJS.Timeout[] = []
+  #sweeping: Promise<void> | undefined
+  #stopped = false
+
+  constructor(init: KeeperInit) {
+    this.#init = init
+    this.#references = new References(init.machine)
+  }
+
+  start(): void {
+    const { lookEveryMs, sweepEveryMs } = this.#init.timings
+    this.#timers = [
+      setInterval(() => this.#look(), lookEveryMs),
+      setInterval(() => void this.sweep(), sweepEveryMs),
+    ]
+    for (const timer of this.#timers) timer.unref()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#sweeping
+  }
+
+  /** A record or a result names a blob. */
+  named(named: NamedBlob): void {
+    const { hash, size } = named.reference
+    this.#fresh?.add(hash)
+    if (this.#init.store.size(hash) === size || this.#missing.size >= missingMax) return
+    if (this.#missing.has(hash)) return
+    const at = performance.now() + this.#init.timings.healAfterMs
+    this.#missing.set(hash, { named, at, tries: 0 })
+  }
+
+  /** Deletes what nothing names any more, and finds what is missing. */
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep().finally(() => {
+      this.#sweeping = undefined
+    })
+    return this.#sweeping
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, timings, warn } = this.#init
+    if (!store.isStale(timings.keepMs)) return
+    this.#fresh = new Set()
+    try {
+      const named = await this.#references.collect(() => immediate())
+      for (const one of named.values()) this.named(one)
+      if (this.#stopped) return
+      const isNamed = (hash: BlobHash): boolean =>
+        named.has(hash) || this.#fresh?.has(hash) === true
+      await store.sweep(isNamed, timings.keepMs)
+    } catch (error) {
+      warn(`Blobs could not be swept: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    this.#fresh = undefined
+  }
+
+  #look(): void {
+    const now = performance.now()
+    for (const [hash, missing] of this.#missing) {
+      if (this.#fetching >= fetchesAtOnce || this.#stopped) return
+      if (missing.at > now) continue
+      const { named } = missing
+      const isHere = this.#init.store.size(hash) === named.reference.size
+      if (isHere || !isStillNamed(this.#init.machine, named)) this.#missing.delete(hash)
+      else void this.#fetch(hash, missing)
+    }
+  }
+
+  async #fetch(hash: BlobHash, missing: Missing): Promise<void> {
+    this.#fetching++
+    missing.at = Infinity
+    try {
+      await this.#init.fetch(missing.named)
+      this.#missing.delete(hash)
+    } catch (error) {
+      missing.tries++
+      missing.at = performance.now() + Math.min(60_000, 1_000 * 2 ** missing.tries)
+      if (missing.tries === triesMax) this.#missing.delete(hash)
+      const isFull = error instanceof Error && error.name === 'NoSpaceError'
+      if (isFull && missing.tries === 1) this.#init.warn(error.message)
+    } finally {
+      this.#fetching--
+    }
+  }
+}
