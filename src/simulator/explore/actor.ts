@@ -36,7 +36,12 @@ export interface Actor {
 
 /** Whether what a node writes becomes durable by a move of its own. */
 export function isTracked({ plan, starts }: Actor): boolean {
-  return plan.syncs && starts < plan.crashes
+  return plan.syncs && (plan.crashes === 0 || starts < plan.crashes)
+}
+
+/** Whether it matters what is in a node's journal. */
+export function hasJournal(actor: Actor): boolean {
+  return isTracked(actor) || actor.starts < actor.plan.crashes
 }
 
 /** The ledger that the tasks of a shape are in. */

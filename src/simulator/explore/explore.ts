@@ -182,12 +182,17 @@ class Explorer {
     const kept: number[] = []
     for (let i = this.#nodes; i < state.length; i++) {
       const other = state[i] as number
-      if (other === item && !this.#shape.repeats) continue
+      if (other === item && !this.#mayRepeat(item)) continue
       const mine = only && this.#receiverOf(other) === node
       if (mine && this.#locals.deliver(local, other) === null) continue
       kept.push(other)
     }
     return kept
+  }
+
+  #mayRepeat(item: number): boolean {
+    const found = this.#locals.items[item]
+    return found?.type === 'flight' && this.#shape.repeats.includes(found.message.type)
   }
 
   /** Notes for claims that have just begun what had happened by then. */

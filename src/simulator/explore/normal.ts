@@ -3,7 +3,7 @@ import type { Ledger } from '../../core/ledger.ts'
 import type { Leases } from '../../core/lease.ts'
 import { unblock } from '../../core/recovery.ts'
 import { refresh, type VoterState } from '../../core/voter.ts'
-import type { Actor } from './actor.ts'
+import { type Actor, hasJournal } from './actor.ts'
 import type { Shape } from './plan.ts'
 import { textOf } from './text.ts'
 
@@ -21,7 +21,10 @@ type Loose<T> = { -readonly [K in keyof T]: T[K] }
 export function normalise(shape: Shape, actor: Actor): void {
   const { voter, proposer } = actor.machine
   if (!shape.leases && actor.plan.votes) passTime(voter)
-  for (const ledger of voter.ledgers.values()) normaliseLedger(ledger, isLsnFree(actor))
+  for (const ledger of voter.ledgers.values()) {
+    normaliseLedger(ledger, isLsnFree(actor))
+    if (shape.repeats.length > 0) clipGrants(ledger)
+  }
   normaliseLeases(voter.leases, voter)
   if (!actor.plan.finishes) voter.undecided = []
   for (const item of voter.undecided) item.at = 0
@@ -31,6 +34,10 @@ export function normalise(shape: Shape, actor: Actor): void {
   for (const claiming of proposer.claims.values()) {
     ;(claiming as Loose<typeof claiming>).startedAt = 0
     claiming.sentAt.fill(0)
+    // How often records were given or asked for only bounds what is sent again.
+    claiming.repairs = 0
+    claiming.fetches = 0
+    claiming.fetchAt = Infinity
     for (const settling of claiming.settlings) settling.sentAt = 0
     const firsts = new Set<number>()
     const chunks = claiming.chunks.filter(({ first }) => !firsts.has(first) && firsts.add(first))
@@ -39,7 +46,7 @@ export function normalise(shape: Shape, actor: Actor): void {
   }
   proposer.retries = mayDraw ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
   if (!mayDraw) proposer.counters.clear()
-  if (actor.starts >= actor.plan.crashes) actor.journal = []
+  if (!hasJournal(actor)) actor.journal = []
 }
 
 /** Once a claim has been won or lost, who granted it matters only to leases. */
@@ -63,9 +70,9 @@ export function passTime(voter: VoterState): void {
 }
 
 /** Whether positions in the journal make no difference: all is durable and nobody counts on it. */
-function isLsnFree({ plan, starts }: Actor): boolean {
-  const proposes = plan.opens.length > 0 || plan.finishes
-  return starts >= plan.crashes && !(plan.votes && proposes)
+function isLsnFree(actor: Actor): boolean {
+  const { opens, finishes, votes } = actor.plan
+  return !hasJournal(actor) && !(votes && (opens.length > 0 || finishes))
 }
 
 function normaliseLedger(ledger: Ledger, lsnFree: boolean): void {
@@ -87,6 +94,13 @@ function normaliseLedger(ledger: Ledger, lsnFree: boolean): void {
   loose.openedLsn = 0
   loose.mark = 0
   for (const chunk of ledger.chunks) (chunk as Loose<typeof chunk>).lsn = 0
+}
+
+/** Where a claim may come any number of times, its grants must not be counted without end. */
+function clipGrants(ledger: Ledger): void {
+  for (const { grants } of ledger.pages.values()) {
+    grants.forEach((count, at) => (grants[at] = Math.min(3, count)))
+  }
 }
 
 function normaliseLeases(leases: Leases, voter: VoterState): void {

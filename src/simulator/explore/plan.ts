@@ -44,8 +44,8 @@ export interface Shape {
   readonly nodes: readonly NodePlan[]
   /** Messages that are delivered; others count as lost. */
   readonly carries: readonly Message['type'][]
-  /** Whether a message may be delivered any number of times, or at most once. */
-  readonly repeats: boolean
+  /** Messages that may be delivered any number of times; others at most once. */
+  readonly repeats: readonly Message['type'][]
   /** Whether leases last until a move ends them, or are over at once. */
   readonly leases: boolean
   /** Whether it is remembered what had happened when a claim began: S6 and S7 are checked. */

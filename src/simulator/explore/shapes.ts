@@ -17,7 +17,7 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
     maxDeliveries: 5,
     nodes,
     carries: votes,
-    repeats: false,
+    repeats: [],
     leases: false,
     order: false,
     quick: true,
@@ -34,7 +34,12 @@ const second = { counter: 1 } as const
 
 /** The small clusters that are explored. */
 export const shapes: readonly Shape[] = [
-  shape('tie', 'Two workers claim with the same counter.', [...voters, worker('w0'), worker('w1')]),
+  shape(
+    'tie',
+    'A worker and a canceller claim with the same counter, and claims may come twice.',
+    [...voters, worker('w0'), canceller('c0')],
+    { repeats: ['claim'] },
+  ),
   shape('overtake', 'A worker is overtaken by another with a higher counter.', [
     ...voters,
     worker('w0'),
@@ -52,6 +57,11 @@ export const shapes: readonly Shape[] = [
     [...voters, worker('w0', { ballots: 2 }), canceller('c0', second)],
     { quick: false },
   ),
+  shape('cancel-once', 'A task is cancelled while it runs.', [
+    ...voters,
+    worker('w0'),
+    canceller('c0', second),
+  ]),
   shape(
     'three',
     'Three proposers, one ballot each: the third reads what two others have left behind.',
@@ -75,6 +85,18 @@ export const shapes: readonly Shape[] = [
       canceller('c0', second),
     ],
     { quick: false },
+  ),
+  shape(
+    'finish-or-retry',
+    'A voter finishes an outcome that a later ballot has replaced by another attempt.',
+    [
+      voter('v0', { finishes: true, ballots: 1, counter: 2 }),
+      voter('v1'),
+      voter('v2'),
+      worker('w0'),
+      worker('w1', { ends: ['error'], ...second }),
+    ],
+    { attempts: 2, quick: false },
   ),
   shape(
     'voting-worker',
@@ -120,6 +142,18 @@ export const shapes: readonly Shape[] = [
     { carries: [...votes, 'hello'], quick: false },
   ),
   shape(
+    'voter-forgets',
+    'A voter crashes, and a ballot above all that it had reserved reads what it has kept.',
+    [
+      voter('v0', { syncs: true, crashes: 1 }),
+      voter('v1'),
+      voter('v2'),
+      worker('w0'),
+      canceller('c0', { counter: 5_000 }),
+    ],
+    { carries: [...votes, 'hello'], quick: false },
+  ),
+  shape(
     'late-record',
     'Voters get the record only when a claimer brings it.',
     [
@@ -145,13 +179,32 @@ export const shapes: readonly Shape[] = [
   shape(
     'worker-restart',
     'A worker starts again while answers to its earlier start wait for a disk.',
+    [voter('v0', { syncs: true }), voter('v1'), voter('v2'), worker('w0', { crashes: 1 })],
+    { carries: [...votes, 'hello'], order: true },
+  ),
+  shape(
+    'worker-restart-leases',
+    'A worker starts again while voters still lease tasks to its earlier start.',
+    [...voters, worker('w0', { crashes: 1 })],
+    { leases: true, carries: [...votes, 'hello'] },
+  ),
+  shape(
+    'worker-restart-contest',
+    'The same, while another worker overtakes both starts.',
     [
-      voter('v0', { syncs: true, crashes: 1 }),
+      voter('v0', { syncs: true }),
       voter('v1'),
       voter('v2'),
       worker('w0', { crashes: 1 }),
+      worker('w1', second),
     ],
-    { carries: [...votes, 'hello'], quick: false },
+    { carries: [...votes, 'hello'], order: true, quick: false },
+  ),
+  shape(
+    'reopen',
+    'The record is brought again after the outcome is known.',
+    [voter('v0'), voter('v1', { stored: false }), voter('v2'), worker('w0')],
+    { carries: [...decisions, 'store'], repeats: [...decisions, 'store'] },
   ),
   shape(
     'retry',
@@ -175,7 +228,7 @@ export const shapes: readonly Shape[] = [
     'repeats',
     'Every message may arrive any number of times.',
     [...voters, worker('w0'), canceller('c0', second)],
-    { repeats: true },
+    { repeats: votes },
   ),
   shape(
     'decisions',

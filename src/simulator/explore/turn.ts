@@ -7,7 +7,7 @@ import { step } from '../../core/machine.ts'
 import { peerAt } from '../../core/membership.ts'
 import type { Message, Settle } from '../../core/messages.ts'
 import { seqsOf } from '../../core/ranges.ts'
-import { type Actor, isTracked, ledgerOf } from './actor.ts'
+import { type Actor, hasJournal, isTracked, ledgerOf } from './actor.ts'
 import { type Fact, type Flight, type Item, valueTexts } from './items.ts'
 import type { Shape } from './plan.ts'
 
@@ -47,7 +47,7 @@ export class Turn {
     const tracked = isTracked(actor)
     const entries: Entry[] = []
     for (const effect of effects) this.#take(effect, entries)
-    if (actor.starts < actor.plan.crashes) actor.journal.push(...entries)
+    if (hasJournal(actor)) actor.journal.push(...entries)
     if (tracked || outbox.durable >= outbox.lsn) return
     this.#accepts(entries)
     this.#durable(outbox.lsn)
