@@ -1,3 +1,4 @@
+import { type ByteSource, isByteSource } from './blobs/chunks.ts'
 import { InvalidInputError, PayloadTooLargeError } from './errors.ts'
 import { maxPayloadBytes } from './wire/limits.ts'
 
@@ -9,6 +10,9 @@ export interface Columns {
   readonly payload: Uint8Array
 }
 
+/** Takes a payload that no record can hold, JSON text or bytes, and gives what names it. */
+export type KeepLarge = (index: number, content: string | ByteSource) => Promise<Uint8Array>
+
 /** Tasks in one set of columns: what goes into one frame, and little enough to encode at once. */
 const columnTasksMax = 1_000
 
@@ -17,38 +21,57 @@ const columnBytesMax = 1 << 20
 
 /**
  * Encodes inputs as JSON, some at a time, so that the caller can let others go on in between.
+ * What is too large, or is bytes, is given away and replaced by what comes back.
  *
  * @throws {InvalidInputError} An input is not JSON.
- * @throws {PayloadTooLargeError} An input is over 64 KiB as JSON.
+ * @throws {PayloadTooLargeError} An input is over 64 KiB as JSON, and nobody takes it.
  */
-export function* encodeInputs(queue: string, inputs: readonly unknown[]): Generator<Columns> {
+export async function* encodeInputs(
+  queue: string,
+  inputs: readonly unknown[],
+  keep?: KeepLarge,
+): AsyncGenerator<Columns> {
   let next = 0
   while (next < inputs.length) {
     const first = next
-    const texts: string[] = []
+    const bodies: (string | Uint8Array)[] = []
     const lengths: number[] = []
     let bytes = 0
-    while (next < inputs.length && texts.length < columnTasksMax && bytes < columnBytesMax) {
-      const text = encodeInput(queue, inputs[next], next)
-      const length = lengthOf(queue, text)
-      texts.push(text)
+    while (next < inputs.length && bodies.length < columnTasksMax && bytes < columnBytesMax) {
+      const input = inputs[next]
+      const large = keep !== undefined && isByteSource(input) ? input : undefined
+      let body: string | Uint8Array = large === undefined ? encodeInput(queue, input, next) : ''
+      let length = Buffer.byteLength(body)
+      if (large !== undefined || length > maxPayloadBytes) {
+        if (keep === undefined) throw new PayloadTooLargeError(queue, length, maxPayloadBytes)
+        body = await keep(next, large ?? body)
+        length = body.byteLength
+      }
+      bodies.push(body)
       lengths.push(length)
       bytes += length
       next++
     }
-    if (next > first) yield columnsOf(texts, lengths, bytes)
+    if (next > first) yield columnsOf(bodies, lengths, bytes)
   }
 }
 
-/** Puts the JSON texts of some payloads into columns. */
+/** Puts some payloads into columns: JSON texts, but for what names a blob. */
 export function columnsOf(
-  texts: readonly string[],
+  bodies: readonly (string | Uint8Array)[],
   lengths: readonly number[],
   bytes: number,
 ): Columns {
   const payload = Buffer.allocUnsafeSlow(bytes)
   let at = 0
-  for (const text of texts) at += payload.write(text, at, 'utf8')
+  for (const body of bodies) {
+    if (typeof body === 'string') {
+      at += payload.write(body, at, 'utf8')
+    } else {
+      payload.set(body, at)
+      at += body.byteLength
+    }
+  }
   return { lengths: Uint32Array.from(lengths), payload }
 }
 
@@ -66,11 +89,4 @@ export function encodeInput(queue: string, input: unknown, index: number): strin
     throw new InvalidInputError(queue, index, `it is not JSON (a ${typeof input})`)
   }
   return text
-}
-
-/** Bytes of a payload, checked. */
-export function lengthOf(queue: string, text: string): number {
-  const bytes = Buffer.byteLength(text)
-  if (bytes > maxPayloadBytes) throw new PayloadTooLargeError(queue, bytes, maxPayloadBytes)
-  return bytes
 }

@@ -2,6 +2,12 @@ import { InvalidParametersError, TimeoutError } from '@libp2p/interface'
 import { maxPayloadBytes } from './wire/limits.ts'
 
 export { InvalidParametersError, NotStartedError, TimeoutError } from '@libp2p/interface'
+export {
+  BlobCorruptError,
+  BlobUnavailableError,
+  NoRoomAtPeersError,
+  NoSpaceError,
+} from './blobs/errors.ts'
 export { QuarantinedError } from './driver/errors.ts'
 export { ListenFailedError } from './libp2p/errors.ts'
 export {
@@ -93,7 +99,10 @@ export class TaskNotFoundError extends Error {
   }
 }
 
-/** The payload is larger than a task may carry. Pass a reference to the data instead. */
+/**
+ * The payload is larger than the node can keep in memory. Give it a `dataDir`: then the disk is
+ * the limit.
+ */
 export class PayloadTooLargeError extends Error {
   static override name = 'PayloadTooLargeError'
 
@@ -109,7 +118,7 @@ export class PayloadTooLargeError extends Error {
   ) {
     super(
       `Input of ${payloadBytes} bytes for ${queue} is over the limit of ${limitBytes} bytes ` +
-        '(maxPayloadBytes); pass a reference to the data instead',
+        '(maxPayloadBytes); give the node a dataDir',
       options,
     )
     this.name = 'PayloadTooLargeError'

@@ -35,6 +35,7 @@ export interface DoneDetail extends TaskDetail {
   readonly node: string
   /** Number of the run that gave the result, counted from 1. */
   readonly attempt: number
+  /** A `MeshBlob` where it is over 64 KiB, also of JSON. */
   readonly result: unknown
 }
 

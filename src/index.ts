@@ -1,13 +1,18 @@
+export type { MeshBlob } from './blobs/mesh-blob.ts'
 export type { MeshNodeInit, TaskFunction, Tasks } from './config.ts'
 export { diagnose } from './doctor/diagnose.ts'
 export type { DiagnoseOptions } from './doctor/diagnose.ts'
 export type { Finding, FindingLevel } from './doctor/finding.ts'
 export {
+  BlobCorruptError,
+  BlobUnavailableError,
   HandlerModuleError,
   InvalidInputError,
   InvalidParametersError,
   LeaseLostError,
   ListenFailedError,
+  NoRoomAtPeersError,
+  NoSpaceError,
   NodeStoppedError,
   PayloadTooLargeError,
   QuarantinedError,

@@ -51,8 +51,13 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
    * Publishes a task. Resolves when a majority of its voters holds it. The signal ends the wait
    * only: the task may still come to be.
    *
+   * The input is JSON, or a `Uint8Array`, a stream or an async iterable of bytes, which the handler
+   * gets as a `MeshBlob`. It may be as large as the disks of the nodes that keep it.
+   *
    * @throws {InvalidInputError} The input is not JSON, or not what the definition asks for.
-   * @throws {PayloadTooLargeError} The input is over 64 KiB as JSON.
+   * @throws {PayloadTooLargeError} This node keeps it in memory, and it is over 256 MiB.
+   * @throws {NoSpaceError} The disk of this node is full.
+   * @throws {NoRoomAtPeersError} So are those of the nodes that would keep it.
    */
   publish<Input, Output>(
     task: TaskDefinition<Input, Output>,

@@ -17,6 +17,8 @@ export interface TaskAccess {
   readonly watches: Watches
   readonly local: LocalTasks
   readonly queries: PeerQueries
+  /** Fetches the result that an ending names. */
+  load(ledger: LedgerId, ending: Ending, options: AbortOptions): Promise<Ending>
   /** Whether this node can cancel tasks of that ledger itself. */
   canCancel(ledger: LedgerId): boolean
   cancel(ledger: LedgerId, seq: number, reason: string, signal?: AbortSignal): Promise<boolean>
@@ -56,11 +58,11 @@ export class MeshTask<Output> implements TaskHandle<Output> {
   }
 
   async result(options: ResultOptions = {}): Promise<Output> {
-    return resultOf(this.id, await this.#ending(options)) as Output
+    return resultOf(this.id, await this.#whole(options)) as Output
   }
 
   async outcome(options: ResultOptions = {}): Promise<TaskOutcome<Output>> {
-    return outcomeOf(this.id, await this.#ending(options))
+    return outcomeOf(this.id, await this.#whole(options))
   }
 
   async cancel(reason = '', options: AbortOptions = {}): Promise<boolean> {
@@ -88,7 +90,9 @@ export class MeshTask<Output> implements TaskHandle<Output> {
 
   events(options: AbortOptions = {}): AsyncIterable<TaskEvent<Output>> {
     const { watches, peerId } = this.#access
-    const events = new TaskEvents<Output>(this.id, peerId)
+    const load = (ending: Ending): Promise<Ending> =>
+      this.#access.load(this.#ledger, ending, options)
+    const events = new TaskEvents<Output>(this.id, peerId, load)
     const remove = watches.add(this.#ledger, this.#seq, events)
     return this.#readEvents(events, remove, options)
   }
@@ -128,6 +132,26 @@ export class MeshTask<Output> implements TaskHandle<Output> {
       yield* events.read(options.signal)
     } finally {
       remove()
+    }
+  }
+
+  /** How the task has ended, with a result that is kept elsewhere. */
+  async #whole(options: ResultOptions): Promise<Ending> {
+    const { signal, timeoutMs } = options
+    const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
+    const ending = await this.#ending(options)
+    if (ending.reference === undefined) return ending
+    if (until === Infinity) return this.#access.load(this.#ledger, ending, optionsOf(signal))
+    const limit = new AbortController()
+    const timer = setTimeout(
+      () => limit.abort(timedOut(`Task ${this.id}`, timeoutMs ?? 0)),
+      Math.max(0, until - performance.now()),
+    )
+    try {
+      const either = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal])
+      return await this.#access.load(this.#ledger, ending, { signal: either })
+    } finally {
+      clearTimeout(timer)
     }
   }
 

@@ -1,20 +1,27 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { type ComponentLogger, setMaxListeners } from '@libp2p/interface'
 import { defaultLogger } from '@libp2p/logger'
+import { Blobs } from './blobs/blobs.ts'
+import { DiskBlobStore } from './blobs/disk-store.ts'
+import { MemoryBlobStore } from './blobs/memory-store.ts'
+import { noticeBlobs } from './blobs/noticing-store.ts'
+import type { BlobStore } from './blobs/ports.ts'
 import { type MeshNodeConfig, type MeshNodeInit, resolveConfig } from './config.ts'
 import { createMachine, type MachineInit } from './core/machine.ts'
 import { SystemClock } from './driver/clock.ts'
 import { coreOf } from './driver/core.ts'
 import { Driver } from './driver/driver.ts'
 import type { Clock, Opened, Store } from './driver/ports.ts'
-import { libp2pNetwork } from './libp2p/network.ts'
+import { type Libp2pNetwork, libp2pNetwork } from './libp2p/network.ts'
+import { memoryBlobBytesMax } from './large-inputs.ts'
 import type { MeshNode } from './mesh-node.ts'
-import type { NodeNetwork } from './node-health.ts'
 import { RunningNode } from './running-node.ts'
 import { diskStore } from './store/disk-store.ts'
 import { memoryStore } from './store/memory-store.ts'
 import { WatchedWorker } from './watched-worker.ts'
 import { decodeEntry, encodeEntry } from './wire/codec.ts'
+import { workerBlobs } from './worker-blobs.ts'
 import type { TaskDefaults } from './worker/definition.ts'
 import { loadHandlers } from './worker/load.ts'
 import type { ModuleHandler } from './worker/module-handlers.ts'
@@ -47,7 +54,7 @@ export async function createNode(init: MeshNodeInit = {}): Promise<MeshNode> {
   const modules = config.handlers === undefined ? [] : await loadHandlers(config.handlers)
 
   const store = storeOf(config)
-  let network: NodeNetwork | undefined
+  let network: Libp2pNetwork | undefined
   let node: RunningNode | undefined
   try {
     // Before anything else touches the data directory: of two nodes on it, one is told so.
@@ -69,11 +76,11 @@ interface Parts {
   readonly modules: readonly ModuleHandler[]
   readonly store: Store
   readonly opened: Opened
-  readonly network: NodeNetwork
+  readonly network: Libp2pNetwork
   readonly logger: ComponentLogger
 }
 
-async function stopAll(network: NodeNetwork | undefined, store: Store): Promise<void> {
+async function stopAll(network: Libp2pNetwork | undefined, store: Store): Promise<void> {
   await network?.stop()
   await store.close()
 }
@@ -82,6 +89,12 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
   const log = logger.forComponent('meshwork:node')
   const clock = new SystemClock()
   const machine = createMachine(machineInit({ config, modules, opened, network }, clock))
+  const blobs = new Blobs({
+    store: blobStoreOf(config),
+    network: network.blobs,
+    machine,
+    warn: message => node.warn(message),
+  })
   const worker: WatchedWorker = new WatchedWorker(
     createWorker({
       concurrency: config.concurrency,
@@ -89,6 +102,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
       modules,
       commands: config.commands,
       resourceLimits: config.resourceLimits,
+      blobs: workerBlobs(blobs),
       node: network.peer,
       logger: { warn: message => node.warn(message) },
       publish: (task, input, options) => node.publish(task, input, options),
@@ -97,7 +111,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
   const driver = new Driver({
     core: coreOf(machine),
     network,
-    store,
+    store: noticeBlobs(store, named => blobs.named(named)),
     worker,
     clock,
     onEffect: effect => node.perform(effect),
@@ -116,6 +130,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
     network,
     store,
     worker,
+    blobs,
     clock,
     driver,
     log,
@@ -129,7 +144,12 @@ function storeOf({ dataDir, durability }: MeshNodeConfig): Store {
   return diskStore({ dataDir, codec, durability })
 }
 
-function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<NodeNetwork> {
+function blobStoreOf({ dataDir, durability }: MeshNodeConfig): BlobStore {
+  if (dataDir === undefined) return new MemoryBlobStore({ bytesMax: memoryBlobBytesMax })
+  return new DiskBlobStore({ directory: join(dataDir, 'blobs'), durability })
+}
+
+function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<Libp2pNetwork> {
   const { mesh, secret, dataDir, listen, bootstrap, mdns, gossip, allow, libp2p } = config
   return libp2pNetwork({
     mesh,

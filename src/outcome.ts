@@ -1,3 +1,4 @@
+import { type BlobReference, decodeReference, isReference } from './blobs/reference.ts'
 import type { FailedReason, OutcomeKind, Values } from './core/messages.ts'
 import { seqsOf } from './core/ranges.ts'
 import { TaskCancelledError, TaskFailedError } from './errors.ts'
@@ -12,6 +13,10 @@ export interface Ending {
   readonly by: string
   /** Result, error note or cancel reason. */
   readonly text: string
+  /** Names the result instead, where it is too large or is bytes. */
+  readonly reference?: BlobReference | undefined
+  /** What such a result is, once it has been fetched. */
+  readonly loaded?: { readonly value: unknown } | undefined
 }
 
 /** Calls back with each decided task that is wanted; the bodies of others are not read. */
@@ -28,7 +33,11 @@ export function eachEnding(
   for (const seq of seqsOf(values.seqs)) {
     const end = at + (lengths[index] ?? 0)
     if (isWanted(seq)) {
-      visit(seq, { kind, failures, reason, by, text: bytes.toString('utf8', at, end) })
+      const reference = isReference(bytes, at, end - at)
+        ? decodeReference(bytes.subarray(at, end))
+        : undefined
+      const text = reference === undefined ? bytes.toString('utf8', at, end) : ''
+      visit(seq, { kind, failures, reason, by, text, reference })
     }
     at = end
     index++
@@ -43,7 +52,7 @@ export function outcomeOf<Output>(taskId: string, ending: Ending): TaskOutcome<O
       return {
         taskId,
         state: 'done',
-        result: parseBody(text) as Output,
+        result: resultIn(ending) as Output,
         node: by,
         attempt: failures + 1,
       }
@@ -74,13 +83,17 @@ export function outcomeOf<Output>(taskId: string, ending: Ending): TaskOutcome<O
  * @throws {TaskCancelledError} It was cancelled.
  */
 export function resultOf(taskId: string, ending: Ending): unknown {
-  if (ending.kind === 'done') return parseBody(ending.text)
+  if (ending.kind === 'done') return resultIn(ending)
   if (ending.kind === 'cancelled') {
     throw new TaskCancelledError(taskId, cancelReason(ending.text))
   }
   const cause = errorOf(ending.text)
   const options = cause === undefined ? undefined : { cause }
   throw new TaskFailedError(taskId, failedReason(ending), ending.failures, options)
+}
+
+function resultIn({ text, loaded }: Ending): unknown {
+  return loaded === undefined ? parseBody(text) : loaded.value
 }
 
 /** The body of a cancel: its reason as JSON. */

@@ -44,6 +44,11 @@ export class Publisher {
   #nextRequest = 1
   #gathering: Gathering | undefined
 
+  /** Aborted, with the reason, when nothing is published any more. */
+  protected get stopped(): AbortSignal {
+    return this.#stopped.signal
+  }
+
   constructor(port: PublisherPort) {
     this.#port = port
   }

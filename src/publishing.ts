@@ -2,10 +2,13 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import { InvalidParametersError } from '@libp2p/interface'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { TaskSpec } from './core/messages.ts'
-import { type Columns, encodeInput, encodeInputs, lengthOf } from './encode.ts'
-import { InvalidInputError } from './errors.ts'
+import { type ByteSource, isByteSource } from './blobs/chunks.ts'
+import { type Columns, encodeInput, encodeInputs } from './encode.ts'
+import { InvalidInputError, PayloadTooLargeError } from './errors.ts'
+import { LargeInputs, type PublishBlobs } from './large-inputs.ts'
 import { abortable, type Placed, Publisher, type PublisherPort } from './publish.ts'
 import { planPublish, type PublishOptions, type PublishPlan } from './publish-options.ts'
+import { maxPayloadBytes } from './wire/limits.ts'
 import type { TaskDefaults } from './worker/definition.ts'
 
 /** What a publish takes from a definition. */
@@ -19,6 +22,8 @@ export interface Publishable extends TaskDefaults {
 export interface PublishingInit extends PublisherPort {
   /** The defaults of the queues that this node has definitions of. */
   readonly definitions: ReadonlyMap<string, TaskDefaults>
+  /** Where inputs go that no record can hold; without it they are refused. */
+  readonly blobs?: PublishBlobs | undefined
   /** Called when tasks are published that nobody known will run. */
   onUnserved(queue: string): void
   /** Nodes known to serve a queue. */
@@ -54,8 +59,17 @@ export class Publishing extends Publisher {
       const checking = check(task.input, queue, input, 0)
       if (checking !== undefined) await checking
     }
+    if (this.#init.blobs !== undefined && isByteSource(input)) {
+      return (await this.#publishAll(plan, [input], options))[0] as Placed
+    }
     const text = encodeInput(queue, input, 0)
-    const bytes = lengthOf(queue, text)
+    const bytes = Buffer.byteLength(text)
+    if (bytes > maxPayloadBytes) {
+      if (this.#init.blobs === undefined) {
+        throw new PayloadTooLargeError(queue, bytes, maxPayloadBytes)
+      }
+      return (await this.#publishAll(plan, [input], options))[0] as Placed
+    }
     this.#noticeUnserved(queue)
     if (this.#init.room !== undefined) await abortable(this.#init.room, options.signal)
     return await abortable(this.publishOne(plan, text, bytes), options.signal)
@@ -76,13 +90,41 @@ export class Publishing extends Publisher {
     if (typeof task === 'object' && task.input !== undefined) {
       await checkAll(task.input, queue, inputs)
     }
+    return this.#publishAll(plan, inputs, options)
+  }
+
+  /** Nothing is published before all is encoded, and what is large is where it has to be. */
+  async #publishAll(
+    given: PublishPlan,
+    inputs: readonly unknown[],
+    options: PublishOptions,
+  ): Promise<Placed[]> {
+    const { blobs } = this.#init
+    const { queue } = given.spec
+    const { signal } = options
+    const ended = signal === undefined ? this.stopped : AbortSignal.any([signal, this.stopped])
+    using large = blobs && new LargeInputs(blobs, queue, ended)
+    const began = performance.now()
     const slices: Columns[] = []
-    for (const columns of encodeInputs(queue, inputs)) {
+    const keep = large && ((index: number, it: string | ByteSource) => large.keep(index, it))
+    for await (const columns of encodeInputs(queue, inputs, keep)) {
       slices.push(columns)
       await immediate()
     }
     if (slices.length === 0) return []
-    this.#noticeUnserved(queue)
+    await large?.spread()
+    const delayMs = Math.max(0, given.delayMs - (performance.now() - began))
+    const places = await this.#publishSlices({ ...given, delayMs }, slices, options)
+    await large?.confirm(places)
+    return places
+  }
+
+  async #publishSlices(
+    plan: PublishPlan,
+    slices: readonly Columns[],
+    options: PublishOptions,
+  ): Promise<Placed[]> {
+    this.#noticeUnserved(plan.spec.queue)
     const answers: Promise<Placed[]>[] = []
     for (const columns of slices) {
       await abortable(Promise.resolve(this.#init.room), options.signal)
@@ -143,6 +185,9 @@ function check(
   input: unknown,
   index: number,
 ): Promise<void> | undefined {
+  if (isByteSource(input)) {
+    throw new InvalidInputError(queue, index, 'it is bytes, and a schema checks JSON')
+  }
   const result = schema['~standard'].validate(input)
   if (result instanceof Promise) {
     return result.then(checked => refuse(checked, queue, index))

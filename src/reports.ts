@@ -1,6 +1,8 @@
 import type { TypedEventTarget } from 'main-event'
+import type { MeshBlob } from './blobs/mesh-blob.ts'
+import type { BlobReference } from './blobs/reference.ts'
 import type { ProgressSeen, Report } from './core/effects.ts'
-import { taskId } from './core/ids.ts'
+import { type LedgerId, taskId } from './core/ids.ts'
 import type { Values } from './core/messages.ts'
 import { seqsOf } from './core/ranges.ts'
 import type { MeshNodeEvents } from './events.ts'
@@ -13,10 +15,17 @@ import { eachEnding, outcomeOf, parseBody } from './outcome.ts'
 export class Reports {
   readonly #target: TypedEventTarget<MeshNodeEvents>
   readonly #peerId: string
+  readonly #blob: (ledger: LedgerId, reference: BlobReference) => MeshBlob
 
-  constructor(target: TypedEventTarget<MeshNodeEvents>, peerId: string) {
+  /** `blob` shows a result that is kept elsewhere: an event cannot wait until it is fetched. */
+  constructor(
+    target: TypedEventTarget<MeshNodeEvents>,
+    peerId: string,
+    blob: (ledger: LedgerId, reference: BlobReference) => MeshBlob,
+  ) {
     this.#target = target
     this.#peerId = peerId
+    this.#blob = blob
   }
 
   report({ event }: Report): void {
@@ -68,9 +77,12 @@ export class Reports {
       const id = taskId(ledger, seq)
       const { node, attempt, ...outcome } = outcomeOf(id, ending)
       switch (type) {
-        case 'task:done':
-          this.#dispatch(type, { taskId: id, queue, node, attempt, result: outcome.result })
+        case 'task:done': {
+          const { reference } = ending
+          const result = reference === undefined ? outcome.result : this.#blob(ledger, reference)
+          this.#dispatch(type, { taskId: id, queue, node, attempt, result })
           break
+        }
         case 'task:failed': {
           const reason = ending.reason === '' ? 'attempts' : ending.reason
           this.#dispatch(type, { taskId: id, queue, node, attempt, reason, error: outcome.error })

@@ -2,7 +2,8 @@ import { type AbortOptions, InvalidParametersError, type Logger } from '@libp2p/
 import { TypedEventEmitter } from 'main-event'
 import { Cancels } from './cancels.ts'
 import { checkInteger, type MeshNodeConfig } from './config.ts'
-import { parseTaskId } from './core/ids.ts'
+import type { Blobs } from './blobs/blobs.ts'
+import { type LedgerId, parseTaskId } from './core/ids.ts'
 import type { Machine } from './core/machine.ts'
 import { metricsOf, peersOf } from './core/query.ts'
 import { seqsOf } from './core/ranges.ts'
@@ -15,6 +16,7 @@ import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
 import { MeshTask, type TaskAccess } from './mesh-task.ts'
 import { MeshView } from './mesh-view.ts'
 import { healthOf, type NodeHealth, type NodeNetwork } from './node-health.ts'
+import type { Ending } from './outcome.ts'
 import { packageVersion } from './package-version.ts'
 import { PeerQueries } from './peer-queries.ts'
 import { abortable, type Placed } from './publish.ts'
@@ -36,6 +38,7 @@ export interface RunningNodeInit {
   readonly network: NodeNetwork
   readonly store: Store
   readonly worker: WatchedWorker
+  readonly blobs: Blobs
   readonly clock: Clock
   readonly driver: Driver
   readonly log: Logger
@@ -75,7 +78,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   constructor(init: RunningNodeInit) {
     super()
     this.#init = init
-    const { driver, machine, network, clock, definitions } = init
+    const { driver, machine, network, clock, definitions, blobs } = init
     const servers = (queue: string): number => this.#servers(queue)
     this.#publishing = new Publishing({
       input: input => driver.input(input),
@@ -83,12 +86,13 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
         return driver.room
       },
       definitions,
+      blobs,
       servers,
       onUnserved: queue => this.warn(`No connected node serves queue ${queue} yet`, queue),
     })
     this.#watches = new Watches(input => driver.input(input))
     this.#cancels = new Cancels(input => driver.input(input))
-    this.#reports = new Reports(this, network.peer)
+    this.#reports = new Reports(this, network.peer, (ledger, blob) => blobs.content(ledger, blob))
 
     const local = new LocalTasks(machine, () => clock.now())
     const peers = (): string[] => this.#fullPeers()
@@ -101,6 +105,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       watches: this.#watches,
       local,
       queries,
+      load: (ledger, ending, options) => this.#load(ledger, ending, options),
       canCancel: ledger => !init.config.guest && local.knows(ledger),
       cancel: (ledger, seq, reason, signal) => this.#cancels.cancel(ledger, seq, reason, signal),
       servers,
@@ -122,7 +127,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
 
   /** Starts the driver, and with it everything. */
   async start(): Promise<void> {
-    const { config, driver, log } = this.#init
+    const { config, driver, blobs, log } = this.#init
+    await blobs.start()
     await driver.start()
     log('node %s of mesh %s is up at %o', this.peerId, config.mesh, this.addresses)
     if (config.dataDir === undefined && !config.guest) {
@@ -347,7 +353,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   }
 
   async #release(error: Error | undefined): Promise<void> {
-    const { network, worker, driver, store } = this.#init
+    const { network, worker, blobs, driver, store } = this.#init
     const stopped = this.#failure ?? new NodeStoppedError()
     this.#publishing.fail(stopped)
     this.#watches.fail(stopped)
@@ -355,7 +361,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     this.#peersChanged()
     // Each in its turn, also when one before it fails.
     const failures: unknown[] = []
-    for (const part of [network, worker, driver, { stop: () => store.close() }]) {
+    const blobsPart = { stop: () => blobs.stop(stopped) }
+    for (const part of [network, worker, blobsPart, driver, { stop: () => store.close() }]) {
       try {
         await part.stop()
       } catch (failure) {
@@ -364,6 +371,15 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     }
     this.#stopped.resolve(error)
     if (failures.length > 0) throw asError(failures[0])
+  }
+
+  async #load(ledger: LedgerId, ending: Ending, options: AbortOptions): Promise<Ending> {
+    const { reference } = ending
+    if (reference === undefined) return ending
+    return {
+      ...ending,
+      loaded: { value: await this.#init.blobs.value(ledger, reference, options) },
+    }
   }
 
   #handle<Output>({ ledger, seq, durable }: Placed): TaskHandle<Output> {

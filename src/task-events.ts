@@ -2,6 +2,9 @@ import { type Ending, outcomeOf, parseBody } from './outcome.ts'
 import type { TaskEvent } from './task-handle.ts'
 import type { Watcher } from './watches.ts'
 
+/** What waits for a reader; the result of an outcome is fetched when that is read. */
+type Queued<Output> = TaskEvent<Output> | { readonly type: 'ended'; readonly ending: Ending }
+
 /** Events that wait for a slow reader; of more, the oldest are dropped. */
 const queuedMax = 1_000
 
@@ -9,19 +12,26 @@ const queuedMax = 1_000
 export class TaskEvents<Output> implements Watcher {
   readonly #taskId: string
   readonly #node: string
-  #queue: TaskEvent<Output>[] = []
+  readonly #load: (ending: Ending) => Promise<Ending>
+  #queue: Queued<Output>[] = []
   #error: Error | undefined
   #isOver = false
   #wake: (() => void) | undefined
 
-  constructor(taskId: string, node: string) {
+  /** `load` fetches the result that an ending names. */
+  constructor(
+    taskId: string,
+    node: string,
+    load: (ending: Ending) => Promise<Ending> = async ending => ending,
+  ) {
     this.#taskId = taskId
     this.#node = node
+    this.#load = load
   }
 
   ended(ending: Ending): void {
     this.#isOver = true
-    this.#push({ type: 'outcome', outcome: outcomeOf(this.#taskId, ending) })
+    this.#push({ type: 'ended', ending })
   }
 
   failed(error: Error): void {
@@ -49,7 +59,9 @@ export class TaskEvents<Output> implements Watcher {
         signal?.throwIfAborted()
         const events = this.#queue
         this.#queue = []
-        yield* events
+        for (const event of events) {
+          yield event.type === 'ended' ? await this.#outcome(event.ending) : event
+        }
         if (this.#queue.length > 0 || signal?.aborted === true) continue
         if (this.#error !== undefined) throw this.#error
         if (this.#isOver) return
@@ -62,7 +74,12 @@ export class TaskEvents<Output> implements Watcher {
     }
   }
 
-  #push(event: TaskEvent<Output>): void {
+  async #outcome(ending: Ending): Promise<TaskEvent<Output>> {
+    const whole = ending.reference === undefined ? ending : await this.#load(ending)
+    return { type: 'outcome', outcome: outcomeOf(this.#taskId, whole) }
+  }
+
+  #push(event: Queued<Output>): void {
     if (this.#queue.length >= queuedMax) this.#queue.shift()
     this.#queue.push(event)
     this.#wake?.()

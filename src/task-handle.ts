@@ -42,12 +42,13 @@ export interface TaskHandle<Output = unknown> {
   /** Whether three nodes or more hold it, so that it outlives the loss of any one of them. */
   readonly durable: boolean
   /**
-   * What the handler returned, once that is decided.
+   * What the handler returned, once that is decided: bytes, and streams of them, as a `MeshBlob`.
    *
    * @throws {TaskFailedError} It has failed for good.
    * @throws {TaskCancelledError} It was cancelled.
    * @throws {ResultExpiredError} The result is not kept any more.
    * @throws {TaskNotFoundError} Nobody that can be reached knows the task.
+   * @throws {BlobUnavailableError} No node that is up has it, since it is large and they are gone.
    * @throws {TimeoutError} `timeoutMs` have passed.
    */
   result(options?: ResultOptions): Promise<Output>

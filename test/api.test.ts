@@ -6,11 +6,15 @@ import * as api from '../src/index.ts'
 
 test('the package exports these values', () => {
   assert.deepEqual(Object.keys(api).toSorted(compare), [
+    'BlobCorruptError',
+    'BlobUnavailableError',
     'HandlerModuleError',
     'InvalidInputError',
     'InvalidParametersError',
     'LeaseLostError',
     'ListenFailedError',
+    'NoRoomAtPeersError',
+    'NoSpaceError',
     'NodeStoppedError',
     'PayloadTooLargeError',
     'QuarantinedError',
@@ -49,6 +53,7 @@ test('the package exports these types', async () => {
     'FindingLevel',
     'LeaseLostDetail',
     'LinkInfo',
+    'MeshBlob',
     'MeshNode',
     'MeshNodeEvents',
     'MeshNodeInit',

@@ -88,8 +88,9 @@ export class Blobs {
     this.#keeper.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopped.abort(new Error('The node has stopped'))
+  /** Ends everything that is under way, with a reason. */
+  async stop(reason: Error): Promise<void> {
+    this.#stopped.abort(reason)
     await this.#keeper.stop()
     await this.store.close()
   }

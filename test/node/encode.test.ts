@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { encodeInputs } from '../../src/encode.ts'
+import { type Columns, encodeInputs } from '../../src/encode.ts'
 
 /** The inputs that columns hold. */
-function decode(columns: Iterable<{ lengths: Uint32Array; payload: Uint8Array }>): unknown[] {
+async function decode(columns: AsyncIterable<Columns>): Promise<unknown[]> {
   const inputs: unknown[] = []
-  for (const { lengths, payload } of columns) {
+  for await (const { lengths, payload } of columns) {
     let at = 0
     for (const length of lengths) {
       inputs.push(JSON.parse(Buffer.from(payload.subarray(at, at + length)).toString()))
@@ -17,31 +17,27 @@ function decode(columns: Iterable<{ lengths: Uint32Array; payload: Uint8Array }>
 }
 
 describe('encodeInputs', () => {
-  it('keeps every input in its place', () => {
+  it('keeps every input in its place', async () => {
     const inputs = [1, 'é€😀', { a: [null, true] }, '', [], -0.5]
-    assert.deepEqual(decode(encodeInputs('q', inputs)), inputs)
+    assert.deepEqual(await decode(encodeInputs('q', inputs)), inputs)
   })
 
-  it('publishes no input as null', () => {
-    assert.deepEqual(decode(encodeInputs('q', [undefined])), [null])
+  it('publishes no input as null', async () => {
+    assert.deepEqual(await decode(encodeInputs('q', [undefined])), [null])
   })
 
-  it('takes no more than a thousand tasks, and a mebibyte, at a time', () => {
-    const small = [
-      ...encodeInputs(
-        'q',
-        Array.from({ length: 2_500 }, (_, i) => i),
-      ),
-    ]
+  it('takes no more than a thousand tasks, and a mebibyte, at a time', async () => {
+    const inputs = Array.from({ length: 2_500 }, (_, i) => i)
+    const small = await Array.fromAsync(encodeInputs('q', inputs))
     assert.deepEqual(
       small.map(({ lengths }) => lengths.length),
       [1_000, 1_000, 500],
     )
     const large = Array.from({ length: 40 }, () => 'x'.repeat(60_000))
-    for (const { payload } of encodeInputs('q', large)) {
+    for await (const { payload } of encodeInputs('q', large)) {
       assert.ok(payload.length < (1 << 20) + 65_536)
     }
-    assert.equal(decode(encodeInputs('q', large)).length, 40)
+    assert.equal((await decode(encodeInputs('q', large))).length, 40)
   })
 
   const cyclic: Record<string, unknown> = {}
@@ -53,8 +49,8 @@ describe('encodeInputs', () => {
     ['a symbol', Symbol('s')],
   ]
   for (const [what, input] of bad) {
-    it(`names the place of ${what}, which is not JSON`, () => {
-      assert.throws(() => [...encodeInputs('resize', [1, 2, input])], {
+    it(`names the place of ${what}, which is not JSON`, async () => {
+      await assert.rejects(Array.fromAsync(encodeInputs('resize', [1, 2, input])), {
         name: 'InvalidInputError',
         queue: 'resize',
         index: 2,
@@ -63,13 +59,30 @@ describe('encodeInputs', () => {
     })
   }
 
-  it('takes 64 KiB and names the limit for more', () => {
-    assert.equal(decode(encodeInputs('q', ['x'.repeat(65_534)])).length, 1)
-    assert.throws(() => [...encodeInputs('q', ['x'.repeat(65_535)])], {
+  it('takes 64 KiB and names the limit for more', async () => {
+    assert.equal((await decode(encodeInputs('q', ['x'.repeat(65_534)]))).length, 1)
+    await assert.rejects(Array.fromAsync(encodeInputs('q', ['x'.repeat(65_535)])), {
       name: 'PayloadTooLargeError',
       payloadBytes: 65_537,
       limitBytes: 65_536,
       message: /over the limit of 65536 bytes \(maxPayloadBytes\)/,
     })
+  })
+  it('gives what is larger away, and bytes, and puts in what comes back', async () => {
+    const away: [number, string | number][] = []
+    const large = 'x'.repeat(65_535)
+    const inputs = [1, large, Buffer.from('bytes'), 2]
+    const all = encodeInputs('q', inputs, async (index, content) => {
+      assert.ok(typeof content === 'string' || content instanceof Uint8Array)
+      away.push([index, content.length])
+      return Uint8Array.of(0, index)
+    })
+    const [columns] = await Array.fromAsync(all)
+    assert.deepEqual([...(columns?.lengths ?? [])], [1, 2, 2, 1])
+    assert.deepEqual([...(columns?.payload ?? [])], [0x31, 0, 1, 0, 2, 0x32])
+    assert.deepEqual(away, [
+      [1, 65_537],
+      [2, 5],
+    ])
   })
 })

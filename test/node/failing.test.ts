@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultLogger } from '@libp2p/logger'
+import { Blobs } from '../../src/blobs/blobs.ts'
+import { MemoryBlobStore } from '../../src/blobs/memory-store.ts'
 import { resolveConfig } from '../../src/config.ts'
 import { createMachine } from '../../src/core/machine.ts'
 import { coreOf } from '../../src/driver/core.ts'
@@ -43,6 +45,19 @@ function setup() {
   })
   const log = defaultLogger().forComponent('meshwork:test')
   const definitions = new Map()
+  const blobs = new Blobs({
+    store: new MemoryBlobStore({ bytesMax: 1 << 20 }),
+    network: {
+      // oxlint-disable-next-line require-yield
+      async *get() {
+        throw new Error('There are no peers')
+      },
+      put: () => Promise.reject(new Error('There are no peers')),
+      serve: () => {},
+    },
+    machine,
+    warn: () => {},
+  })
   const node: RunningNode = new RunningNode({
     config,
     definitions,
@@ -50,6 +65,7 @@ function setup() {
     network,
     store,
     worker,
+    blobs,
     clock,
     driver,
     log,
