@@ -4,15 +4,14 @@ import type { TaskHistory } from './task-history.ts'
 
 /**
  * What is owed to users once faults have stopped: every acknowledged task is decided, every
- * request is answered, every watcher knows. A due task that nobody runs although a worker has
- * had room for it for so long is named as overlooked.
+ * request is answered, every watcher knows. A due task that nobody has run since a moment, although
+ * a worker has had room for it since then, is named as overlooked.
  */
-export function owedBy(simulation: Simulation, overlookedMs: number): string[] {
+export function owedBy(simulation: Simulation, since: number): string[] {
   const owed: string[] = []
-  const now = simulation.now()
   for (const task of simulation.history.acknowledged()) {
     if (task.decided !== undefined) continue
-    const overlooked = isOverlooked(simulation, task, now - overlookedMs)
+    const overlooked = isOverlooked(simulation, task, since)
     owed.push(`${task.name} is undecided${overlooked ? ' and overlooked' : ''}: ${storyOf(task)}`)
   }
   for (const application of simulation.applications) owed.push(...application.owed())
