@@ -242,7 +242,6 @@ export const mutants: readonly Mutant[] = [
         to: '  return accepted > 0 && tasks > 0 ? outbox.lsn : 0',
       },
     ],
-    { quick: false },
   ),
   mutant(
     'missing-is-a-promise',
@@ -255,7 +254,6 @@ export const mutants: readonly Mutant[] = [
         to: "  const lacks = claimed.refused.some(({ reason }) => reason === 'missing')\n  noteGrants(claiming, v, lacks ? { ...claimed, granted: claiming.seqs } : claimed)\n",
       },
     ],
-    { quick: false },
   ),
   mutant(
     'unknown-promises',
@@ -316,7 +314,6 @@ export const mutants: readonly Mutant[] = [
         to: '    claiming.phase[at] === ASKING || claiming.phase[at] === 3\n      ? tally',
       },
     ],
-    { quick: false },
   ),
   mutant(
     'reopened-by-store',

@@ -44,6 +44,11 @@ export function hasJournal(actor: Actor): boolean {
   return isTracked(actor) || actor.starts < actor.plan.crashes
 }
 
+/** Whether a node may claim once more. */
+export function mayDraw({ plan, machine, starts }: Actor): boolean {
+  return machine.proposer.nextClaimId <= plan.ballots && (starts === 0 || plan.worksAgain)
+}
+
 /** The ledger that the tasks of a shape are in. */
 export function ledgerOf(shape: Shape): LedgerInfo {
   const voters = shape.nodes.filter(({ votes }) => votes)

@@ -5,7 +5,15 @@ import { tickProposer } from '../../core/renew.ts'
 import { pushRun, type Ranges, seqsOf } from '../../core/ranges.ts'
 import { noBytes } from '../../core/values.ts'
 import { takeUndecided } from '../../core/voter.ts'
-import { type Actor, chunkOfShape, helloOf, isTracked, ledgerOf, restartActor } from './actor.ts'
+import {
+  type Actor,
+  chunkOfShape,
+  helloOf,
+  isTracked,
+  ledgerOf,
+  restartActor,
+  mayDraw,
+} from './actor.ts'
 import type { Flight } from './items.ts'
 import { far, passTime } from './normal.ts'
 import type { Shape } from './plan.ts'
@@ -21,15 +29,15 @@ export function movesOf(shape: Shape, actor: Actor): string[] {
   const { plan, machine, opened } = actor
   const { proposer, voter, outbox } = machine
   const moves: string[] = []
-  const mayDraw = proposer.nextClaimId <= plan.ballots
+  const draws = mayDraw(actor)
   const busy = [...proposer.claims.values()].some(
     ({ intent, live }) => intent === 'run' && live > 0,
   )
   for (const [i, { intent }] of plan.opens.entries()) {
     const free = intent === 'cancel' ? (opened & (1 << i)) === 0 : !busy
-    if (mayDraw && free) moves.push(`open ${i}`)
+    if (draws && free) moves.push(`open ${i}`)
   }
-  if (mayDraw) for (const i of proposer.retries.keys()) moves.push(`retry ${i}`)
+  if (draws) for (const i of proposer.retries.keys()) moves.push(`retry ${i}`)
   for (const claiming of proposer.claims.values()) {
     const running = inPhase(claiming, RUNNING)
     if (running.length > 0) {
@@ -44,7 +52,7 @@ export function movesOf(shape: Shape, actor: Actor): string[] {
     if (inPhase(claiming, ASKING).length > 0) moves.push('give up')
   }
   if (shape.leases && mayLapse(actor)) moves.push('lapse')
-  if (plan.finishes && mayDraw && voter.undecided.length > 0) moves.push('finish')
+  if (plan.finishes && draws && voter.undecided.length > 0) moves.push('finish')
   if (isTracked(actor) && outbox.durable < outbox.lsn) moves.push('sync')
   if (actor.starts < plan.crashes) {
     moves.push('crash')

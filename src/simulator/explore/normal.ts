@@ -3,7 +3,7 @@ import type { Ledger } from '../../core/ledger.ts'
 import type { Leases } from '../../core/lease.ts'
 import { unblock } from '../../core/recovery.ts'
 import { refresh, type VoterState } from '../../core/voter.ts'
-import { type Actor, hasJournal } from './actor.ts'
+import { type Actor, hasJournal, mayDraw } from './actor.ts'
 import type { Shape } from './plan.ts'
 import { textOf } from './text.ts'
 
@@ -30,7 +30,7 @@ export function normalise(shape: Shape, actor: Actor): void {
   for (const item of voter.undecided) item.at = 0
   voter.finishAt = voter.undecided.length > 0 ? 0 : Infinity
   if (isLsnFree(actor)) voter.evidence = voter.evidence.map(item => ({ ...item, ownLsn: 0 }))
-  const mayDraw = proposer.nextClaimId <= actor.plan.ballots
+  const draws = mayDraw(actor)
   for (const claiming of proposer.claims.values()) {
     ;(claiming as Loose<typeof claiming>).startedAt = 0
     claiming.sentAt.fill(0)
@@ -42,15 +42,15 @@ export function normalise(shape: Shape, actor: Actor): void {
     const firsts = new Set<number>()
     const chunks = claiming.chunks.filter(({ first }) => !firsts.has(first) && firsts.add(first))
     claiming.chunks.splice(0, Infinity, ...chunks)
-    if (!shape.leases) forgetVotes(claiming, mayDraw)
+    if (!shape.leases) forgetVotes(claiming, draws)
   }
-  proposer.retries = mayDraw ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
-  if (!mayDraw) proposer.counters.clear()
+  proposer.retries = draws ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
+  if (!draws) proposer.counters.clear()
   if (!hasJournal(actor)) actor.journal = []
 }
 
 /** Once a claim has been won or lost, who granted it matters only to leases. */
-function forgetVotes(claiming: Claiming, mayDraw: boolean): void {
+function forgetVotes(claiming: Claiming, draws: boolean): void {
   if (claiming.phase.includes(ASKING)) return
   claiming.grants.fill(0)
   claiming.refusals.fill(0)
@@ -60,7 +60,7 @@ function forgetVotes(claiming: Claiming, mayDraw: boolean): void {
   claiming.asked = (1 << claiming.info.voters.length) - 1
   claiming.answered = claiming.asked
   // The base is compared with what a later ballot reads.
-  if (!mayDraw) claiming.base.clear()
+  if (!draws) claiming.base.clear()
 }
 
 /** Ends all leases of a voter, and every delay. */

@@ -19,6 +19,8 @@ export interface NodePlan {
   readonly counter: number
   /** Ballots that one process start may draw. */
   readonly ballots: number
+  /** Whether it claims again after a crash. */
+  readonly worksAgain: boolean
   readonly ends: readonly ('done' | 'error')[]
   /** Whether the tasks of a claim may also end one by one. */
   readonly apart: boolean
@@ -65,6 +67,7 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     opens: [],
     counter: 0,
     ballots: 0,
+    worksAgain: true,
     ends: [],
     apart: false,
     crashes: 0,

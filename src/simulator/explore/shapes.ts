@@ -21,7 +21,7 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
     leases: false,
     order: false,
     quick: true,
-    maxStates: 2_500_000,
+    maxStates: 6_000_000,
     ...more,
   }
 }
@@ -112,12 +112,19 @@ export const shapes: readonly Shape[] = [
     'voting-worker-cancel',
     'The same, while somebody cancels the task.',
     [
-      voter('v0', { opens: [run], ballots: 1, ends: ['done'], syncs: true, crashes: 1 }),
+      voter('v0', {
+        opens: [run],
+        ballots: 1,
+        ends: ['done'],
+        syncs: true,
+        crashes: 1,
+        worksAgain: false,
+      }),
       voter('v1'),
       voter('v2'),
       canceller('c0', second),
     ],
-    { carries: [...decisions, 'hello'], quick: false },
+    { carries: [...votes, 'hello'], quick: false },
   ),
   shape(
     'evidence',
@@ -163,7 +170,7 @@ export const shapes: readonly Shape[] = [
       worker('w0'),
       canceller('c0', second),
     ],
-    { carries: [...votes, 'store'], quick: false },
+    { carries: [...votes, 'store'] },
   ),
   shape(
     'batch',
@@ -174,7 +181,7 @@ export const shapes: readonly Shape[] = [
       voter('v2'),
       canceller('c0', second),
     ],
-    { tasks: 2, carries: decisions, quick: false },
+    { tasks: 2, carries: votes, quick: false },
   ),
   shape(
     'worker-restart',
@@ -222,7 +229,7 @@ export const shapes: readonly Shape[] = [
     'held',
     'Two workers respect each other’s leases until these lapse.',
     [...voters, worker('w0', { expires: true }), worker('w1', { expires: true, ...second })],
-    { leases: true, carries: [...votes, 'lost', 'release'], quick: false },
+    { leases: true, carries: [...votes, 'lost', 'release'] },
   ),
   shape(
     'repeats',

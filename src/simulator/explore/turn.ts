@@ -79,11 +79,12 @@ export class Turn {
   #durable(lsn: number): void {
     const { actor } = this
     const { waiting, plan } = actor
+    const before = actor.machine.outbox.durable
     actor.waiting = waiting.filter(({ after }) => after > lsn)
     for (const send of waiting) if (send.after <= lsn) this.#leave(send)
     this.input({ type: 'durable', lsn })
-    if (actor.named === 0 || lsn < actor.named) return
-    // A frame without a meaning, that shows how far the journal is durable.
+    if (before >= actor.named || lsn < actor.named) return
+    // A frame without a meaning of its own shows that the journal is durable up to there.
     const { ledger, epoch, voters } = ledgerOf(this.#shape)
     for (const { peer } of voters) {
       if (peer !== plan.peer) this.fly(peer, { type: 'closed', ledger, epoch }, lsn)
