@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createNode, type MeshNode } from '../../src/index.ts'
+import { ndjson, Testbed, workHandlers } from './processes.ts'
 
 test('without gossip idle nodes find the work by asking', async () => {
   const served: string[] = []
@@ -32,4 +33,26 @@ test('without gossip idle nodes find the work by asking', async () => {
     inputs.map(input => input * input),
   )
   assert.equal(served.length, 500, 'nothing ran twice')
+})
+
+test('nodes that were started without gossip share a batch', async () => {
+  await using bed = new Testbed()
+  const options = { args: ['--no-gossip'], env: { DEBUG: 'libp2p:gossipsub' } }
+  const nodes = await bed.mesh({
+    publisher: { concurrency: 0, ...options },
+    one: { handlers: workHandlers, concurrency: 2, ...options },
+    two: { handlers: workHandlers, concurrency: 2, ...options },
+  })
+  const [publisher] = nodes
+  assert.ok(publisher)
+  const inputs = Array.from({ length: 200 }, (_, index) => index)
+  const publish = ['publish', 'echo', '--ndjson', '--wait', '--json', '--data', publisher.dataDir]
+  const run = await bed.run(publish, { input: ndjson(inputs) })
+  assert.equal(run.code, 0, run.stderr)
+  const results = run.lines.map(({ result }) => Number(result))
+  assert.deepEqual(
+    results.toSorted((a, b) => a - b),
+    inputs,
+  )
+  for (const { process } of nodes) assert.doesNotMatch(process.stderr, /gossipsub/)
 })

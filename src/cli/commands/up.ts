@@ -25,6 +25,7 @@ const drainMs = 30_000
 interface UpFlags {
   readonly concurrency?: number
   readonly exec?: Readonly<Record<string, string>>
+  readonly gossip: boolean
   readonly label?: Readonly<Record<string, string>>
   readonly listen?: readonly string[]
 }
@@ -45,6 +46,7 @@ export function upCommand(terminal: Terminal): Command {
     )
     .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel)
     .option('--listen <address>', 'multiaddr to listen at; may be repeated', append)
+    .option('--no-gossip', 'neither announce work nor hear of it; shows that gossip is only a hint')
     .action(async (handlers: string | undefined, flags: UpFlags, self: Command) => {
       const options = globalOptions(self.opts())
       const output = terminal.output(options.json)
@@ -79,6 +81,7 @@ async function startNode(
     listen: flags.listen,
     bootstrap: options.bootstrap,
     mdns: options.mdns,
+    gossip: flags.gossip,
   })
 }
 
