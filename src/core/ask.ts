@@ -178,7 +178,7 @@ function noteRefusals(
     if (refusal.reason === 'missing' && repair(proposer, outbox, claiming, v, refusal, now))
       continue
     if (refusal.reason === 'settled') {
-      settledElsewhere(proposer, outbox, claiming, refusal.seqs)
+      settledElsewhere(proposer, outbox, claiming, refusal.seqs, v)
       continue
     }
     // Asked one after the other, the first voter that somebody else has won is the last: a loser
@@ -201,6 +201,7 @@ function settledElsewhere(
   outbox: Outbox,
   claiming: Claiming,
   seqs: Ranges,
+  v: number,
 ): void {
   const over: number[] = []
   eachTask(claiming, seqs, (at, seq) => {
@@ -212,7 +213,7 @@ function settledElsewhere(
   const { info, hand } = claiming
   const { ledger } = info
   release(outbox, claiming, fromSeqs(over))
-  endCancel(proposer, claiming, fromSeqs(over))
+  endCancel(proposer, outbox, claiming, fromSeqs(over), info.voters[v]?.peer ?? '')
   if (hand === undefined) return
   proposer.duplicates += over.length
   const event = { type: 'duplicate', ledger, seqs: fromSeqs(over) } as const

@@ -9,7 +9,8 @@ import type { Outbox } from './outbox.ts'
 import { openClaim } from './ask.ts'
 import type { ProposerState } from './proposer.ts'
 import { hashText, mix, nextFraction } from './random.ts'
-import { countOf, type Ranges, subtract } from './ranges.ts'
+import { majorityOf } from './quorum.ts'
+import { countOf, type Ranges, subtract, union } from './ranges.ts'
 import { makeDue } from './voter.ts'
 
 /** Tasks that one claim asks for at the most. */
@@ -39,6 +40,9 @@ const anyWaitMs = 500
 /** Runs that take less are short, in milliseconds; how long their first beat may wait. */
 const shortRunMs = 50
 const deferBeatMs = 200
+
+/** Sets of tasks per ledger that are left alone, each until a time of its own. */
+const maxAvoided = 64
 
 /** Tasks that are not to be claimed for a while: somebody else has just won them. */
 interface Avoided {
@@ -120,8 +124,14 @@ export function avoid(
   forMs: number,
   now: Millis,
 ): void {
-  const list = (dispatch.avoided.get(ledger) ?? []).filter(({ until }) => until > now).slice(-63)
+  const list = (dispatch.avoided.get(ledger) ?? []).filter(({ until }) => until > now)
   list.push({ seqs, until: now + forMs })
+  while (list.length > maxAvoided) {
+    // What was forgotten would be claimed again at once: two that end soon are kept as one.
+    const [first, second] = list.splice(0, 2) as [Avoided, Avoided]
+    const until = Math.max(first.until, second.until)
+    list.unshift({ seqs: union(first.seqs, second.seqs), until })
+  }
   dispatch.avoided.set(ledger, list)
 }
 
@@ -209,6 +219,7 @@ function candidatesFor(
     publishedAt: Millis,
     seenAt: Candidate['seenAt'],
   ) => {
+    if (!hasMajority(proposer, info)) return
     const open = withoutAvoided(dispatch, info.ledger, withoutOwn(proposer, info.ledger, seqs), now)
     if (open.length === 0) return
     const priority = taskClass.priority + Math.floor(Math.max(0, now - publishedAt) / ageingMs)
@@ -232,6 +243,11 @@ function candidatesFor(
     }
   }
   return found
+}
+
+/** Without a majority of its voters nothing of a ledger can be won. */
+function hasMajority({ up }: ProposerState, { voters }: LedgerInfo): boolean {
+  return voters.filter(({ peer }) => up.has(peer)).length >= majorityOf(voters.length)
 }
 
 function readyAt(ledger: Ledger, seq: number): Millis {

@@ -10,7 +10,7 @@ import { peerAt } from './membership.ts'
 import type { LedgerInfo, Hint } from './messages.ts'
 import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
-import { noNews } from './proposer.ts'
+import { answerCancels, noNews } from './proposer.ts'
 import { receiveLoopback } from './receive.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from './recovery.ts'
 import { beatAll, proposerWakeAt } from './renew.ts'
@@ -112,7 +112,7 @@ function durableOf(machine: Machine, node: NodeId, info: LedgerInfo): number | u
 }
 
 function tellDecisions(machine: Machine): void {
-  const { voter, watch, outbox } = machine
+  const { voter, watch, outbox, proposer } = machine
   if (voter.decisions.length === 0) return
   const decisions = voter.decisions
   voter.decisions = []
@@ -120,6 +120,7 @@ function tellDecisions(machine: Machine): void {
     const producer = voter.ledgers.get(ledger)?.info.producer ?? ''
     const own = peerOf(producer) === machine.init.peer
     tellOutcome(watch, outbox, ledger, values, own)
+    answerCancels(proposer, ledger, values)
     const queue = queueOf(machine, ledger, values.seqs[0] ?? 0)
     outbox.effects.push({ type: 'report', event: { type: 'settled', ledger, values, queue } })
   }

@@ -1,11 +1,11 @@
 import type { Ballot } from './ballot.ts'
 import { type Claiming, eachTask } from './claim.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
-import type { LedgerInfo, Refusal } from './messages.ts'
+import type { LedgerInfo, Refusal, Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { nextFraction, type Random } from './random.ts'
-import { subtract, eachSeq, fromSeqs, type Ranges } from './ranges.ts'
-import { acceptedOf, type VoterState } from './voter.ts'
+import { fromSeqs, intersect, type Ranges, subtract } from './ranges.ts'
+import { valuesOf, type VoterState } from './voter.ts'
 
 /** How long a claim waits for a majority, in milliseconds. */
 export const claimMs = 1_000
@@ -36,6 +36,13 @@ export interface ProposerNews {
   /** Runs that ended, so that their slots are free. */
   readonly freed: { ledger: LedgerId; count: number }[]
   readonly cancelEnded: { request: number; cancelled: Ranges; tooLate: Ranges }[]
+}
+
+/** Tasks of a cancel that are decided elsewhere: how is not known here yet. */
+export interface CancelWait {
+  readonly request: number
+  readonly ledger: LedgerId
+  readonly seqs: Ranges
 }
 
 /** A claim to be tried again. */
@@ -75,6 +82,7 @@ export interface ProposerState {
   /** How long a fresh lease may wait for its first beat: 0 unless runs are known to be short. */
   confirmMs: number
   retries: Retry[]
+  cancelWaits: CancelWait[]
   /** Results of this node that another outcome had overtaken. */
   duplicates: number
   news: ProposerNews
@@ -94,6 +102,7 @@ export function createProposer(
     nextClaimId: 1,
     confirmMs: 0,
     retries: [],
+    cancelWaits: [],
     duplicates: 0,
     news: noNews(),
   }
@@ -163,17 +172,55 @@ export function release(outbox: Outbox, claiming: Claiming, seqs: Ranges): void 
   }
 }
 
-/** A cancel has come to tasks that are settled: by one that got there first, or too late. */
-export function endCancel(proposer: ProposerState, claiming: Claiming, seqs: Ranges): void {
+/**
+ * A cancel has come to tasks that a voter calls settled. What this node has accepted itself need not
+ * be what was decided: it says how they ended only once it knows.
+ */
+export function endCancel(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  from: PeerId,
+): void {
   if (claiming.cancel === undefined) return
   const { request } = claiming.cancel
-  const ledger = proposer.voter?.ledgers.get(claiming.info.ledger)
-  const cancelled: number[] = []
-  eachSeq(seqs, seq => {
-    const kind = ledger === undefined ? undefined : acceptedOf(ledger, seq).values?.kind
-    if (kind === 'cancelled') cancelled.push(seq)
-  })
-  const runs = fromSeqs(cancelled)
-  const tooLate = subtract(seqs, runs)
-  proposer.news.cancelEnded.push({ request, cancelled: runs, tooLate })
+  const { ledger: id, epoch } = claiming.info
+  const ledger = proposer.voter?.ledgers.get(id)
+  if (ledger === undefined) {
+    // Nobody tells a node that does not vote: to call it too late promises nothing.
+    proposer.news.cancelEnded.push({ request, cancelled: [], tooLate: seqs })
+    return
+  }
+  const known = intersect(seqs, ledger.settled)
+  const unknown = subtract(seqs, known)
+  if (known.length > 0) tellCancelled(proposer, request, valuesOf(ledger, known))
+  if (unknown.length === 0) return
+  proposer.cancelWaits.push({ request, ledger: id, seqs: unknown })
+  send(outbox, from, { type: 'fetch', ledger: id, epoch, what: 'outcomes', seqs: unknown })
+}
+
+function tellCancelled(
+  proposer: ProposerState,
+  request: number,
+  outcomes: readonly Values[],
+): void {
+  for (const { kind, seqs } of outcomes) {
+    const cancelled = kind === 'cancelled' ? seqs : []
+    const tooLate = kind === 'cancelled' ? [] : seqs
+    proposer.news.cancelEnded.push({ request, cancelled, tooLate })
+  }
+}
+
+/** Tells the cancels that have waited for outcomes how their tasks ended. */
+export function answerCancels(proposer: ProposerState, ledger: LedgerId, outcome: Values): void {
+  if (proposer.cancelWaits.length === 0) return
+  const rest: CancelWait[] = []
+  for (const wait of proposer.cancelWaits) {
+    const seqs = wait.ledger === ledger ? intersect(wait.seqs, outcome.seqs) : []
+    if (seqs.length > 0) tellCancelled(proposer, wait.request, [{ ...outcome, seqs }])
+    const left = seqs.length > 0 ? subtract(wait.seqs, seqs) : wait.seqs
+    if (left.length > 0) rest.push({ ...wait, seqs: left })
+  }
+  proposer.cancelWaits = rest
 }

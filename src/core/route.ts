@@ -8,6 +8,7 @@ import { tick } from './tick.ts'
 import { livePeers, peerAt, sawLsn } from './membership.ts'
 import type { LedgerInfo } from './messages.ts'
 import { send } from './outbox.ts'
+import { subtract, take } from './ranges.ts'
 import { onPeerDown, onPeerUp, onUnreachable } from './peering.ts'
 import { publish } from './producer.ts'
 import { openClaim } from './ask.ts'
@@ -18,6 +19,9 @@ import { onProgress, unwatchTasks, watchTasks } from './watch.ts'
 
 /** How long a full node asks a publisher to wait, in milliseconds. */
 const fullRetryMs = 250
+
+/** Tasks that one claim cancels at the most: their values must fit one entry. */
+const maxCancelTasks = 512
 
 /** Takes in one thing that has happened. */
 export function routeInput(machine: Machine, input: Input, now: Millis): void {
@@ -115,9 +119,14 @@ function onCancel(machine: Machine, { request, ledger, seqs, reason }: Cancel, n
     outbox.effects.push({ type: 'cancel-ended', request, cancelled: [], tooLate: [] })
     return
   }
-  const want = { info, intent: 'cancel', seqs, any: [], anyCount: 0, sequential: false } as const
-  const cancel = { request, reason }
-  openClaim(proposer, outbox, { ...want, queue: '', cancel, hand: undefined, tries: 0 }, now)
+  const want = { info, intent: 'cancel', any: [], anyCount: 0, sequential: false } as const
+  const more = { queue: '', cancel: { request, reason }, hand: undefined, tries: 0 }
+  let rest = seqs
+  while (rest.length > 0) {
+    const some = take(rest, maxCancelTasks)
+    openClaim(proposer, outbox, { ...want, ...more, seqs: some }, now)
+    rest = subtract(rest, some)
+  }
 }
 
 /** Progress goes to the producer, which hands it on; or to a voter if the producer is gone. */

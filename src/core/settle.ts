@@ -204,7 +204,7 @@ export function onAccepted(
     claiming.nacks[at] = (claiming.nacks[at] as number) | bit
   })
   if (accepted.missing.length > 0) restore(proposer, outbox, claiming, v, accepted.missing, now)
-  if (accepted.settled.length > 0) overtaken(proposer, outbox, claiming, accepted.settled)
+  if (accepted.settled.length > 0) overtaken(proposer, outbox, claiming, accepted.settled, from)
   countAccepts(proposer, outbox, claiming, now)
 }
 
@@ -238,6 +238,7 @@ function overtaken(
   outbox: Outbox,
   claiming: Claiming,
   settled: Ranges,
+  from: PeerId,
 ): void {
   const dropped: number[] = []
   eachTask(claiming, settled, (at, seq) => {
@@ -248,7 +249,7 @@ function overtaken(
   closeSettling(claiming, dropped)
   if (dropped.length === 0 || claiming.intent === 'finish') return
   if (claiming.cancel !== undefined) {
-    endCancel(proposer, claiming, dropped)
+    endCancel(proposer, outbox, claiming, dropped, from)
     return
   }
   const { ledger } = claiming.info

@@ -125,6 +125,26 @@ describe('a worker with free slots', () => {
     )
   })
 
+  it('claims nothing that no majority could give', () => {
+    const test = new TestDispatch()
+    test.hear({})
+    const { up } = test.worker.proposer
+    for (const peer of ['v1', 'v2']) up.delete(peer)
+    assert.deepEqual(test.work(), [])
+    up.add('v2')
+    assert.equal(test.work().length, 1)
+  })
+
+  it('leaves alone what it has lost, however much that is', () => {
+    const test = new TestDispatch({ hash: 1 }, 1)
+    test.hear({ seqs: [0, 200] })
+    for (let seq = 0; seq < 200; seq++) {
+      avoid(test.dispatch, ledgerId, [seq, 1], 1_000, test.worker.now)
+    }
+    assert.deepEqual(test.work(), [])
+    assert.equal(test.work(1_000).length, 1)
+  })
+
   it('that drains claims nothing', () => {
     const test = new TestDispatch()
     test.hear({})
