@@ -55,34 +55,44 @@ function assertHashes(run: Run, expected: ReadonlyMap<string, string>): Set<unkn
   return new Set(run.lines.map(({ node }) => node))
 }
 
-test('hosts of a LAN find each other and share the hashing of files', { skip }, async () => {
-  using lan = new Lan(4)
-  await using bed = new Testbed()
-  const [guest, ...others] = lan.hosts.toReversed()
-  assert.ok(guest)
-  const nodes = await Promise.all(
-    others.map(({ name, within }) =>
-      bed.up(name, { within, discover: true, handlers: workHandlers }),
-    ),
+for (const quiet of [[], ['--no-gossip']]) {
+  const mode = quiet.length === 0 ? '' : ', without gossip, too'
+  test(
+    `hosts of a LAN find each other and share the hashing of files${mode}`,
+    { skip },
+    async () => {
+      using lan = new Lan(4)
+      await using bed = new Testbed()
+      const [guest, ...others] = lan.hosts.toReversed()
+      assert.ok(guest)
+      const nodes = await Promise.all(
+        others.map(({ name, within }) =>
+          bed.up(name, { within, discover: true, handlers: workHandlers, args: quiet }),
+        ),
+      )
+      const [publisher] = nodes
+      assert.ok(publisher)
+      await allMet(nodes, meetMs)
+
+      const files = await filesBelow(join(root, 'node_modules', 'libp2p'))
+      assert.ok(files.length > 50)
+      const expected = sha256sum(files)
+      const input = ndjson(files.map(path => ({ path })))
+      const args = ['publish', 'hash', '--wait', '--json', '--ndjson']
+
+      const fromNode = await bed.run([...args, '--data', publisher.dataDir], { input })
+      const workers = assertHashes(fromNode, expected)
+      assert.ok(workers.size >= 2, 'at least two hosts did work')
+      assert.ok([...workers].every(worker => nodes.some(({ peerId }) => peerId === worker)))
+
+      const fromGuest = await bed.run(args, { input, within: guest.within })
+      assert.ok(
+        assertHashes(fromGuest, expected).size >= 2,
+        'at least two hosts worked for the guest',
+      )
+    },
   )
-  const [publisher] = nodes
-  assert.ok(publisher)
-  await allMet(nodes, meetMs)
-
-  const files = await filesBelow(join(root, 'node_modules', 'libp2p'))
-  assert.ok(files.length > 50)
-  const expected = sha256sum(files)
-  const input = ndjson(files.map(path => ({ path })))
-  const args = ['publish', 'hash', '--wait', '--json', '--ndjson']
-
-  const fromNode = await bed.run([...args, '--data', publisher.dataDir], { input })
-  const workers = assertHashes(fromNode, expected)
-  assert.ok(workers.size >= 2, 'at least two hosts did work')
-  assert.ok([...workers].every(worker => nodes.some(({ peerId }) => peerId === worker)))
-
-  const fromGuest = await bed.run(args, { input, within: guest.within })
-  assert.ok(assertHashes(fromGuest, expected).size >= 2, 'at least two hosts worked for the guest')
-})
+}
 
 test('the leases of a host that vanishes pass to others', { skip }, async () => {
   using lan = new Lan(3)
