@@ -14,6 +14,12 @@ export interface ClosedEntry {
   readonly end: number
 }
 
+/** The request that tasks were numbered for. */
+export interface Origin {
+  readonly guest: PeerId
+  readonly request: string
+}
+
 /** Records as received; due and publication times as wall clock of this machine. */
 export interface StoredEntry {
   readonly type: 'stored'
@@ -21,6 +27,8 @@ export interface StoredEntry {
   readonly dueWallMs: number
   readonly publishedWallMs: number
   readonly chunk: Chunk
+  /** At the node that has numbered them, where a guest may ask for the same again. */
+  readonly origin?: Origin | undefined
 }
 
 /** Run grants, kept so that a handler that kills its node is still counted. */
@@ -69,7 +77,7 @@ export interface GrantsEntry {
   readonly grants: readonly number[]
 }
 
-/** A guest's request and the tasks it became. */
+/** A guest's request and the tasks it became, as a checkpoint states it. */
 export interface SubmittedEntry {
   readonly type: 'submitted'
   readonly guest: PeerId

@@ -2,8 +2,9 @@ import { announceFresh, announceWakeAt, hasAudience } from './announce.ts'
 import { sawRoundTrip, avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
-import { guestWakeAt, onGuestPublished, remember } from './guest.ts'
+import { guestWakeAt } from './guest.ts'
 import { dropHint } from './hints.ts'
+import { onGuestPublished, rememberFrom, requestsOf } from './host.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { peerAt } from './membership.ts'
@@ -28,9 +29,7 @@ export type { Machine, MachineInit, TaskState, TaskView } from './state.ts'
 export function replay(machine: Machine, entry: Entry, now: Millis): void {
   // Entries are durable: where exactly they stood in the journal does not matter any more.
   replayVoter(machine.voter, entry, 0, now)
-  if (entry.type === 'submitted') {
-    remember(machine.host, entry.guest, entry.request, entry.ledger, entry.seqs)
-  }
+  rememberFrom(machine.host, entry)
   if (entry.type === 'echo') {
     const { peer, storageId, lsn } = entry
     machine.echoes.set(peer, { storageId, lsn })
@@ -134,9 +133,9 @@ function queueOf(machine: Machine, ledger: LedgerId, seq: number): string {
 }
 
 function tellPublished(machine: Machine): void {
-  const { producer, voter, outbox, members, host } = machine
+  const { producer, outbox } = machine
   for (const entry of producer.published.splice(0)) {
-    if (onGuestPublished(host, producer, voter, outbox, members, entry)) continue
+    if (onGuestPublished(machine, entry)) continue
     const { request, parts, info } = entry
     const durable = info.voters.length >= 3
     outbox.effects.push({ type: 'published', request, parts, durable })
@@ -203,10 +202,7 @@ export function wakeAt(machine: Machine): Millis {
 /** Entries that make the same state again, for a checkpoint. */
 export function* checkpoint(machine: Machine, now: Millis): Iterable<Entry> {
   yield* checkpointVoter(machine.voter, now)
-  for (const [key, { ledger, seqs }] of machine.host.done) {
-    const [guest = '', request = ''] = key.split('|')
-    yield { type: 'submitted', guest, request, ledger, seqs }
-  }
+  for (const request of requestsOf(machine)) yield { type: 'submitted', ...request }
   for (const { peer, lsnStorageId: storageId, lsn } of machine.members.peers.values()) {
     if (storageId !== '') yield { type: 'echo', peer, storageId, lsn }
   }

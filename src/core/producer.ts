@@ -1,3 +1,4 @@
+import type { Origin } from './entries.ts'
 import type { LedgerId, Lsn, Millis, NodeId, PeerId } from './ids.ts'
 import { chooseVoters, listedPeers, markSilent, type Membership } from './membership.ts'
 import type { Chunk, LedgerInfo, Stored, TaskSpec, Voter } from './messages.ts'
@@ -28,9 +29,9 @@ export const goneMs = 5_000
 /** How long a STORE waits for its answer before it is sent again, in milliseconds. */
 export const restoreMs = 2_000
 
-/** Tasks and payload bytes of one STORE at the most. */
-const maxStoreTasks = 512
-const maxStoreBytes = 48 * 1_024
+/** Tasks and payload bytes of one STORE at the most; a single task may be longer. */
+export const maxStoreTasks = 512
+export const maxStoreBytes = 48 * 1_024
 
 /** A ledger of this process start. */
 export interface OwnLedger {
@@ -73,6 +74,8 @@ export interface Waiting {
   readonly since: Millis
   readonly lengths: Uint32Array
   readonly payload: Uint8Array
+  /** Whose request it is, where the same may be asked for again: written down with the tasks. */
+  readonly origin?: Origin | undefined
 }
 
 /** Everything a node knows and owes as a producer. */
@@ -231,7 +234,7 @@ function assign(
     const chunk: Chunk = { first: own.next, count: to - at, spec, ageMs, delayMs, ...columns }
     own.next += to - at
     entry.open += 1
-    storeFirst(producer, voter, outbox, info, chunk, request, now)
+    storeFirst(producer, voter, outbox, info, { chunk, request, origin: tasks.origin }, now)
     at = to
   }
   producer.fresh.add(info.ledger)
@@ -240,21 +243,20 @@ function assign(
   outbox.effects.push({ type: 'report', event })
 }
 
-/** Stores a chunk here, and sends it once that is durable. */
-function storeFirst(
+/** Stores a chunk here, and sends it once that is durable, until a majority holds it. */
+export function storeFirst(
   producer: ProducerState,
   voter: VoterState,
   outbox: Outbox,
   info: LedgerInfo,
-  chunk: Chunk,
-  request: number,
+  { chunk, request, origin }: Pick<Storing, 'chunk' | 'request'> & Pick<Waiting, 'origin'>,
   now: Millis,
 ): void {
   const { ledger, epoch } = info
   // The own budget was checked before a number was given.
   const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
-  onStore(voter, outbox, producer.self.peer, own, now)
-  const lsn = outbox.lsn
+  onStore(voter, outbox, producer.self.peer, own, now, origin)
+  const { lsn } = outbox
   const storing: Storing = { info, chunk, request, lsn, stored: 0, sentAt: now, waitUntil: 0 }
   producer.storing.push(storing)
   for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)

@@ -1,5 +1,6 @@
 import { onBacklogs, onSync } from './announce.ts'
-import { onSubmit, onSubmitted } from './guest.ts'
+import { onSubmitted } from './guest.ts'
+import { onSubmit } from './host.ts'
 import type { Millis, PeerId } from './ids.ts'
 import type { Machine } from './state.ts'
 import { peerAt } from './membership.ts'
@@ -104,7 +105,7 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
 
 /** Requests to this node as a voter. */
 function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis): void {
-  const { voter, outbox, producer, members, host, watch } = machine
+  const { voter, outbox, watch } = machine
   switch (message.type) {
     case 'open':
       if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message)
@@ -133,7 +134,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
     case 'sync':
       return onSync(voter, outbox, from, message, now)
     case 'submit':
-      return onSubmit(host, producer, voter, outbox, members, from, message, now)
+      return onSubmit(machine, from, message, now)
     default:
       return
   }

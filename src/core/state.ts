@@ -1,6 +1,7 @@
 import { type AnnounceState, createAnnounce } from './announce.ts'
 import { createDispatch, type DispatchState } from './dispatch.ts'
-import { createGuest, createHost, type GuestState, type HostState } from './guest.ts'
+import { createGuest, type GuestState } from './guest.ts'
+import { createHost, type HostState } from './host.ts'
 import {
   type Incarnation,
   type LedgerId,

@@ -1,3 +1,4 @@
+import type { Origin } from './entries.ts'
 import type { Lsn, Millis, PeerId } from './ids.ts'
 import { peerOf } from './ids.ts'
 import { addRun, addRuns } from './intervals.ts'
@@ -77,6 +78,7 @@ export function onStore(
   from: PeerId,
   store: Store,
   now: Millis,
+  origin?: Origin,
 ): void {
   const ledger = voter.ledgers.get(store.ledger)
   const { epoch } = store
@@ -105,7 +107,7 @@ export function onStore(
       addRuns(full, lacking)
       continue
     }
-    const last = keepRecords(voter, outbox, ledger, chunk, lacking, now)
+    const last = keepRecords(voter, outbox, ledger, chunk, lacking, now, origin)
     if (last === undefined) addRuns(full, lacking)
     else {
       addRuns(stored, lacking)
@@ -168,6 +170,7 @@ function keepRecords(
   chunk: Chunk,
   lacking: Ranges,
   now: Millis,
+  origin: Origin | undefined,
 ): Lsn | undefined {
   if (specAt(ledger, chunk.spec) < 0) return undefined
   let lsn = 0
@@ -180,6 +183,7 @@ function keepRecords(
       dueWallMs: wall + part.delayMs,
       publishedWallMs: wall - part.ageMs,
       chunk: part,
+      origin,
     })
     holdRecords(voter, ledger, part, lsn, now)
   }

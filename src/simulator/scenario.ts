@@ -1,5 +1,5 @@
 import type { Violation } from './checkers/checker.ts'
-import type { FaultMix } from './faults.ts'
+import type { FaultMix, Faults } from './faults.ts'
 import type { SimulationOptions } from './options.ts'
 import { Prng } from './prng.ts'
 import { Simulation } from './simulation.ts'
@@ -9,7 +9,7 @@ import { Workload } from './workload.ts'
 export interface ScenarioOptions extends Partial<SimulationOptions> {
   readonly seed: number
   /** @default 'swarm' */
-  readonly faults?: FaultMix | undefined
+  readonly faults?: FaultMix | Faults | undefined
   /** About how many tasks are published. */
   readonly tasks?: number | undefined
   /** How long faults go on, in virtual milliseconds. */

@@ -14,7 +14,7 @@ import {
 } from './fields.ts'
 import { checkGrants } from './checks.ts'
 import { maxRangesPerSet, maxSeq, maxStringBytes } from './limits.ts'
-import { record, union } from './records.ts'
+import { optional, record, union } from './records.ts'
 import { ballot, chunk, ledgerInfoFields, outcomes, valuesList } from './values.ts'
 
 /* The entries of a journal, each as a table of its fields. */
@@ -29,9 +29,11 @@ const closed = record<core.ClosedEntry>(
   { type: 'closed' },
 )
 
+const origin = record<core.Origin>('Origin', { guest: peerId, request: text(maxStringBytes) })
+
 const stored = record<core.StoredEntry>(
   'StoredEntry',
-  { ledger: ledgerId, dueWallMs: ms, publishedWallMs: ms, chunk },
+  { ledger: ledgerId, dueWallMs: ms, publishedWallMs: ms, chunk, origin: optional(origin) },
   { type: 'stored' },
 )
 

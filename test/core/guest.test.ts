@@ -1,101 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  createGuest,
-  createHost,
-  onGuestPublished,
-  onSubmit,
-  onSubmitted,
-  remember,
-  resubmit,
-  submitMs,
-  submitTasks,
-} from '../../src/core/guest.ts'
-import type { Message, Submit, Submitted } from '../../src/core/messages.ts'
+import { createGuest, onSubmitted, resubmit, submitMs, submitTasks } from '../../src/core/guest.ts'
+import type { Submitted } from '../../src/core/messages.ts'
 import { createOutbox } from '../../src/core/outbox.ts'
-import { createProducer } from '../../src/core/producer.ts'
 import { randomFrom } from '../../src/core/random.ts'
-import { chunkOf, ledgerId, plainSpec, TestVoter } from './fixtures.ts'
+import { ledgerId, plainSpec } from './fixtures.ts'
 import { join, noMembers } from './peers.ts'
-
-/** A full node that takes tasks for guests. */
-function hosting(maxBytes = 1_000) {
-  const own = TestVoter.holding(2, { peer: 'v0', maxBytes })
-  const members = noMembers()
-  const self = { peer: 'v0', storageId: 's-v0' }
-  const random = randomFrom([1, 2, 3, 4])
-  const producer = createProducer({ node: 'v0.1', self, wanted: 3, random })
-  const host = createHost()
-  join(members, 'v1', 0)
-  const submit = (request: string, payloads: readonly string[], from = 'g'): Message[] => {
-    const message: Submit = { type: 'submit', request, chunks: [chunkOf(0, payloads)] }
-    onSubmit(host, producer, own.voter, own.outbox, members, from, message, own.now)
-    return own.take().map(sent => sent.message)
-  }
-  const published = (seqs: number[]): { message: Message; after: number }[] => {
-    const [request] = host.open.keys()
-    assert.ok(request !== undefined)
-    const entry = { request, parts: [{ ledger: ledgerId, seqs }], info: own.info, open: 0 }
-    assert.ok(onGuestPublished(host, producer, own.voter, own.outbox, members, entry))
-    return own.take()
-  }
-  return { own, producer, host, submit, published }
-}
-
-describe('SUBMIT', () => {
-  it('is published, and answered when a majority holds the tasks and that is remembered', () => {
-    const { own, producer, submit, published } = hosting()
-    assert.deepEqual(submit('r1', ['a', 'b']), [])
-    assert.equal(producer.waiting.length, 1)
-    const [answer] = published([2, 2])
-    assert.equal(own.entries.at(-1)?.type, 'submitted')
-    assert.equal(answer?.after, own.entries.length)
-    assert.ok(answer.message.type === 'submitted')
-    const { refused, ledger, seqs, durable, voters } = answer.message
-    assert.deepEqual([refused, ledger, seqs, durable], ['', ledgerId, [2, 2], true])
-    assert.deepEqual(voters, [{ peer: 'v1', addresses: ['/memory/v1'] }])
-  })
-
-  it('again while it is under way is published once', () => {
-    const { producer, submit } = hosting()
-    submit('r1', ['a'])
-    assert.deepEqual(submit('r1', ['a']), [])
-    assert.equal(producer.waiting.length, 1)
-  })
-
-  it('again after its answer is answered again, and published once', () => {
-    const { producer, submit, published } = hosting()
-    submit('r1', ['a'])
-    published([2, 1])
-    const [answer] = submit('r1', ['a'])
-    assert.ok(answer?.type === 'submitted')
-    assert.deepEqual([answer.ledger, answer.seqs], [ledgerId, [2, 1]])
-    assert.equal(producer.waiting.length, 1)
-  })
-
-  it('of another guest under the same name is another one', () => {
-    const { producer, submit } = hosting()
-    submit('r1', ['a'])
-    submit('r1', ['a'], 'another')
-    assert.equal(producer.waiting.length, 2)
-  })
-
-  it('beyond the budget is refused', () => {
-    const { producer, submit } = hosting(30)
-    const [answer] = submit('r1', ['x'.repeat(40)])
-    assert.ok(answer?.type === 'submitted')
-    assert.equal(answer.refused, 'full')
-    assert.equal(producer.waiting.length, 0)
-  })
-
-  it('is remembered through a restart, and the oldest is forgotten in the end', () => {
-    const { host, submit } = hosting()
-    for (let i = 0; i <= 10_000; i++) remember(host, 'g', `r${i}`, ledgerId, [0, 1])
-    assert.equal(host.done.size, 10_000)
-    assert.equal(submit('r1', ['a'])[0]?.type, 'submitted')
-    assert.deepEqual(submit('r0', ['a']), [])
-  })
-})
 
 /** A guest with two hosts. */
 function visiting(hosts: readonly string[] = ['a', 'b']) {

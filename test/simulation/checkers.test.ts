@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { FaultMix } from '../../src/simulator/faults.ts'
+import { calm as noFaults, type FaultMix, type Faults } from '../../src/simulator/faults.ts'
 import { runScenario, type ScenarioOptions } from '../../src/simulator/scenario.ts'
 import type { Tamper } from '../../src/simulator/tamper.ts'
 import * as sabotage from './sabotage.ts'
@@ -9,7 +9,7 @@ interface Control {
   readonly name: string
   readonly property: string
   readonly tamper: () => Tamper
-  readonly faults: FaultMix
+  readonly faults: FaultMix | Faults
   readonly more?: Partial<ScenarioOptions>
 }
 
@@ -112,6 +112,13 @@ const controls: readonly Control[] = [
     property: 'publish',
     tamper: () => sabotage.wrongNames,
     faults: 'none',
+  },
+  {
+    name: 'publish: a request is numbered again after a crash',
+    property: 'publish',
+    tamper: () => sabotage.forgetfulHosts,
+    faults: { ...noFaults, lossP: 0.3, crashEveryMs: 2_000, downMs: [200, 1_000] },
+    more: { ...calm, nodes: 1, guests: 2 },
   },
   {
     name: 'liveness: outcomes never reach a majority',

@@ -170,6 +170,16 @@ export const wrongNames: Tamper = {
     ),
 }
 
+/** Hosts do not write down whose request it was that they have numbered. */
+export const forgetfulHosts: Tamper = {
+  effects: (_actor, effects) =>
+    effects.map(effect =>
+      effect.type === 'persist' && effect.entry.type === 'stored'
+        ? { ...effect, entry: { ...effect.entry, origin: undefined } }
+        : effect,
+    ),
+}
+
 /** Outcomes never reach the voters. */
 export const lostSettlements: Tamper = {
   message: (_from, _to, message) => (message.type === 'settle' ? undefined : message),

@@ -320,7 +320,13 @@ export const hints: Members<core.Hint> = {
 export const entries: Members<Entry> = {
   opened: member('opened', infoFields),
   closed: member('closed', { ledger, end: fc.integer({ min: 0, max: maxSeq }) }),
-  stored: member('stored', { ledger, dueWallMs: ms, publishedWallMs: ms, chunk }),
+  stored: member('stored', {
+    ledger,
+    dueWallMs: ms,
+    publishedWallMs: ms,
+    chunk,
+    origin: fc.option(record({ guest: peer, request: word }), { nil: undefined }),
+  }),
   granted: member('granted', { ledger, claimId: uint32, ballot, seqs }),
   released: member('released', { ledger, ballot, seqs }),
   accepted: member('accepted', { ledger, ballot, dueWallMs: ms, values: valuesList }),

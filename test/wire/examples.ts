@@ -194,6 +194,7 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
     dueWallMs: 1_800_000_000_500,
     publishedWallMs: 1_800_000_000_000,
     chunk,
+    origin: undefined,
   },
   granted: { type: 'granted', ledger, claimId: 12, ballot, seqs },
   released: { type: 'released', ledger, ballot, seqs },
@@ -212,5 +213,13 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
   started: { type: 'started', node },
 }
 
+/** Entries with fields that came later. */
+const laterEntries: Record<string, Entry> = {
+  'stored-origin': { ...entriesByType.stored, origin: { guest: peer, request: 'r-1' } },
+}
+
 /** Journal entries by type. */
-export const entries: ReadonlyMap<string, Entry> = new Map(Object.entries<Entry>(entriesByType))
+export const entries: ReadonlyMap<string, Entry> = new Map([
+  ...Object.entries<Entry>(entriesByType),
+  ...Object.entries(laterEntries),
+])

@@ -4,6 +4,7 @@ import { AcknowledgedIsHeld } from './acknowledged-is-held.ts'
 import { BallotCarriesOneValue } from './ballot-carries-one-value.ts'
 import type { Checker, CheckerContext, Violation } from './checker.ts'
 import { DurableBeforeSent } from './durable-before-sent.ts'
+import { NumberedOnce } from './numbered-once.ts'
 import { OneChosenValue } from './one-chosen-value.ts'
 import { OutcomesAgree } from './outcomes-agree.ts'
 import { OutcomesAreValid } from './outcomes-are-valid.ts'
@@ -43,5 +44,6 @@ export function createCheckers(init: CheckersInit): Checker[] {
     new VotersKeepTheirWord(context),
     new DurableBeforeSent(context),
     new PayloadsAreKept(context),
+    new NumberedOnce(context),
   ]
 }

@@ -265,11 +265,13 @@ export const schema = {
     voters: [4, 'Voter[]'],
   },
   ClosedEntry: { ledger: [1, 'bytes'], end: [2, 'uint32'] },
+  Origin: { guest: [1, 'string'], request: [2, 'string'] },
   StoredEntry: {
     ledger: [1, 'bytes'],
     dueWallMs: [2, 'uint64'],
     publishedWallMs: [3, 'uint64'],
     chunk: [4, 'Chunk'],
+    origin: [5, 'Origin'],
   },
   GrantedEntry: {
     ledger: [1, 'bytes'],

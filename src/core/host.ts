@@ -1,0 +1,170 @@
+import type { Entry, Origin } from './entries.ts'
+import type { LedgerId, Millis, PeerId } from './ids.ts'
+import { recordsOf } from './ledger-records.ts'
+import { knownPeers } from './membership.ts'
+import type { Submit, Submitted } from './messages.ts'
+import { send } from './outbox.ts'
+import {
+  maxStoreBytes,
+  maxStoreTasks,
+  publish,
+  type PublishRequest,
+  storeFirst,
+} from './producer.ts'
+import { countOf, type Ranges, subtract } from './ranges.ts'
+import type { Machine } from './state.ts'
+
+/** Requests of guests that a host remembers. */
+const maxRemembered = 10_000
+
+/** The tasks that a request became. */
+interface Taken extends Origin {
+  readonly ledger: LedgerId
+  readonly seqs: Ranges
+  /** Whether this process start has seen that a majority holds them. */
+  readonly held: boolean
+}
+
+/** What a host has taken for guests, by `guest|request`. */
+export interface HostState {
+  readonly done: Map<string, Taken>
+  /** Requests under way, by the number they are published under. */
+  readonly open: Map<number, Origin>
+  nextRequest: number
+}
+
+/** What taking tasks for guests needs of its node. */
+type Host = Pick<Machine, 'host' | 'producer' | 'voter' | 'outbox' | 'members'>
+
+/** Nothing taken. */
+export function createHost(): HostState {
+  return { done: new Map(), open: new Map(), nextRequest: -1 }
+}
+
+/** A guest asks this node to publish. A request that was taken before is answered again. */
+export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Millis): void {
+  const { host, outbox } = machine
+  const known = host.done.get(keyOf({ guest: from, request: submit.request }))
+  if (known?.held === true) return answer(machine, known)
+  for (const open of host.open.values()) {
+    if (open.guest === from && open.request === submit.request) return
+  }
+  const refused = known === undefined ? refusalOf(machine, submit) : ''
+  if (refused !== '') {
+    send(outbox, from, { ...noTasks, request: submit.request, refused })
+    return
+  }
+  const request = host.nextRequest--
+  const origin = { guest: from, request: submit.request }
+  host.open.set(request, origin)
+  if (known !== undefined) return resume(machine, request, known, now)
+  for (const { spec, delayMs, ageMs, lengths, payload } of submit.chunks) {
+    const tasks = { request, spec, delayMs, ageMs, since: now, lengths, payload, origin }
+    publish(machine.producer, machine.voter, outbox, tasks, now)
+  }
+}
+
+/** Why tasks are not taken; '' if they are. They go into one entry, so that no part is forgotten. */
+function refusalOf({ voter }: Host, { chunks }: Submit): string {
+  const [chunk] = chunks
+  if (chunk === undefined) return 'empty'
+  const { count, payload } = chunk
+  const whole = count === 1 || (count <= maxStoreTasks && payload.length <= maxStoreBytes)
+  if (chunks.length > 1 || !whole) return 'too large'
+  return voter.bytes + payload.length > voter.maxBytes ? 'full' : ''
+}
+
+/** An earlier start has numbered the tasks: whether a majority holds them must be seen again. */
+function resume(machine: Host, request: number, { ledger, seqs }: Taken, now: Millis): void {
+  const { producer, voter, outbox } = machine
+  const held = voter.ledgers.get(ledger)
+  const open = held === undefined ? [] : subtract(seqs, held.settled)
+  const chunks = held === undefined ? [] : recordsOf(held, open, now)
+  if (held === undefined || chunks.length === 0) {
+    noteHeld(machine, request, { ledger, seqs })
+    return
+  }
+  const { info } = held
+  const entry = { request, parts: [{ ledger, seqs: [...seqs] }], info, open: chunks.length }
+  producer.requests.set(request, entry)
+  for (const chunk of chunks) {
+    storeFirst(producer, voter, outbox, info, { chunk, request, origin: undefined }, now)
+  }
+}
+
+const noTasks: Submitted = {
+  type: 'submitted',
+  request: '',
+  refused: '',
+  ledger: '0'.repeat(32),
+  epoch: 0,
+  seqs: [],
+  durable: false,
+  voters: [],
+}
+
+/** A guest's tasks are held by a majority: it is told. Returns whether they are a guest's. */
+export function onGuestPublished(machine: Host, { request, parts }: PublishRequest): boolean {
+  const [part] = parts
+  return part !== undefined && noteHeld(machine, request, part)
+}
+
+function noteHeld(
+  machine: Host,
+  request: number,
+  { ledger, seqs }: { readonly ledger: LedgerId; readonly seqs: Ranges },
+): boolean {
+  const { host } = machine
+  const open = host.open.get(request)
+  if (open === undefined) return false
+  host.open.delete(request)
+  const taken = { ...open, ledger, seqs, held: true }
+  remember(host, taken)
+  answer(machine, taken)
+  return true
+}
+
+/** Keeps a request, so that a resend is not published twice; the oldest is forgotten. */
+export function remember(host: HostState, taken: Taken): void {
+  host.done.set(keyOf(taken), taken)
+  if (host.done.size <= maxRemembered) return
+  const [oldest] = host.done.keys()
+  if (oldest !== undefined) host.done.delete(oldest)
+}
+
+/** Learns of requests from the journal. */
+export function rememberFrom(host: HostState, entry: Entry): void {
+  if (entry.type === 'submitted') {
+    const { guest, request, ledger, seqs } = entry
+    remember(host, { guest, request, ledger, seqs, held: false })
+  }
+  if (entry.type !== 'stored' || entry.origin === undefined) return
+  const { ledger, chunk, origin } = entry
+  remember(host, { ...origin, ledger, seqs: [chunk.first, chunk.count], held: false })
+}
+
+/** Every request whose tasks are numbered, for a checkpoint. */
+export function* requestsOf({ host, producer }: Host): Generator<Omit<Taken, 'held'>> {
+  for (const { guest, request, ledger, seqs } of host.done.values()) {
+    yield { guest, request, ledger, seqs }
+  }
+  for (const [number, origin] of host.open) {
+    const [part] = producer.requests.get(number)?.parts ?? []
+    if (part !== undefined) yield { ...origin, ...part }
+  }
+}
+
+function keyOf({ guest, request }: Origin): string {
+  return `${guest}|${request}`
+}
+
+function answer(machine: Host, { guest, request, ledger, seqs }: Taken): void {
+  const { voter, producer, outbox, members } = machine
+  const info = voter.ledgers.get(ledger)?.info
+  const names = new Set(info?.voters.map(({ peer }) => peer))
+  const voters = knownPeers(members, 512).filter(({ peer }) => names.has(peer))
+  const durable = (info?.voters.length ?? 1) >= 3
+  const epoch = info?.epoch ?? producer.current?.info.epoch ?? 0
+  const told = { ...noTasks, request, ledger, epoch, seqs, durable, voters }
+  if (countOf(seqs) > 0) send(outbox, guest, told)
+}

@@ -1,0 +1,50 @@
+import type { Entry, StoredEntry } from '../../core/entries.ts'
+import { type Lsn, peerOf } from '../../core/ids.ts'
+import type { Actor } from '../observer.ts'
+import { Checker } from './checker.ts'
+
+/**
+ * A node numbers what it is asked to publish once: neither a resend nor a crash in between makes
+ * other tasks of the same request. A number counts from when it is on disk: before, it has not
+ * left the node.
+ */
+export class NumberedOnce extends Checker {
+  readonly #pending: { lsn: Lsn; entry: StoredEntry }[][] = []
+  /** Per node, the task that it has made of what a payload names. */
+  readonly #numbered: Map<number, string>[] = []
+
+  override started(actor: Actor, _recovered: readonly Entry[]): void {
+    this.#pending[actor.index] = []
+  }
+
+  override stopped(actor: Actor, kept: Lsn): void {
+    this.durable(actor, kept)
+  }
+
+  override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
+    if (entry.type !== 'stored') return
+    const producer = this.history.ledger(entry.ledger).info?.producer ?? ''
+    if (peerOf(producer) === actor.peer) this.#pending[actor.index]?.push({ lsn, entry })
+  }
+
+  override durable(actor: Actor, lsn: Lsn): void {
+    const pending = this.#pending[actor.index] ?? []
+    while (pending[0] !== undefined && pending[0].lsn <= lsn) {
+      const { ledger, chunk } = pending[0].entry
+      pending.shift()
+      for (let seq = chunk.first; seq < chunk.first + chunk.count; seq++) {
+        const { plan, name } = this.history.task(ledger, seq)
+        if (plan !== undefined) this.#number(actor, plan.uid, name)
+      }
+    }
+  }
+
+  #number(actor: Actor, uid: number, name: string): void {
+    const numbered = (this.#numbered[actor.index] ??= new Map<number, string>())
+    const before = numbered.get(uid)
+    if (before === undefined) numbered.set(uid, name)
+    else if (before !== name) {
+      this.violation('publish', `${actor.peer} numbers ${before} again, as ${name}`)
+    }
+  }
+}
