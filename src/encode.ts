@@ -1,4 +1,8 @@
+import { jsonWithBlobs } from './blobs/blob-json.ts'
 import { type ByteSource, isByteSource } from './blobs/chunks.ts'
+import type { LargeValue } from './blobs/large-value.ts'
+import type { MeshBlob } from './blobs/mesh-blob.ts'
+import { bundledBlobsMax } from './blobs/reference.ts'
 import { InvalidInputError, PayloadTooLargeError } from './errors.ts'
 import { maxPayloadBytes } from './wire/limits.ts'
 
@@ -10,8 +14,8 @@ export interface Columns {
   readonly payload: Uint8Array
 }
 
-/** Takes a payload that no record can hold, JSON text or bytes, and gives what names it. */
-export type KeepLarge = (index: number, content: string | ByteSource) => Promise<Uint8Array>
+/** Takes a payload that no record can hold as it is, and gives what names it. */
+export type KeepLarge = (index: number, value: LargeValue) => Promise<Uint8Array>
 
 /** Tasks in one set of columns: what goes into one frame, and little enough to encode at once. */
 const columnTasksMax = 1_000
@@ -21,7 +25,7 @@ const columnBytesMax = 1 << 20
 
 /**
  * Encodes inputs as JSON, some at a time, so that the caller can let others go on in between.
- * What is too large, or is bytes, is given away and replaced by what comes back.
+ * What is too large, or is bytes or has blobs in it, is given away and replaced by what comes back.
  *
  * @throws {InvalidInputError} An input is not JSON.
  * @throws {PayloadTooLargeError} An input is over 64 KiB as JSON, and nobody takes it.
@@ -39,14 +43,10 @@ export async function* encodeInputs(
     let bytes = 0
     while (next < inputs.length && bodies.length < columnTasksMax && bytes < columnBytesMax) {
       const input = inputs[next]
-      const large = keep !== undefined && isByteSource(input) ? input : undefined
-      let body: string | Uint8Array = large === undefined ? encodeInput(queue, input, next) : ''
-      let length = Buffer.byteLength(body)
-      if (large !== undefined || length > maxPayloadBytes) {
-        if (keep === undefined) throw new PayloadTooLargeError(queue, length, maxPayloadBytes)
-        body = await keep(next, large ?? body)
-        length = body.byteLength
-      }
+      const isBytes = keep !== undefined && isByteSource(input)
+      const text = isBytes ? rawOf(input) : encodeInput(queue, input, next)
+      const body = typeof text === 'string' ? text : await giveAway(queue, next, text, keep)
+      const length = Buffer.byteLength(body)
       bodies.push(body)
       lengths.push(length)
       bytes += length
@@ -54,6 +54,21 @@ export async function* encodeInputs(
     }
     if (next > first) yield columnsOf(bodies, lengths, bytes)
   }
+}
+
+function rawOf(source: ByteSource): LargeValue {
+  return { type: 'raw', source }
+}
+
+function giveAway(
+  queue: string,
+  index: number,
+  value: LargeValue,
+  keep: KeepLarge | undefined,
+): Promise<Uint8Array> {
+  if (keep !== undefined) return keep(index, value)
+  const bytes = value.type === 'json' ? Buffer.byteLength(value.text) : 0
+  throw new PayloadTooLargeError(queue, bytes, maxPayloadBytes)
 }
 
 /** Puts some payloads into columns: JSON texts, but for what names a blob. */
@@ -75,12 +90,17 @@ export function columnsOf(
   return { lengths: Uint32Array.from(lengths), payload }
 }
 
-/** An input as JSON. No input is `null`. */
-export function encodeInput(queue: string, input: unknown, index: number): string {
+/** An input as JSON, if a record can hold it. No input is `null`. */
+export function encodeInput(
+  queue: string,
+  input: unknown,
+  index: number,
+): string | Extract<LargeValue, { type: 'json' }> {
   if (input === undefined) return 'null'
   let text: string | undefined
+  found.length = 0
   try {
-    text = JSON.stringify(input)
+    text = jsonWithBlobs(input, found)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
     throw new InvalidInputError(queue, index, `it is not JSON (${reason})`, { cause })
@@ -88,5 +108,18 @@ export function encodeInput(queue: string, input: unknown, index: number): strin
   if (text === undefined) {
     throw new InvalidInputError(queue, index, `it is not JSON (a ${typeof input})`)
   }
-  return text
+  if (found.length === 0 && isShort(text)) return text
+  if (found.length > bundledBlobsMax) {
+    const many = `it has ${found.length} blobs in it, over the limit of ${bundledBlobsMax}`
+    throw new InvalidInputError(queue, index, `${many}; put them into an archive`)
+  }
+  return { type: 'json', text, blobs: [...found] }
+}
+
+/** Blobs of the input that is being encoded: hardly ever any. */
+const found: MeshBlob[] = []
+
+// No character takes more than three bytes, so most texts need no count.
+function isShort(text: string): boolean {
+  return text.length * 3 <= maxPayloadBytes || Buffer.byteLength(text) <= maxPayloadBytes
 }

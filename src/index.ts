@@ -1,3 +1,4 @@
+export type { BlobSource, ByteSource } from './blobs/chunks.ts'
 export type { MeshBlob } from './blobs/mesh-blob.ts'
 export type { MeshNodeInit, TaskFunction, Tasks } from './config.ts'
 export { diagnose } from './doctor/diagnose.ts'

@@ -1,10 +1,15 @@
 import type { Blobs, KeptBlob } from './blobs/blobs.ts'
-import type { ByteSource } from './blobs/chunks.ts'
+import { keepValue, type LargeValue } from './blobs/large-value.ts'
+import type { BlobHash } from './blobs/ports.ts'
 import type { LedgerId } from './core/ids.ts'
 import { PayloadTooLargeError } from './errors.ts'
+import { maxPayloadBytes } from './wire/limits.ts'
 
 /** What publishing needs of the node's blobs. */
-export type PublishBlobs = Pick<Blobs, 'keep' | 'spreadForPublish' | 'spreadTo'>
+export type PublishBlobs = Pick<
+  Blobs,
+  'keep' | 'keepAgain' | 'adopt' | 'spreadForPublish' | 'spreadTo'
+>
 
 /** Bytes of blobs that a node without a data directory keeps. */
 export const memoryBlobBytesMax = 256 * 2 ** 20
@@ -12,13 +17,15 @@ export const memoryBlobBytesMax = 256 * 2 ** 20
 /** Blobs that are given to voters at the same time. */
 const spreadsAtOnce = 4
 
-/** The inputs of one publish that are too large for a record, until it is over. */
+/** The inputs of one publish that no record can hold, until it is over. */
 export class LargeInputs implements Disposable {
   readonly #blobs: PublishBlobs
   readonly #queue: string
   readonly #signal: AbortSignal
-  /** By their place among the inputs. */
-  readonly #kept = new Map<number, KeptBlob>()
+  /** Each once, however many inputs name it. */
+  readonly #kept = new Map<BlobHash, KeptBlob>()
+  /** What each input names, by its place. */
+  readonly #named = new Map<number, readonly BlobHash[]>()
 
   constructor(blobs: PublishBlobs, queue: string, signal: AbortSignal) {
     this.#blobs = blobs
@@ -26,16 +33,19 @@ export class LargeInputs implements Disposable {
     this.#signal = signal
   }
 
-  /** Stores an input here, JSON text or bytes. Returns what the payload is instead. */
-  async keep(index: number, content: string | ByteSource): Promise<Uint8Array> {
-    const options = { signal: this.#signal }
+  /** Stores an input here. Returns what the payload is instead. */
+  async keep(index: number, value: LargeValue): Promise<Uint8Array> {
     try {
-      const kept =
-        typeof content === 'string'
-          ? await this.#blobs.keep('json', Buffer.from(content), options)
-          : await this.#blobs.keep('raw', content, options)
-      this.#kept.set(index, kept)
-      return kept.body
+      const options = { signal: this.#signal }
+      const { body, kept } = await keepValue(this.#blobs, value, maxPayloadBytes, options)
+      const named = kept.map(one => {
+        const { hash } = one.reference
+        if (this.#kept.has(hash)) one.release()
+        else this.#kept.set(hash, one)
+        return hash
+      })
+      this.#named.set(index, named)
+      return body
     } catch (error) {
       throw this.#explain(error)
     }
@@ -43,29 +53,29 @@ export class LargeInputs implements Disposable {
 
   /** Gives what is kept to those who will vote on the tasks. */
   spread(): Promise<void> {
-    return this.#each(([, kept]) => this.#blobs.spreadForPublish(kept, { signal: this.#signal }))
+    const options = { signal: this.#signal }
+    return each([...this.#kept.values()], kept => this.#blobs.spreadForPublish(kept, options))
   }
 
   /** Sees to it that those have it who vote on the tasks as they were numbered. */
   confirm(places: readonly { readonly ledger: LedgerId }[]): Promise<void> {
-    return this.#each(async ([index, kept]) => {
+    const wanted = new Map<string, { readonly ledger: LedgerId; readonly kept: KeptBlob }>()
+    for (const [index, named] of this.#named) {
       const { ledger } = places[index] ?? {}
-      if (ledger !== undefined) await this.#blobs.spreadTo(ledger, kept, { signal: this.#signal })
+      if (ledger === undefined) continue
+      for (const hash of named) {
+        const kept = this.#kept.get(hash)
+        if (kept !== undefined) wanted.set(`${ledger} ${hash}`, { ledger, kept })
+      }
+    }
+    const options = { signal: this.#signal }
+    return each([...wanted.values()], ({ ledger, kept }) => {
+      return this.#blobs.spreadTo(ledger, kept, options)
     })
   }
 
   [Symbol.dispose](): void {
     for (const { release } of this.#kept.values()) release()
-  }
-
-  async #each(act: (entry: [number, KeptBlob]) => Promise<void>): Promise<void> {
-    const entries = [...this.#kept]
-    const line = async (): Promise<void> => {
-      for (let entry = entries.shift(); entry !== undefined; entry = entries.shift()) {
-        await act(entry)
-      }
-    }
-    await Promise.all(Array.from({ length: spreadsAtOnce }, line))
   }
 
   /** Without a disk it is the input that is too large; a full disk is named by its error. */
@@ -75,4 +85,12 @@ export class LargeInputs implements Disposable {
     if (directory !== undefined) return error
     return new PayloadTooLargeError(this.#queue, blobBytes, memoryBlobBytesMax, { cause: error })
   }
+}
+
+async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items]
+  const line = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item)
+  }
+  await Promise.all(Array.from({ length: spreadsAtOnce }, line))
 }

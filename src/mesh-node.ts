@@ -1,4 +1,6 @@
 import type { AbortOptions } from '@libp2p/interface'
+import type { BlobSource } from './blobs/chunks.ts'
+import type { MeshBlob } from './blobs/mesh-blob.ts'
 import type { TypedEventTarget } from 'main-event'
 import type { MeshNodeEvents } from './events.ts'
 import type { NodeHealth } from './node-health.ts'
@@ -52,7 +54,8 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
    * only: the task may still come to be.
    *
    * The input is JSON, or a `Uint8Array`, a stream or an async iterable of bytes, which the handler
-   * gets as a `MeshBlob`. It may be as large as the disks of the nodes that keep it.
+   * gets as a `MeshBlob`. It may be as large as the disks of the nodes that keep it. A `MeshBlob`
+   * within JSON is one for the handler, too, and so it is in results.
    *
    * @throws {InvalidInputError} The input is not JSON, or not what the definition asks for.
    * @throws {PayloadTooLargeError} This node keeps it in memory, and it is over 256 MiB.
@@ -81,6 +84,15 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
     inputs: readonly unknown[],
     options?: PublishOptions,
   ): Promise<TaskHandle<Output>[]>
+
+  /**
+   * Stores bytes, or a file, for a publish, by itself or within JSON; resolves with what to publish
+   * instead. It is kept for an hour, and as long as a task names it. A guest reads a file when it
+   * is published, and not before.
+   *
+   * @throws {NoSpaceError} There is no room for it.
+   */
+  store(source: BlobSource, options?: AbortOptions): Promise<MeshBlob>
 
   /** The task of an id, wherever it is. Whether there is one shows when it is asked. */
   task<Output = unknown>(id: string): TaskHandle<Output>

@@ -140,7 +140,7 @@ export class MeshTask<Output> implements TaskHandle<Output> {
     const { signal, timeoutMs } = options
     const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
     const ending = await this.#ending(options)
-    if (ending.reference === undefined) return ending
+    if (ending.large === undefined) return ending
     if (until === Infinity) return this.#access.load(this.#ledger, ending, optionsOf(signal))
     const limit = new AbortController()
     const timer = setTimeout(

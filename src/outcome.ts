@@ -1,4 +1,4 @@
-import { type BlobReference, decodeReference, isReference } from './blobs/reference.ts'
+import { decodeBody, isReference, type LargeBody } from './blobs/reference.ts'
 import type { FailedReason, OutcomeKind, Values } from './core/messages.ts'
 import { seqsOf } from './core/ranges.ts'
 import { TaskCancelledError, TaskFailedError } from './errors.ts'
@@ -13,8 +13,8 @@ export interface Ending {
   readonly by: string
   /** Result, error note or cancel reason. */
   readonly text: string
-  /** Names the result instead, where it is too large or is bytes. */
-  readonly reference?: BlobReference | undefined
+  /** What the result is instead, where it is too large, is bytes, or has blobs in it. */
+  readonly large?: LargeBody | undefined
   /** What such a result is, once it has been fetched. */
   readonly loaded?: { readonly value: unknown } | undefined
 }
@@ -33,11 +33,11 @@ export function eachEnding(
   for (const seq of seqsOf(values.seqs)) {
     const end = at + (lengths[index] ?? 0)
     if (isWanted(seq)) {
-      const reference = isReference(bytes, at, end - at)
-        ? decodeReference(bytes.subarray(at, end))
+      const large = isReference(bytes, at, end - at)
+        ? decodeBody(bytes.subarray(at, end))
         : undefined
-      const text = reference === undefined ? bytes.toString('utf8', at, end) : ''
-      visit(seq, { kind, failures, reason, by, text, reference })
+      const text = large === undefined ? bytes.toString('utf8', at, end) : ''
+      visit(seq, { kind, failures, reason, by, text, large })
     }
     at = end
     index++

@@ -2,13 +2,13 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import { InvalidParametersError } from '@libp2p/interface'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { TaskSpec } from './core/messages.ts'
-import { type ByteSource, isByteSource } from './blobs/chunks.ts'
+import { isByteSource } from './blobs/chunks.ts'
+import type { LargeValue } from './blobs/large-value.ts'
 import { type Columns, encodeInput, encodeInputs } from './encode.ts'
-import { InvalidInputError, PayloadTooLargeError } from './errors.ts'
+import { InvalidInputError } from './errors.ts'
 import { LargeInputs, type PublishBlobs } from './large-inputs.ts'
 import { abortable, type Placed, Publisher, type PublisherPort } from './publish.ts'
 import { planPublish, type PublishOptions, type PublishPlan } from './publish-options.ts'
-import { maxPayloadBytes } from './wire/limits.ts'
 import type { TaskDefaults } from './worker/definition.ts'
 
 /** What a publish takes from a definition. */
@@ -63,13 +63,10 @@ export class Publishing extends Publisher {
       return (await this.#publishAll(plan, [input], options))[0] as Placed
     }
     const text = encodeInput(queue, input, 0)
-    const bytes = Buffer.byteLength(text)
-    if (bytes > maxPayloadBytes) {
-      if (this.#init.blobs === undefined) {
-        throw new PayloadTooLargeError(queue, bytes, maxPayloadBytes)
-      }
+    if (typeof text !== 'string') {
       return (await this.#publishAll(plan, [input], options))[0] as Placed
     }
+    const bytes = Buffer.byteLength(text)
     this.#noticeUnserved(queue)
     if (this.#init.room !== undefined) await abortable(this.#init.room, options.signal)
     return await abortable(this.publishOne(plan, text, bytes), options.signal)
@@ -106,7 +103,7 @@ export class Publishing extends Publisher {
     using large = blobs && new LargeInputs(blobs, queue, ended)
     const began = performance.now()
     const slices: Columns[] = []
-    const keep = large && ((index: number, it: string | ByteSource) => large.keep(index, it))
+    const keep = large && ((index: number, value: LargeValue) => large.keep(index, value))
     for await (const columns of encodeInputs(queue, inputs, keep)) {
       slices.push(columns)
       await immediate()

@@ -1,6 +1,5 @@
 import type { TypedEventTarget } from 'main-event'
-import type { MeshBlob } from './blobs/mesh-blob.ts'
-import type { BlobReference } from './blobs/reference.ts'
+import type { LargeBody } from './blobs/reference.ts'
 import type { ProgressSeen, Report } from './core/effects.ts'
 import { type LedgerId, taskId } from './core/ids.ts'
 import type { Values } from './core/messages.ts'
@@ -15,17 +14,17 @@ import { eachEnding, outcomeOf, parseBody } from './outcome.ts'
 export class Reports {
   readonly #target: TypedEventTarget<MeshNodeEvents>
   readonly #peerId: string
-  readonly #blob: (ledger: LedgerId, reference: BlobReference) => MeshBlob
+  readonly #shown: (ledger: LedgerId, large: LargeBody) => unknown
 
-  /** `blob` shows a result that is kept elsewhere: an event cannot wait until it is fetched. */
+  /** `shown` gives a result that is kept elsewhere: an event cannot wait until it is fetched. */
   constructor(
     target: TypedEventTarget<MeshNodeEvents>,
     peerId: string,
-    blob: (ledger: LedgerId, reference: BlobReference) => MeshBlob,
+    shown: (ledger: LedgerId, large: LargeBody) => unknown,
   ) {
     this.#target = target
     this.#peerId = peerId
-    this.#blob = blob
+    this.#shown = shown
   }
 
   report({ event }: Report): void {
@@ -78,8 +77,8 @@ export class Reports {
       const { node, attempt, ...outcome } = outcomeOf(id, ending)
       switch (type) {
         case 'task:done': {
-          const { reference } = ending
-          const result = reference === undefined ? outcome.result : this.#blob(ledger, reference)
+          const { large } = ending
+          const result = large === undefined ? outcome.result : this.#shown(ledger, large)
           this.#dispatch(type, { taskId: id, queue, node, attempt, result })
           break
         }

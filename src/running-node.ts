@@ -3,6 +3,8 @@ import { TypedEventEmitter } from 'main-event'
 import { Cancels } from './cancels.ts'
 import { checkInteger, type MeshNodeConfig } from './config.ts'
 import type { Blobs } from './blobs/blobs.ts'
+import { type BlobSource, isByteSource } from './blobs/chunks.ts'
+import type { MeshBlob } from './blobs/mesh-blob.ts'
 import { type LedgerId, parseTaskId } from './core/ids.ts'
 import type { Machine } from './core/machine.ts'
 import { metricsOf, peersOf } from './core/query.ts'
@@ -15,6 +17,7 @@ import { LocalTasks } from './local-tasks.ts'
 import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
 import { MeshTask, type TaskAccess } from './mesh-task.ts'
 import { MeshView } from './mesh-view.ts'
+import { optionsOf } from './options.ts'
 import { healthOf, type NodeHealth, type NodeNetwork } from './node-health.ts'
 import type { Ending } from './outcome.ts'
 import { packageVersion } from './package-version.ts'
@@ -92,7 +95,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     })
     this.#watches = new Watches(input => driver.input(input))
     this.#cancels = new Cancels(input => driver.input(input))
-    this.#reports = new Reports(this, network.peer, (ledger, blob) => blobs.content(ledger, blob))
+    this.#reports = new Reports(this, network.peer, (ledger, large) => blobs.shown(ledger, large))
 
     const local = new LocalTasks(machine, () => clock.now())
     const peers = (): string[] => this.#fullPeers()
@@ -190,6 +193,17 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   ): Promise<TaskHandle<Output>[]> {
     const places = await this.#publishing.many(task, inputs, options)
     return places.map(place => this.#handle<Output>(place))
+  }
+
+  async store(source: BlobSource, { signal }: AbortOptions = {}): Promise<MeshBlob> {
+    signal?.throwIfAborted()
+    this.#throwIfStopped()
+    const { blobs } = this.#init
+    const kept = await (isByteSource(source)
+      ? blobs.keep('raw', source, optionsOf(signal))
+      : blobs.keepFile(source.file, optionsOf(signal)))
+    kept.release()
+    return blobs.stored(kept.reference)
   }
 
   task<Output>(id: string): TaskHandle<Output> {
@@ -374,12 +388,9 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   }
 
   async #load(ledger: LedgerId, ending: Ending, options: AbortOptions): Promise<Ending> {
-    const { reference } = ending
-    if (reference === undefined) return ending
-    return {
-      ...ending,
-      loaded: { value: await this.#init.blobs.value(ledger, reference, options) },
-    }
+    const { large } = ending
+    if (large === undefined) return ending
+    return { ...ending, loaded: { value: await this.#init.blobs.value(ledger, large, options) } }
   }
 
   #handle<Output>({ ledger, seq, durable }: Placed): TaskHandle<Output> {

@@ -75,7 +75,7 @@ export class TaskEvents<Output> implements Watcher {
   }
 
   async #outcome(ending: Ending): Promise<TaskEvent<Output>> {
-    const whole = ending.reference === undefined ? ending : await this.#load(ending)
+    const whole = ending.large === undefined ? ending : await this.#load(ending)
     return { type: 'outcome', outcome: outcomeOf(this.#taskId, whole) }
   }
 

@@ -1,6 +1,8 @@
 import type { Blobs } from './blobs/blobs.ts'
-import { decodeReference } from './blobs/reference.ts'
+import { keepValue } from './blobs/large-value.ts'
+import { decodeBody } from './blobs/reference.ts'
 import { UnrecoverableError } from './errors.ts'
+import { maxResultBytes } from './wire/limits.ts'
 import type { WorkerBlobs } from './worker/large.ts'
 
 /** The node's blobs as its worker sees them. */
@@ -8,25 +10,25 @@ export function workerBlobs(blobs: Blobs): WorkerBlobs {
   return {
     directory: blobs.store.directory,
     async take(ledger, bytes, options) {
-      const reference = decodeReference(bytes)
-      if (reference === undefined) {
+      const body = decodeBody(bytes)
+      if (body === undefined) {
         throw new UnrecoverableError('Payload is of a kind that this version does not know')
       }
-      return blobs.take(ledger, reference, options)
+      return blobs.take(ledger, body, options)
     },
     async keep(ledger, large, options) {
-      const kept =
-        large.type === 'file'
-          ? await blobs.adopt('raw', large.file, large.blob)
-          : large.type === 'json'
-            ? await blobs.keep('json', Buffer.from(large.text), options)
-            : await blobs.keep('raw', large.source, options)
+      const { body, kept } = await keepValue(blobs, large, maxResultBytes, options)
       try {
-        await blobs.spreadTo(ledger, kept, options)
-        return kept.body
+        for (const one of kept) await blobs.spreadTo(ledger, one, options)
+        return body
       } finally {
-        kept.release()
+        for (const { release } of kept) release()
       }
     },
+    async store(file, options) {
+      const { reference, release } = await blobs.keepFile(file, options)
+      return { blob: blobs.stored(reference), release }
+    },
+    stored: blob => blobs.stored(blob),
   }
 }

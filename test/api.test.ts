@@ -43,6 +43,8 @@ test('the package exports these types', async () => {
   )
   assert.deepEqual(names.toSorted(compare), [
     'Backoff',
+    'BlobSource',
+    'ByteSource',
     'CancelledDetail',
     'ClaimedDetail',
     'DiagnoseOptions',

@@ -4,12 +4,15 @@ import { fullPeers } from '../core/membership.ts'
 import type { LedgerInfo } from '../core/messages.ts'
 import { majorityOf } from '../core/quorum.ts'
 import type { Machine } from '../core/state.ts'
+import { createReadStream } from 'node:fs'
+import { parseWithBlobs } from './blob-json.ts'
 import { type ByteSource, gather } from './chunks.ts'
+import { BlobUnavailableError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
 import { Keeper, type KeeperTimings, keeperTimings } from './keeper.ts'
 import { BlobContent, type MeshBlob } from './mesh-blob.ts'
-import type { BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
-import { type BlobKind, type BlobReference, encodeReference } from './reference.ts'
+import type { BlobHash, BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
+import type { BlobKind, BlobReference, LargeBody } from './reference.ts'
 import type { NamedBlob } from './references.ts'
 import { StoreServer } from './server.ts'
 import { spread, type SpreadTarget } from './spread.ts'
@@ -40,20 +43,22 @@ const copyBytesMax = 16 * 2 ** 20
 /** A blob of this node on its way into a task, not swept before it is released. */
 export interface KeptBlob {
   readonly reference: BlobReference
-  /** What the payload or result is instead of the content. */
-  readonly body: Uint8Array
   /** Nodes that are known to have it. */
   readonly held: Set<PeerId>
   readonly release: () => void
 }
 
-/** The blob of a payload, here until it is released. */
-export interface TakenBlob {
-  /** JSON. */
-  readonly text?: string | undefined
-  readonly blob?: MeshBlob | undefined
+/** A payload and its blobs, here until they are released. */
+export interface TakenBlobs {
+  /** JSON, or bytes. */
+  readonly payload: string | MeshBlob
+  /** The blobs that JSON names. */
+  readonly blobs: readonly MeshBlob[]
   readonly release: () => void
 }
+
+/** Blobs of one payload that are fetched at the same time. */
+const fetchesAtOnce = 4
 
 /** The large payloads and results of one node. */
 export class Blobs {
@@ -111,14 +116,40 @@ export class Blobs {
    * @throws {NoSpaceError} There is no room for it.
    */
   async keep(kind: BlobKind, source: ByteSource, options: AbortOptions = {}): Promise<KeptBlob> {
-    const known = source instanceof BlobContent ? this.store.size(source.hash) : undefined
-    if (source instanceof BlobContent && known === source.size) {
-      await this.store.touch(source.hash)
-      return this.#kept({ kind, hash: source.hash, size: source.size })
+    if (source instanceof BlobContent && this.store.size(source.hash) === source.size) {
+      return this.keepAgain(source)
     }
     const put = { signal: this.#until(options.signal) }
     const stored = await this.store.put(source as AsyncIterable<Uint8Array>, put)
     return this.#kept({ kind, ...stored })
+  }
+
+  /**
+   * Stores a file here, but for a guest: that reads it when somebody wants it.
+   *
+   * @throws {NoSpaceError} There is no room for it.
+   */
+  async keepFile(path: string, options: AbortOptions = {}): Promise<KeptBlob> {
+    const signal = this.#until(options.signal)
+    const stored = this.#init.machine.init.guest
+      ? await this.store.refer?.(path, { signal })
+      : undefined
+    if (stored !== undefined) return this.#kept({ kind: 'raw', ...stored })
+    return this.keep('raw', createReadStream(path) as AsyncIterable<Uint8Array>, { signal })
+  }
+
+  /**
+   * Keeps a blob that is here, or that can be read.
+   *
+   * @throws {BlobUnavailableError} It is neither.
+   */
+  async keepAgain(blob: StoredBlob | MeshBlob, options: AbortOptions = {}): Promise<KeptBlob> {
+    if (this.store.size(blob.hash) === blob.size) {
+      await this.store.touch(blob.hash)
+      return this.#kept({ kind: 'raw', hash: blob.hash, size: blob.size })
+    }
+    if (Symbol.asyncIterator in blob) return this.keep('raw', blob, options)
+    throw new BlobUnavailableError(blob.hash)
   }
 
   /** Takes a file over that was written to the folder of the store. */
@@ -145,69 +176,105 @@ export class Blobs {
     return this.#spread(reference, held, () => targetOf(info), this.#until(signal))
   }
 
-  /** Gets the blob that a payload names, whole, for a run. */
+  /** Gets what a payload names, whole, for a run. */
   async take(
     ledger: LedgerId,
-    reference: BlobReference,
+    { content, text, blobs }: LargeBody,
     { signal }: AbortOptions = {},
-  ): Promise<TakenBlob> {
-    const { hash, size, kind } = reference
-    const release = this.store.pin(hash)
+  ): Promise<TakenBlobs> {
+    const named: StoredBlob[] = content === undefined ? [...blobs] : [content, ...blobs]
+    const pins = named.map(({ hash }) => this.store.pin(hash))
+    const release = (): void => {
+      for (const unpin of pins) unpin()
+    }
     try {
-      await this.#fetch(reference, ledger, this.#until(signal))
-      if (kind === 'json') return { text: await this.#text(reference), release }
-      const content = { hash, size, path: this.store.path(hash) }
-      const read = (options: AbortOptions) => this.#readHere(reference, options)
-      return { blob: new BlobContent({ ...content, read }), release }
+      await this.#fetchAll(named, ledger, this.#until(signal))
+      if (content?.kind === 'raw') return { payload: this.stored(content), blobs: [], release }
+      const payload = content === undefined ? (text ?? '') : await this.#text(content)
+      return { payload, blobs: blobs.map(blob => this.stored(blob)), release }
     } catch (error) {
       release()
       throw error
     }
   }
 
-  /** What a result is that names a blob: JSON is fetched, bytes are when they are asked for. */
+  /** What a result is that names blobs: JSON is fetched, bytes are when they are asked for. */
   async value(
     ledger: LedgerId,
-    reference: BlobReference,
+    { content, text, blobs }: LargeBody,
     options: AbortOptions = {},
   ): Promise<unknown> {
-    if (reference.kind === 'raw') return this.content(ledger, reference)
-    using taken = new Releasing(await this.take(ledger, reference, options))
-    return JSON.parse(taken.text)
+    if (content?.kind !== 'json') return this.shown(ledger, { content, text, blobs })
+    using _ = { [Symbol.dispose]: this.store.pin(content.hash) }
+    await this.#fetch(content, ledger, this.#until(options.signal))
+    return this.shown(ledger, { text: await this.#text(content), blobs })
+  }
+
+  /** What a result is without anything being fetched: a blob, where that is the content. */
+  shown(ledger: LedgerId, { content, text, blobs }: LargeBody): unknown {
+    if (content !== undefined) return this.content(ledger, content)
+    const within = blobs.map(blob => this.content(ledger, blob))
+    try {
+      return parseWithBlobs(text ?? '', within)
+    } catch {
+      // Whoever ran the task wrote it: what is no JSON is nothing, and no error of the reader.
+      return undefined
+    }
   }
 
   /** A blob as users get it, without anything being fetched. */
-  content(ledger: LedgerId, reference: BlobReference): MeshBlob {
-    const { hash, size } = reference
-    return new BlobContent({ hash, size, read: options => this.#read(ledger, reference, options) })
+  content(ledger: LedgerId, { hash, size }: StoredBlob): MeshBlob {
+    const blob = { hash, size }
+    return new BlobContent({
+      ...blob,
+      read: options => this.#read(ledger, blob, options),
+      file: options => this.#file(ledger, blob, options),
+    })
+  }
+
+  /** A blob that is here. */
+  stored({ hash, size }: StoredBlob): MeshBlob {
+    const path = this.store.path(hash)
+    const read = (options: AbortOptions) => this.#readHere(hash, options)
+    return new BlobContent({ hash, size, path, read, file: async () => this.store.path(hash) })
+  }
+
+  async #file(
+    ledger: LedgerId,
+    blob: StoredBlob,
+    { signal }: AbortOptions,
+  ): Promise<string | undefined> {
+    if (this.store.directory === undefined) return undefined
+    await this.#fetch(blob, ledger, this.#until(signal))
+    return this.store.path(blob.hash)
   }
 
   async *#read(
     ledger: LedgerId,
-    reference: BlobReference,
+    blob: StoredBlob,
     options: AbortOptions,
   ): AsyncGenerator<Uint8Array> {
     const signal = this.#until(options.signal)
-    const { hash, size } = reference
+    const { hash, size } = blob
     using _ = { [Symbol.dispose]: this.store.pin(hash) }
     const isKept = this.store.directory !== undefined || size <= copyBytesMax
     if (isKept || this.store.size(hash) === size) {
-      await this.#fetch(reference, ledger, signal)
-      yield* this.#readHere(reference, options)
+      await this.#fetch(blob, ledger, signal)
+      yield* this.#readHere(hash, options)
     } else {
       const holders = (): PeerId[] => this.#holders(ledger)
-      yield* this.#fetcher.stream(reference, { holders, signal })
+      yield* this.#fetcher.stream(blob, { holders, signal })
     }
   }
 
-  async *#readHere({ hash }: BlobReference, { signal }: AbortOptions): AsyncGenerator<Uint8Array> {
+  async *#readHere(hash: BlobHash, { signal }: AbortOptions): AsyncGenerator<Uint8Array> {
     for await (const chunk of this.store.read(hash)) {
       signal?.throwIfAborted()
       yield chunk
     }
   }
 
-  async #text({ hash, size }: BlobReference): Promise<string> {
+  async #text({ hash, size }: StoredBlob): Promise<string> {
     if (size > jsonBytesMax) throw new RangeError(`JSON of ${size} bytes cannot be read`)
     const bytes = await gather(this.store.read(hash), size)
     return Buffer.from(bytes.buffer).toString()
@@ -216,12 +283,26 @@ export class Blobs {
   #kept(reference: BlobReference): KeptBlob {
     const release = this.store.pin(reference.hash)
     const held = new Set([this.#init.machine.init.peer])
-    return { reference, body: encodeReference(reference), held, release }
+    return { reference, held, release }
   }
 
-  #fetch(reference: BlobReference, ledger: LedgerId, signal: AbortSignal): Promise<void> {
+  #fetch({ hash, size }: StoredBlob, ledger: LedgerId, signal: AbortSignal): Promise<void> {
     const holders = (): PeerId[] => this.#holders(ledger)
-    return this.#fetcher.fetch(reference, { holders, signal })
+    return this.#fetcher.fetch({ hash, size }, { holders, signal })
+  }
+
+  async #fetchAll(
+    blobs: readonly StoredBlob[],
+    ledger: LedgerId,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const left = [...blobs]
+    const line = async (): Promise<void> => {
+      for (let blob = left.shift(); blob !== undefined; blob = left.shift()) {
+        await this.#fetch(blob, ledger, signal)
+      }
+    }
+    await Promise.all(Array.from({ length: fetchesAtOnce }, line))
   }
 
   #spread(
@@ -274,18 +355,4 @@ export class Blobs {
 function targetOf({ voters }: LedgerInfo): SpreadTarget {
   const peers = voters.map(({ peer }) => peer)
   return { peers, needed: majorityOf(peers.length), spread: false }
-}
-
-class Releasing implements Disposable {
-  readonly text: string
-  readonly #release: () => void
-
-  constructor({ text, release }: TakenBlob) {
-    this.text = text ?? ''
-    this.#release = release
-  }
-
-  [Symbol.dispose](): void {
-    this.#release()
-  }
 }

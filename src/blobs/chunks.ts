@@ -3,6 +3,9 @@ import { chunkBytes } from './ports.ts'
 /** What bytes may come from. */
 export type ByteSource = Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 
+/** What a blob may be made of. */
+export type BlobSource = ByteSource | { readonly file: string }
+
 /** Whether a value is bytes, or gives some one after the other, and so is no JSON. */
 export function isByteSource(value: unknown): value is ByteSource {
   if (typeof value !== 'object' || value === null) return false

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { chunksOf } from './chunks.ts'
 import { BlobCorruptError, BlobUnavailableError, NoSpaceError } from './errors.ts'
 import { Pieces, rangeOf } from './pieces.ts'
@@ -16,7 +17,8 @@ import {
 } from './ports.ts'
 
 interface Held {
-  readonly chunks: readonly Uint8Array[]
+  /** The bytes, or the file that they are in. */
+  readonly chunks: readonly Uint8Array[] | string
   readonly size: number
   /** Whether others hold it, so that it may go when room is needed. */
   readonly isCopy: boolean
@@ -70,6 +72,19 @@ export class MemoryBlobStore implements BlobStore {
     return Promise.reject(new Error('A store in memory takes no files'))
   }
 
+  async refer(file: string, { signal }: PutOptions = {}): Promise<StoredBlob> {
+    const hash = createHash('sha256')
+    let size = 0
+    for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) {
+      signal?.throwIfAborted()
+      hash.update(chunk)
+      size += chunk.byteLength
+    }
+    const blob = { hash: hash.digest('hex'), size }
+    if (!this.#held.has(blob.hash)) this.#place(blob, file, false)
+    return blob
+  }
+
   size(hash: BlobHash): number | undefined {
     return this.#held.get(hash)?.size
   }
@@ -88,6 +103,10 @@ export class MemoryBlobStore implements BlobStore {
     if (held === undefined) throw new BlobUnavailableError(hash)
     const from = range.offset ?? 0
     const end = Math.min(held.size, from + (range.length ?? held.size))
+    if (typeof held.chunks === 'string') {
+      if (end > from) yield* readFile(held.chunks, from, end)
+      return
+    }
     let start = 0
     for (const chunk of held.chunks) {
       const first = Math.max(0, from - start)
@@ -118,7 +137,7 @@ export class MemoryBlobStore implements BlobStore {
     const held = this.#held.get(hash)
     if (held === undefined) return
     this.#held.delete(hash)
-    this.#bytes -= held.size
+    this.#bytes -= bytesOf(held)
   }
 
   pin(hash: BlobHash): () => void {
@@ -166,12 +185,22 @@ export class MemoryBlobStore implements BlobStore {
     this.#bytes += bytes
   }
 
-  #place({ hash, size }: StoredBlob, chunks: readonly Uint8Array[], isCopy: boolean): void {
+  #place({ hash, size }: StoredBlob, chunks: Held['chunks'], isCopy: boolean): void {
     const before = this.#held.get(hash)
-    if (before !== undefined) this.#bytes -= before.size
+    if (before !== undefined) this.#bytes -= bytesOf(before)
     const stays = before !== undefined && !before.isCopy
     this.#held.set(hash, { chunks, size, isCopy: isCopy && !stays, usedAt: Date.now() })
   }
+}
+
+/** Bytes of memory that a blob takes. */
+function bytesOf({ chunks, size }: Held): number {
+  return typeof chunks === 'string' ? 0 : size
+}
+
+function readFile(file: string, from: number, to: number): AsyncIterable<Uint8Array> {
+  const range = { start: from, end: to - 1, highWaterMark: chunkBytes }
+  return createReadStream(file, range) as AsyncIterable<Uint8Array>
 }
 
 /** A download into memory; what is not whole is not kept. */

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { ReadableStream } from 'node:stream/web'
 import type { AbortOptions } from '@libp2p/interface'
+import { noteBlob } from './blob-json.ts'
 import { gather } from './chunks.ts'
 import { nodeFiles, removeFile, writeError } from './files.ts'
 import type { BlobHash, StoredBlob } from './ports.ts'
-import { dirname } from 'node:path'
 
 /**
  * Bytes of any length: the input of a task that was published with bytes or a stream, or such a
  * result. They are fetched when they are asked for, verified, and never in memory as a whole
- * unless `bytes` is called. A blob may be published again, or returned, as it is.
+ * unless `bytes` is called. A blob may be published again, or returned, as it is or within JSON.
  */
 export interface MeshBlob extends AsyncIterable<Uint8Array> {
   /** Bytes. */
@@ -29,6 +30,8 @@ export interface BlobContentInit extends StoredBlob {
   readonly path?: string | undefined
   /** Reads it from the start. */
   read(options: AbortOptions): AsyncIterable<Uint8Array>
+  /** A file with the content, after it was fetched if need be; `undefined` if there is none. */
+  file?(options: AbortOptions): Promise<string | undefined>
 }
 
 /** A blob and where its content comes from. */
@@ -58,12 +61,9 @@ export class BlobContent implements MeshBlob {
   async saveTo(path: string, options: AbortOptions = {}): Promise<void> {
     const draft = `${path}.${randomBytes(6).toString('hex')}.part`
     try {
-      await using file = await fs.open(draft, 'wx')
-      let at = 0
-      for await (const chunk of this.#init.read(options)) {
-        await nodeFiles.write(file, chunk, at)
-        at += chunk.byteLength
-      }
+      const file = await this.#init.file?.(options)
+      await (file === undefined ? this.#write(draft, options) : copy(file, draft))
+      options.signal?.throwIfAborted()
       await fs.rename(draft, path)
     } catch (error) {
       await removeFile(draft)
@@ -74,4 +74,27 @@ export class BlobContent implements MeshBlob {
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return this.#init.read({})[Symbol.asyncIterator]()
   }
+
+  toJSON(): StoredBlob {
+    noteBlob(this)
+    return { size: this.size, hash: this.hash }
+  }
+
+  async #write(path: string, options: AbortOptions): Promise<void> {
+    await using file = await fs.open(path, 'wx')
+    let at = 0
+    for await (const chunk of this.#init.read(options)) {
+      await nodeFiles.write(file, chunk, at)
+      at += chunk.byteLength
+    }
+  }
+}
+
+/** Copies a file, at no cost where the file system can share its blocks. */
+async function copy(from: string, to: string): Promise<void> {
+  await fs.writeFile(to, '', { flag: 'wx' })
+  const { mode } = await fs.stat(to)
+  await fs.copyFile(from, to, fs.constants.COPYFILE_FICLONE)
+  // The copy gets the rights of the original, which is for its node only.
+  await fs.chmod(to, mode)
 }

@@ -30,6 +30,8 @@ export interface BlobStore {
   put(source: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<StoredBlob>
   /** Takes over a file in `directory` whose hash is known, as `put` would its content. */
   adopt(file: string, blob: StoredBlob): Promise<void>
+  /** Takes a file as a blob where it is, for as long as it stays as it is; of a guest only. */
+  refer?(file: string, options?: PutOptions): Promise<StoredBlob>
   /** Bytes of a blob; `undefined` if it is not here. */
   size(hash: BlobHash): number | undefined
   /** Notes that a blob is of use, so that it is not swept for a while. */

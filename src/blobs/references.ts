@@ -5,7 +5,7 @@ import type { Values } from '../core/messages.ts'
 import { seqsOf } from '../core/ranges.ts'
 import type { Machine } from '../core/state.ts'
 import type { BlobHash } from './ports.ts'
-import { type BlobReference, decodeReference, isReference } from './reference.ts'
+import { type BlobReference, decodeBody, isReference } from './reference.ts'
 
 /** A task whose payload or result names a blob. */
 export interface NamedBlob {
@@ -24,8 +24,9 @@ export function eachReference(
   for (let i = 0; i < lengths.length; i++) {
     const length = lengths[i] as number
     if (isReference(bytes, at, length)) {
-      const reference = decodeReference(bytes.subarray(at, at + length))
-      if (reference !== undefined) visit(i, reference)
+      const body = decodeBody(bytes.subarray(at, at + length))
+      if (body?.content !== undefined) visit(i, body.content)
+      for (const blob of body?.blobs ?? []) visit(i, { kind: 'raw', ...blob })
     }
     at += length
   }

@@ -1,6 +1,7 @@
 import type { MeshNode } from '../index.ts'
+import { isBlob, saveBlobs } from './blob-files.ts'
 import { publish } from './publish-operation.ts'
-import type { Reply, Request, RowReply } from './requests.ts'
+import type { Reply, Request, RowReply, TaskRequest } from './requests.ts'
 
 type Row = RowReply['row']
 
@@ -29,7 +30,7 @@ export async function* perform(
       break
     }
     case 'task':
-      yield [{ type: 'row', row: await describe(node, request.id, signal) }]
+      yield [{ type: 'row', row: await describe(node, request, signal) }]
       break
     case 'cancel':
       for (const id of request.ids) {
@@ -65,7 +66,11 @@ async function* rowsOf<T>(
   if (batch.length > 0) yield batch
 }
 
-async function describe(node: MeshNode, id: string, signal: AbortSignal): Promise<Row> {
+async function describe(
+  node: MeshNode,
+  { id, saveTo }: TaskRequest,
+  signal: AbortSignal,
+): Promise<Row> {
   const handle = node.task(id)
   const state = await handle.state({ signal })
   const ended = state === 'done' || state === 'failed' || state === 'cancelled'
@@ -73,7 +78,9 @@ async function describe(node: MeshNode, id: string, signal: AbortSignal): Promis
     return { taskId: id, state, durable: handle.durable, explain: await handle.explain({ signal }) }
   }
   const { taskId, error, ...outcome } = await handle.outcome({ signal })
-  return { taskId, ...outcome, error: error?.message }
+  const { result } = outcome
+  if (saveTo !== undefined) await saveBlobs(saveTo, taskId, result, signal)
+  return { taskId, ...outcome, raw: isBlob(result) || undefined, error: error?.message }
 }
 
 async function cancel(

@@ -21,8 +21,10 @@ export function parseRequest(value: unknown): Request {
 }
 
 const checks: Readonly<Record<string, ((fields: Fields) => boolean) | undefined>> = {
-  publish: ({ queue, options, wait, waitTimeoutMs }) =>
+  publish: ({ queue, options, wait, waitTimeoutMs, files, saveTo }) =>
     isText(queue) &&
+    (files === undefined || typeof files === 'boolean') &&
+    (saveTo === undefined || isText(saveTo)) &&
     typeof options === 'object' &&
     options !== null &&
     typeof wait === 'boolean' &&
@@ -31,7 +33,7 @@ const checks: Readonly<Record<string, ((fields: Fields) => boolean) | undefined>
     (queue === undefined || isText(queue)) &&
     (state === undefined || isText(state)) &&
     isCount(limit),
-  task: ({ id }) => isText(id),
+  task: ({ id, saveTo }) => isText(id) && (saveTo === undefined || isText(saveTo)),
   cancel: ({ ids, reason }) =>
     Array.isArray(ids) &&
     ids.length <= idsMax &&

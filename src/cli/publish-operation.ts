@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { MeshNode, TaskHandle, TaskOutcome } from '../index.ts'
+import { InputFiles, isBlob, saveBlobs } from './blob-files.ts'
 import { Channel } from './channel.ts'
 import { NoMajorityError } from './errors.ts'
 import type { OutcomeReply, PublishRequest, Reply } from './requests.ts'
@@ -46,6 +47,7 @@ class Publisher {
   readonly #signal: AbortSignal
   #outstanding = 0
   #onFewer: (() => void) | undefined
+  readonly #files: InputFiles
   readonly #failed = Promise.withResolvers<never>()
   readonly #ranOnce = new AbortController()
 
@@ -59,6 +61,7 @@ class Publisher {
     this.#request = request
     this.#replies = replies
     this.#signal = signal
+    this.#files = new InputFiles(node, signal)
     this.#failed.promise.catch(() => undefined)
   }
 
@@ -88,7 +91,8 @@ class Publisher {
   }
 
   async #publishAll(inputs: AsyncIterable<readonly unknown[]>): Promise<void> {
-    for await (const batch of inputs) {
+    for await (const given of inputs) {
+      const batch = this.#request.files === true ? await this.#withFiles(given) : given
       const handles = await this.#publishBatch(batch)
       this.#replies.push({
         type: 'published',
@@ -99,6 +103,12 @@ class Publisher {
       for (const handle of handles) this.#await(handle).catch(this.#failed.reject)
       await this.#until(outstandingMax)
     }
+  }
+
+  async #withFiles(batch: readonly unknown[]): Promise<unknown[]> {
+    const inputs: unknown[] = []
+    for (const input of batch) inputs.push(await this.#files.withBlobs(input))
+    return inputs
   }
 
   async #publishBatch(batch: readonly unknown[]): Promise<TaskHandle[]> {
@@ -119,6 +129,10 @@ class Publisher {
     this.#outstanding += 1
     const outcome = await handle.outcome({ signal: this.#signal })
     this.#ranOnce.abort()
+    const { saveTo } = this.#request
+    if (saveTo !== undefined) {
+      await saveBlobs(saveTo, handle.id, outcome.result, this.#signal)
+    }
     this.#outstanding -= 1
     this.#replies.push(replyOf(outcome))
     this.#onFewer?.()
@@ -138,6 +152,7 @@ function replyOf({ error, node, attempt, ...rest }: TaskOutcome): OutcomeReply {
   return {
     type: 'outcome',
     ...rest,
+    raw: isBlob(rest.result) || undefined,
     error: error?.message,
     node: node === '' ? undefined : node,
     attempt: attempt === 0 ? undefined : attempt,

@@ -7,6 +7,10 @@ export interface PublishRequest {
   readonly options: PublishOptions
   /** Whether outcomes are wanted, too. */
   readonly wait: boolean
+  /** Whether inputs name files: `fileInput`. */
+  readonly files?: boolean | undefined
+  /** Folder that the blobs of results are saved to, before their outcomes are told. */
+  readonly saveTo?: string | undefined
   /** Give up when nobody serves the queue or takes the tasks for this long, in milliseconds. */
   readonly waitTimeoutMs: number
 }
@@ -24,6 +28,8 @@ export interface TasksRequest {
 export interface TaskRequest {
   readonly op: 'task'
   readonly id: string
+  /** Folder that the blobs of the result are saved to. */
+  readonly saveTo?: string | undefined
 }
 
 export interface CancelRequest {
@@ -69,7 +75,10 @@ export interface OutcomeReply {
   readonly type: 'outcome'
   readonly taskId: string
   readonly state: 'done' | 'failed' | 'cancelled'
+  /** A blob is told by its size and its hash. */
   readonly result?: unknown
+  /** Whether the result is bytes. */
+  readonly raw?: boolean | undefined
   readonly reason?: string | undefined
   readonly error?: string | undefined
   /** Peer id of the worker; absent if none ran. */

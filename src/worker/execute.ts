@@ -1,20 +1,27 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { parseWithBlobs } from '../blobs/blob-json.ts'
 import type { MeshBlob } from '../blobs/mesh-blob.ts'
 import type { TaskContext, TaskDefinitionLike } from './definition.ts'
 import { UnrecoverableError } from './errors.ts'
 
+/** What a handler is given: JSON and the blobs in it, or bytes. */
+export interface Payload {
+  readonly payload: string | MeshBlob
+  readonly blobs?: readonly MeshBlob[] | undefined
+}
+
 /**
- * Runs a handler on a payload, JSON or bytes. Returns what it returns, or a promise of it; the caller tells them
+ * Runs a handler on a payload. Returns what it returns, or a promise of it; the caller tells them
  * apart, so that a handler without promises costs none.
  *
  * @throws {UnrecoverableError} The payload is not JSON, or the schema refuses it.
  */
 export function execute(
   definition: TaskDefinitionLike,
-  payload: string | MeshBlob,
+  { payload, blobs }: Payload,
   ctx: TaskContext,
 ): unknown {
-  const parsed = typeof payload === 'string' ? parse(payload) : payload
+  const parsed = typeof payload === 'string' ? parse(payload, blobs) : payload
   const schema = definition.input
   if (schema === undefined) return definition.run(parsed, ctx)
 
@@ -31,9 +38,9 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return 'then' in value && typeof value.then === 'function'
 }
 
-function parse(payload: string): unknown {
+function parse(payload: string, blobs: readonly MeshBlob[] | undefined): unknown {
   try {
-    return JSON.parse(payload)
+    return parseWithBlobs(payload, blobs)
   } catch (cause) {
     throw new UnrecoverableError('Payload is not JSON', { cause })
   }

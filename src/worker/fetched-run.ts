@@ -1,4 +1,4 @@
-import type { TakenBlob } from '../blobs/blobs.ts'
+import type { TakenBlobs } from '../blobs/blobs.ts'
 import type { MeshBlob } from '../blobs/mesh-blob.ts'
 import type { AttemptInit } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
@@ -9,10 +9,12 @@ import { errorOutcome } from './outcome.ts'
 export interface Starting extends AttemptInit, RunPlace {
   /** JSON, or bytes that are here. */
   readonly payload: string | MeshBlob
+  /** Blobs that JSON names, which are here. */
+  readonly blobs?: readonly MeshBlob[] | undefined
 }
 
 export interface FetchedRunInit {
-  readonly task: Omit<Starting, 'payload'>
+  readonly task: Omit<Starting, 'payload' | 'blobs'>
   /** What names the payload. */
   readonly reference: Uint8Array
   readonly blobs: WorkerBlobs
@@ -31,7 +33,7 @@ const fullMs = 5_000
 export class FetchedRun implements Running {
   readonly #init: FetchedRunInit
   readonly #fetching = new AbortController()
-  #taken: TakenBlob | undefined
+  #taken: TakenBlobs | undefined
   #running: Running | undefined
   #stopped: string | undefined
   #wake: (() => void) | undefined
@@ -59,9 +61,9 @@ export class FetchedRun implements Running {
     const { ledger, seq, token, attempt, timeoutMs, claim, lane } = task
     try {
       const taken = await this.#take()
-      const payload = taken?.text ?? taken?.blob
-      if (payload !== undefined && this.#stopped === undefined) {
-        const whole = { ledger, seq, token, attempt, timeoutMs, claim, lane, payload }
+      if (taken !== undefined && this.#stopped === undefined) {
+        const { payload, blobs } = taken
+        const whole = { ledger, seq, token, attempt, timeoutMs, claim, lane, payload, blobs }
         this.#running = start(whole)
         if (this.#running !== undefined) {
           if (this.#stopped !== undefined) this.#running.abort(this.#stopped)
@@ -74,7 +76,7 @@ export class FetchedRun implements Running {
     owner.over(task)
   }
 
-  async #take(): Promise<TakenBlob | undefined> {
+  async #take(): Promise<TakenBlobs | undefined> {
     const { task, reference, blobs, owner } = this.#init
     try {
       const { signal } = this.#fetching

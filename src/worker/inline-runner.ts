@@ -26,7 +26,7 @@ export class InlineRunner {
     const attempt = new Attempt(task, this.#host)
     let outcome: Outcome
     try {
-      const value = execute(definition, task.payload, new AttemptContext(attempt))
+      const value = execute(definition, task, new AttemptContext(attempt))
       if (isThenable(value))
         return new InlineRun(attempt, placeOf(task), value, this.#limits, this.#owner)
       outcome = resultOutcome(value, this.#limits)

@@ -1,6 +1,10 @@
 import type { Finished } from '../core/inputs.ts'
 import { isErrorLike, isUnrecoverable } from './errors.ts'
-import { largeOf, type LargeResult } from './large.ts'
+import { jsonWithBlobs } from '../blobs/blob-json.ts'
+import { isByteSource } from '../blobs/chunks.ts'
+import type { LargeValue } from '../blobs/large-value.ts'
+import type { MeshBlob } from '../blobs/mesh-blob.ts'
+import { bundledBlobsMax } from '../blobs/reference.ts'
 
 /** How a run ended: its kind, and its result or error note as JSON text. */
 export interface Outcome {
@@ -8,7 +12,7 @@ export interface Outcome {
   /** Bytes where they name a result that is kept elsewhere. */
   readonly body: string | Uint8Array
   /** The result, of one that is `done`, before it is put elsewhere. */
-  readonly large?: LargeResult | undefined
+  readonly large?: LargeValue | undefined
 }
 
 /** What a result may be. */
@@ -25,11 +29,13 @@ export const maxNoteBytes = 8_192
 /** The outcome of a run that returned, if its result can be kept. */
 export function resultOutcome(value: unknown, limits: ResultLimits): Outcome {
   const { maxResultBytes, blobs } = limits
-  const large = blobs === undefined ? undefined : largeOf(value)
-  if (large !== undefined) return { kind: 'done', body: '', large }
+  if (blobs !== undefined && isByteSource(value)) {
+    return { kind: 'done', body: '', large: { type: 'raw', source: value } }
+  }
   let body: string | undefined
+  found.length = 0
   try {
-    body = JSON.stringify(value)
+    body = jsonWithBlobs(value, found)
   } catch (error) {
     return {
       kind: 'result',
@@ -37,6 +43,7 @@ export function resultOutcome(value: unknown, limits: ResultLimits): Outcome {
     }
   }
   if (body === undefined) return nothing
+  if (found.length > 0 && blobs !== undefined) return withBlobs(body, [...found])
   // No character takes more than three bytes, so most results need no count.
   if (body.length * 3 > maxResultBytes) {
     const bytes = Buffer.byteLength(body)
@@ -45,10 +52,22 @@ export function resultOutcome(value: unknown, limits: ResultLimits): Outcome {
   return { kind: 'done', body }
 }
 
+/** Blobs of the result that is being encoded: hardly ever any. */
+const found: MeshBlob[] = []
+
+function withBlobs(text: string, blobs: readonly MeshBlob[]): Outcome {
+  if (blobs.length > bundledBlobsMax) {
+    const many = `Result has ${blobs.length} blobs in it, over the limit of ${bundledBlobsMax}`
+    const message = `${many}; put them into an archive`
+    return { kind: 'result', body: noteOf('ResultTooLargeError', message) }
+  }
+  return { kind: 'done', body: '', large: { type: 'json', text, blobs } }
+}
+
 /** The outcome of a run whose result is long JSON. */
 export function longOutcome(text: string, bytes: number, limits: ResultLimits): Outcome {
   if (limits.blobs === undefined) return tooLarge(bytes, limits.maxResultBytes)
-  return { kind: 'done', body: '', large: { type: 'json', text } }
+  return { kind: 'done', body: '', large: { type: 'json', text, blobs: [] } }
 }
 
 /** The outcome of a run that threw. */

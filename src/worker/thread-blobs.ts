@@ -4,7 +4,9 @@ import { type ByteSource, chunksOf } from '../blobs/chunks.ts'
 import { writeDraft } from '../blobs/draft.ts'
 import { BlobContent, type MeshBlob } from '../blobs/mesh-blob.ts'
 import type { StoredBlob } from '../blobs/ports.ts'
-import type { LargeResult } from './large.ts'
+import type { LargeValue } from '../blobs/large-value.ts'
+import type { Payload } from './execute.ts'
+import type { ThreadTask } from './thread-messages.ts'
 
 /** Bytes as they are told to another thread: a file, or what it contains. */
 export type ThreadBytes =
@@ -14,18 +16,37 @@ export type ThreadBytes =
 /** Bytes that one thread may keep together for another, where there is no disk. */
 const bytesMax = 256 * 2 ** 20
 
-/** A payload of bytes for a thread: by its file, if there is one. */
-export async function tellPayload(payload: MeshBlob): Promise<ThreadBytes> {
-  const { hash, size, path } = payload
+/** A payload that is bytes, or has blobs in it, for a thread. */
+export async function tellPayload(
+  payload: string | MeshBlob,
+  blobs: readonly MeshBlob[] = [],
+): Promise<Pick<ThreadTask, 'payload' | 'blobs'>> {
+  return {
+    payload: typeof payload === 'string' ? payload : await tellBlob(payload),
+    blobs: await Promise.all(blobs.map(tellBlob)),
+  }
+}
+
+/** By its file, if there is one. */
+async function tellBlob(content: MeshBlob): Promise<ThreadBytes> {
+  const { hash, size, path } = content
   const blob = { hash, size }
-  return path === undefined ? { bytes: await payload.bytes(), blob } : { file: path, blob }
+  return path === undefined ? { bytes: await content.bytes(), blob } : { file: path, blob }
 }
 
 /** The payload as the handler gets it. */
-export function heardPayload(told: ThreadBytes): MeshBlob {
+export function heardPayload({ payload, blobs }: Pick<ThreadTask, 'payload' | 'blobs'>): Payload {
+  return {
+    payload: typeof payload === 'string' ? payload : heardBlob(payload),
+    blobs: blobs.map(heardBlob),
+  }
+}
+
+function heardBlob(told: ThreadBytes): MeshBlob {
   const { hash, size } = told.blob ?? { hash: '', size: 0 }
   const path = 'file' in told ? told.file : undefined
-  return new BlobContent({ hash, size, path, read: () => readBytes(told) })
+  const file = async (): Promise<string | undefined> => path
+  return new BlobContent({ hash, size, path, read: () => readBytes(told), file })
 }
 
 /** What a handler gives, brought to where the main thread can take it over. */
@@ -46,8 +67,14 @@ export async function tellBytes(
   return { bytes: Buffer.concat(chunks), blob: undefined }
 }
 
-/** The same as a result. */
-export function largeFrom(told: ThreadBytes): LargeResult {
+/** A large result in a form that can leave the thread. */
+export async function tellResult(
+  large: LargeValue,
+  directory: string | undefined,
+): Promise<LargeValue> {
+  if (large.type === 'json') return { ...large, blobs: large.blobs.map(plain) }
+  if (large.type === 'file') return large
+  const told = await tellBytes(large.source, directory)
   return 'file' in told
     ? { type: 'file', file: told.file, blob: told.blob }
     : { type: 'raw', source: told.bytes }
@@ -60,6 +87,11 @@ export async function* readOnce(told: ThreadBytes): AsyncGenerator<Uint8Array> {
   } finally {
     if ('file' in told) await rm(told.file, { force: true })
   }
+}
+
+/** A blob without its content. */
+export function plain({ hash, size }: StoredBlob): StoredBlob {
+  return { hash, size }
 }
 
 async function* readBytes(told: ThreadBytes): AsyncGenerator<Uint8Array> {

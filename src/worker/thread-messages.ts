@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { AttemptInit } from './attempt.ts'
+import type { StoredBlob } from '../blobs/ports.ts'
 import type { ThreadBytes } from './thread-blobs.ts'
 import type { ContextPublishOptions, PublishedTask } from './definition.ts'
 
@@ -19,6 +20,8 @@ export interface ThreadTask extends AttemptInit {
   readonly file: string
   /** JSON, or bytes. */
   readonly payload: string | ThreadBytes
+  /** Blobs that JSON names. */
+  readonly blobs: readonly ThreadBytes[]
 }
 
 /** A thread's own channel to the main thread, sent once. */
@@ -44,6 +47,8 @@ export type FromThread =
       readonly queue: string
       /** JSON, or bytes. */
       readonly input: string | ThreadBytes
+      /** Blobs that JSON names; they are of this run. */
+      readonly blobs: readonly StoredBlob[]
       readonly options: ContextPublishOptions
     }
 

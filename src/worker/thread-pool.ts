@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { MessagePort, type ResourceLimits, type Worker as Thread } from 'node:worker_threads'
 import { Piscina } from 'piscina'
+import { parseWithBlobs } from '../blobs/blob-json.ts'
+import type { MeshBlob } from '../blobs/mesh-blob.ts'
 import type { PublishedTask, ContextPublishOptions } from './definition.ts'
 import type { AttemptName } from './attempt.ts'
 import type { RunOwner } from './claim.ts'
@@ -83,7 +85,7 @@ export class ThreadPool {
 
   /** Starts a task, as a batch shows it; there is a thread for it, as runs have slots. */
   start(starting: Starting, { queue, file }: ModuleHandler): ThreadRun {
-    const { claim, lane, ledger, seq, token, attempt, timeoutMs, payload } = starting
+    const { claim, lane, ledger, seq, token, attempt, timeoutMs, payload, blobs: named } = starting
     const id = this.#nextId++
     const task = { id, queue, file, ledger, seq, token, attempt, timeoutMs }
     const { owner, graceMs, startMs, blobs } = this.#init
@@ -93,9 +95,9 @@ export class ThreadPool {
     this.#memory.start()
     const { signal } = run.killer
     const result =
-      typeof payload === 'string'
-        ? this.#pool.run({ ...task, payload }, { signal })
-        : tellPayload(payload).then(told => this.#pool.run({ ...task, payload: told }, { signal }))
+      typeof payload === 'string' && named === undefined
+        ? this.#pool.run({ ...task, payload, blobs: [] }, { signal })
+        : tellPayload(payload, named).then(told => this.#pool.run({ ...task, ...told }, { signal }))
     void run.finish(result).finally(() => this.#runs.delete(id))
     return run
   }
@@ -144,9 +146,11 @@ export class ThreadPool {
   }
 
   async #publish(asked: Extract<FromThread, { type: 'publish' }>): Promise<ToThread> {
-    const { call, queue, input, options } = asked
+    const { call, queue, input, blobs: named, options } = asked
     try {
-      const { id, durable } = await this.#init.publish(queue, heardInput(input), options)
+      const { blobs } = this.#init
+      const within = blobs === undefined ? [] : named.map(blob => blobs.stored(blob))
+      const { id, durable } = await this.#init.publish(queue, heardInput(input, within), options)
       return { type: 'published', call, task: { id, durable } }
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error))
@@ -155,8 +159,8 @@ export class ThreadPool {
   }
 }
 
-function heardInput(input: string | ThreadBytes): unknown {
-  return typeof input === 'string' ? JSON.parse(input) : readOnce(input)
+function heardInput(input: string | ThreadBytes, blobs: readonly MeshBlob[]): unknown {
+  return typeof input === 'string' ? parseWithBlobs(input, blobs) : readOnce(input)
 }
 
 // Modules may post to the main thread what they like.

@@ -14,7 +14,7 @@ export interface RunThread {
 }
 
 export interface ThreadRunInit {
-  readonly task: Omit<ThreadTask, 'payload'>
+  readonly task: Omit<ThreadTask, 'payload' | 'blobs'>
   readonly place: RunPlace
   readonly owner: RunOwner
   /** Time that a stopped handler may take to end, in milliseconds. */

@@ -6,6 +6,8 @@ import {
   threadId,
   workerData,
 } from 'node:worker_threads'
+import { jsonWithBlobs } from '../blobs/blob-json.ts'
+import type { MeshBlob } from '../blobs/mesh-blob.ts'
 import { isByteSource } from '../blobs/chunks.ts'
 import { Attempt, AttemptContext, type AttemptHost } from './attempt.ts'
 import type {
@@ -18,7 +20,7 @@ import { HandlerModuleError } from './errors.ts'
 import { execute } from './execute.ts'
 import { handlersOf } from './module-handlers.ts'
 import { errorOutcome, type Outcome, resultOutcome } from './outcome.ts'
-import { heardPayload, largeFrom, tellBytes } from './thread-blobs.ts'
+import { heardPayload, plain, tellBytes, tellResult } from './thread-blobs.ts'
 import type { FromThread, LineOpened, ThreadData, ThreadTask, ToThread } from './thread-messages.ts'
 
 const { node, maxResultBytes, blobs } = workerData as ThreadData
@@ -46,13 +48,11 @@ export async function runTask(task: ThreadTask): Promise<Outcome> {
     const definition = await definitionOf(task)
     attempts.set(task.id, attempt)
     say({ type: 'started', id: task.id })
-    const { payload } = task
-    const input = typeof payload === 'string' ? payload : heardPayload(payload)
-    const value = await execute(definition, input, new AttemptContext(attempt))
+    const value = await execute(definition, heardPayload(task), new AttemptContext(attempt))
     const outcome = resultOutcome(value, { maxResultBytes, blobs })
-    if (outcome.large?.type !== 'raw') return outcome
+    if (outcome.large === undefined) return outcome
     // Only plain data can leave the thread, and the handler's stream ends with the thread.
-    return { ...outcome, large: largeFrom(await tellBytes(outcome.large.source, blobs?.directory)) }
+    return { ...outcome, large: await tellResult(outcome.large, blobs?.directory) }
   } catch (error) {
     return errorOutcome(error)
   } finally {
@@ -119,17 +119,20 @@ async function publish(
   input: unknown,
   options: ContextPublishOptions,
 ): Promise<PublishedTask> {
-  const told = isByteSource(input) ? await tellBytes(input, blobs?.directory) : textOf(input)
+  const found: MeshBlob[] = []
+  const told = isByteSource(input) ? await tellBytes(input, blobs?.directory) : textOf(input, found)
   const call = nextCall++
   const published = Promise.withResolvers<PublishedTask>()
   const { queue, ...defaults } = typeof task === 'string' ? { queue: task } : defaultsOf(task)
-  say({ type: 'publish', call, queue, input: told, options: { ...defaults, ...options } })
+  const within = found.map(plain)
+  const all = { ...defaults, ...options }
+  say({ type: 'publish', call, queue, input: told, blobs: within, options: all })
   calls.set(call, published)
   return published.promise
 }
 
-function textOf(input: unknown): string {
-  const text = JSON.stringify(input) as string | undefined
+function textOf(input: unknown, found: MeshBlob[]): string {
+  const text = jsonWithBlobs(input, found)
   if (text === undefined) throw new TypeError('A payload must be JSON')
   return text
 }

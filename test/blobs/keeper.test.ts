@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { Keeper, type KeeperTimings } from '../../src/blobs/keeper.ts'
 import { noticeBlobs } from '../../src/blobs/noticing-store.ts'
-import { encodeReference } from '../../src/blobs/reference.ts'
+import { encodeBody } from '../../src/blobs/reference.ts'
 import { eachNamed, isStillNamed, type NamedBlob, References } from '../../src/blobs/references.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import { createMachine, replay } from '../../src/core/machine.ts'
@@ -57,7 +57,7 @@ function settled(seq: number, body: string | Uint8Array): Entry {
 }
 
 function nameOf(bytes: Uint8Array): Uint8Array {
-  return encodeReference({ kind: 'raw', ...blobOf(bytes) })
+  return encodeBody({ content: { kind: 'raw', ...blobOf(bytes) }, blobs: [] })
 }
 
 const [input, output, loose, fresh] = [1, 2, 3, 4].map(seed => contentOf(1_000, seed)) as [

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { LargeValue } from '../../src/blobs/large-value.ts'
+import { BlobContent } from '../../src/blobs/mesh-blob.ts'
 import { type Columns, encodeInputs } from '../../src/encode.ts'
 
 /** The inputs that columns hold. */
@@ -69,20 +71,23 @@ describe('encodeInputs', () => {
     })
   })
   it('gives what is larger away, and bytes, and puts in what comes back', async () => {
-    const away: [number, string | number][] = []
+    const away: [number, LargeValue][] = []
     const large = 'x'.repeat(65_535)
-    const inputs = [1, large, Buffer.from('bytes'), 2]
-    const all = encodeInputs('q', inputs, async (index, content) => {
-      assert.ok(typeof content === 'string' || content instanceof Uint8Array)
-      away.push([index, content.length])
+    const bytes = Buffer.from('bytes')
+    const blob = new BlobContent({ hash: 'ab', size: 3, async *read() {} })
+    const inputs = [1, large, bytes, { blob, again: [blob] }, 2]
+    const all = encodeInputs('q', inputs, async (index, value) => {
+      away.push([index, value])
       return Uint8Array.of(0, index)
     })
     const [columns] = await Array.fromAsync(all)
-    assert.deepEqual([...(columns?.lengths ?? [])], [1, 2, 2, 1])
-    assert.deepEqual([...(columns?.payload ?? [])], [0x31, 0, 1, 0, 2, 0x32])
+    assert.deepEqual([...(columns?.lengths ?? [])], [1, 2, 2, 2, 1])
+    assert.deepEqual([...(columns?.payload ?? [])], [0x31, 0, 1, 0, 2, 0, 3, 0x32])
+    const named = '{"size":3,"hash":"ab"}'
     assert.deepEqual(away, [
-      [1, 65_537],
-      [2, 5],
+      [1, { type: 'json', text: JSON.stringify(large), blobs: [] }],
+      [2, { type: 'raw', source: bytes }],
+      [3, { type: 'json', text: `{"blob":${named},"again":[${named}]}`, blobs: [blob] }],
     ])
   })
 })
