@@ -5,6 +5,7 @@ export { InvalidParametersError, NotStartedError, TimeoutError } from '@libp2p/i
 export {
   BlobCorruptError,
   BlobUnavailableError,
+  FileChangedError,
   NoRoomAtPeersError,
   NoSpaceError,
 } from './blobs/errors.ts'

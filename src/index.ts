@@ -7,6 +7,7 @@ export type { Finding, FindingLevel } from './doctor/finding.ts'
 export {
   BlobCorruptError,
   BlobUnavailableError,
+  FileChangedError,
   HandlerModuleError,
   InvalidInputError,
   InvalidParametersError,

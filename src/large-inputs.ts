@@ -69,8 +69,9 @@ export class LargeInputs implements Disposable {
       }
     }
     const options = { signal: this.#signal }
-    return each([...wanted.values()], ({ ledger, kept }) => {
-      return this.#blobs.spreadTo(ledger, kept, options)
+    return each([...wanted.values()], async ({ ledger, kept }) => {
+      // A guest does not know the voters: its host has seen to it.
+      await this.#blobs.spreadTo(ledger, kept, options)
     })
   }
 

@@ -87,8 +87,8 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
 
   /**
    * Stores bytes, or a file, for a publish, by itself or within JSON; resolves with what to publish
-   * instead. It is kept for an hour, and as long as a task names it. A guest reads a file when it
-   * is published, and not before.
+   * instead. It is kept for an hour, and as long as a task names it. A guest does not copy a file,
+   * which must stay as it is until it is published.
    *
    * @throws {NoSpaceError} There is no room for it.
    */

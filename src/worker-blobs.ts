@@ -19,7 +19,10 @@ export function workerBlobs(blobs: Blobs): WorkerBlobs {
     async keep(ledger, large, options) {
       const { body, kept } = await keepValue(blobs, large, maxResultBytes, options)
       try {
-        for (const one of kept) await blobs.spreadTo(ledger, one, options)
+        for (const one of kept) {
+          // What is not known any more is not this node's to settle, either.
+          if (!(await blobs.spreadTo(ledger, one, options))) throw new Error('The run was lost')
+        }
         return body
       } finally {
         for (const { release } of kept) release()

@@ -8,6 +8,7 @@ test('the package exports these values', () => {
   assert.deepEqual(Object.keys(api).toSorted(compare), [
     'BlobCorruptError',
     'BlobUnavailableError',
+    'FileChangedError',
     'HandlerModuleError',
     'InvalidInputError',
     'InvalidParametersError',

@@ -165,15 +165,17 @@ export class Blobs {
     return this.#spread(reference, held, target, this.#until(signal))
   }
 
-  /** Gives a blob to a majority of a ledger's voters, if this node knows them. */
-  spreadTo(
+  /** Gives a blob to a majority of a ledger's voters; false if this node does not know them. */
+  async spreadTo(
     ledger: LedgerId,
     { reference, held }: KeptBlob,
     { signal }: AbortOptions = {},
-  ): Promise<void> {
-    const info = this.#infoOf(ledger)
-    if (info === undefined) return Promise.resolve()
-    return this.#spread(reference, held, () => targetOf(info), this.#until(signal))
+  ): Promise<boolean> {
+    const known = this.#infoOf(ledger)
+    if (known === undefined) return false
+    const target = (): SpreadTarget => targetOf(this.#infoOf(ledger) ?? known)
+    await this.#spread(reference, held, target, this.#until(signal))
+    return true
   }
 
   /** Gets what a payload names, whole, for a run. */

@@ -20,8 +20,10 @@ const hashPattern = /^[0-9a-f]{64}$/
 
 interface Held {
   readonly size: number
-  /** When it was last of use, in milliseconds since 1970: also after a restart. */
+  /** When it was last of use, in milliseconds since 1970. */
   usedAt: number
+  /** The same as it is noted on the disk. */
+  notedAt: number
 }
 
 /**
@@ -81,6 +83,7 @@ export class DiskBlobStore implements BlobStore {
     const held = this.#held.get(hash)
     if (held === undefined) return
     held.usedAt = Date.now()
+    held.notedAt = held.usedAt
     const now = new Date(held.usedAt)
     // Only a sweep after a restart would notice.
     await fs.utimes(this.#fileOf(hash), now, now).catch(() => undefined)
@@ -111,10 +114,11 @@ export class DiskBlobStore implements BlobStore {
 
   async part(hash: BlobHash, size: number): Promise<BlobPart | undefined> {
     if (this.#open.has(hash)) return undefined
-    if ((await this.room()) < size) throw new NoSpaceError(this.directory, size)
+    const file = `${this.#fileOf(hash)}.part`
+    const takenBytes = this.#leftovers.has(file) ? await allocatedBytes(file) : 0
+    if ((await this.room()) < size - takenBytes) throw new NoSpaceError(this.directory, size)
     if (this.#open.has(hash)) return undefined
     this.#open.add(hash)
-    const file = `${this.#fileOf(hash)}.part`
     this.#leftovers.delete(file)
     return DiskPart.open({
       blob: { hash, size },
@@ -139,18 +143,21 @@ export class DiskBlobStore implements BlobStore {
     return this.#pins.pin(hash)
   }
 
-  isStale(olderThanMs: number): boolean {
-    const before = Date.now() - olderThanMs
-    for (const { usedAt } of this.#held.values()) if (usedAt <= before) return true
-    for (const at of this.#leftovers.values()) if (at <= before) return true
-    return false
+  get isEmpty(): boolean {
+    return this.#held.size === 0 && this.#leftovers.size === 0
   }
 
   async sweep(isReferenced: (hash: BlobHash) => boolean, olderThanMs: number): Promise<number> {
     const before = Date.now() - olderThanMs
     let deleted = 0
     for (const [hash, held] of this.#held) {
-      if (held.usedAt > before || this.#pins.has(hash) || isReferenced(hash)) continue
+      if (isReferenced(hash)) {
+        held.usedAt = Date.now()
+        // What is on the disk counts after a restart only, and need not be exact.
+        if (held.notedAt <= held.usedAt - olderThanMs / 2) await this.touch(hash)
+        continue
+      }
+      if (held.usedAt > before || this.#pins.has(hash)) continue
       await this.delete(hash)
       deleted++
     }
@@ -197,7 +204,8 @@ export class DiskBlobStore implements BlobStore {
         await syncFolder(dirname(target))
         await syncFolder(this.directory)
       }
-      this.#held.set(hash, { size, usedAt: Date.now() })
+      const now = Date.now()
+      this.#held.set(hash, { size, usedAt: now, notedAt: now })
     } catch (error) {
       await removeFile(file)
       throw writeError(error, this.directory, size)
@@ -218,7 +226,13 @@ export class DiskBlobStore implements BlobStore {
   async #find(file: string): Promise<void> {
     const { size, mtimeMs } = await fs.stat(file)
     const name = basename(file)
-    if (hashPattern.test(name)) this.#held.set(name, { size, usedAt: mtimeMs })
+    if (hashPattern.test(name)) this.#held.set(name, { size, usedAt: mtimeMs, notedAt: mtimeMs })
     else if (name.endsWith('.part')) this.#leftovers.set(file, mtimeMs)
   }
+}
+
+/** What a file takes of the disk, which is less than its size where nothing was written yet. */
+async function allocatedBytes(file: string): Promise<number> {
+  const stats = await fs.stat(file).catch(() => undefined)
+  return stats === undefined ? 0 : Math.min(stats.size, stats.blocks * 512)
 }

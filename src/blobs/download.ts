@@ -31,6 +31,12 @@ const piecesAtOnce = 2
 /** Longest wait before all holders are asked again, in milliseconds. */
 const backoffMaxMs = 5_000
 
+/** The wait before a round of asking, each longer than the one before. */
+export async function pause(round: number, maxMs: number, signal: AbortSignal): Promise<void> {
+  const waitMs = Math.min(backoffMaxMs, 25 * 2 ** round) * (0.5 + Math.random())
+  await delay(Math.min(waitMs, maxMs), undefined, { signal })
+}
+
 /** How long another download of the same blob is waited for before it is looked at again. */
 const busyMs = 50
 
@@ -75,8 +81,7 @@ export class Download {
       if (performance.now() - this.#heardAt > patienceMs) {
         throw new BlobUnavailableError(blob.hash, { cause: this.#lastError })
       }
-      const waitMs = Math.min(backoffMaxMs, 50 * 2 ** round++) * (0.5 + Math.random())
-      await delay(Math.min(waitMs, patienceMs), undefined, { signal })
+      await pause(++round, patienceMs, signal)
     }
   }
 

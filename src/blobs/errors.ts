@@ -62,6 +62,19 @@ export class BlobCorruptError extends Error {
   }
 }
 
+/** A file has changed after a guest has named it in a task. Publish it again. */
+export class FileChangedError extends Error {
+  static override name = 'FileChangedError'
+
+  readonly file: string
+
+  constructor(file: string, options?: ErrorOptions) {
+    super(`${file} has changed while it was being published`, options)
+    this.name = 'FileChangedError'
+    this.file = file
+  }
+}
+
 /** Whether an error says that a disk is full. */
 export function isDiskFull(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('code' in error)) return false

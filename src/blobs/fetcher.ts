@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PeerId } from '../core/ids.ts'
-import { Download } from './download.ts'
+import { Download, pause } from './download.ts'
 import { BlobCorruptError, BlobUnavailableError } from './errors.ts'
 import type { BlobHash, BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
 
@@ -37,10 +37,9 @@ export class Fetcher {
   async fetch(blob: StoredBlob, options: FetchOptions): Promise<void> {
     const { store } = this.#init
     options.signal.throwIfAborted()
-    const size = store.size(blob.hash)
-    if (size === blob.size) return store.touch(blob.hash)
-    // The file was cut short, or the reference lies: either way it is not what is asked for.
-    if (size !== undefined) await store.delete(blob.hash)
+    // Of another size, the file was cut short or the reference lies: only a verified download can
+    // take the place of what may be right.
+    if (store.size(blob.hash) === blob.size) return store.touch(blob.hash)
     const shared = this.#share(blob)
     shared.sources.add(options.holders)
     shared.users++
@@ -53,33 +52,41 @@ export class Fetcher {
   }
 
   /**
-   * Reads a blob from others without keeping it, for what is too large to be kept.
+   * Reads a blob from others without keeping it, for what is too large to be kept: from one after
+   * the other, each where the one before has stopped.
    *
    * @throws {BlobCorruptError} At its end, if it was not what it was said to be.
+   * @throws {BlobUnavailableError} Nobody had it for a while.
    */
   async *stream(blob: StoredBlob, options: FetchOptions): AsyncGenerator<Uint8Array> {
-    const { network } = this.#init
+    const { network, patienceMs } = this.#init
     const { signal } = options
     const hash = createHash('sha256')
     let offset = 0
     let lastError: unknown
-    for (const peer of options.holders()) {
-      const request = { ...blob, offset, length: blob.size - offset }
-      try {
-        for await (const chunk of network.get(peer, request, { signal })) {
-          hash.update(chunk)
-          offset += chunk.byteLength
-          yield chunk
+    let heardAt = performance.now()
+    for (let round = 0; offset < blob.size; round++) {
+      if (round > 0) await pause(round, patienceMs, signal)
+      for (const peer of options.holders()) {
+        if (offset === blob.size) break
+        const request = { ...blob, offset, length: blob.size - offset }
+        try {
+          for await (const chunk of network.get(peer, request, { signal })) {
+            hash.update(chunk)
+            offset += chunk.byteLength
+            yield chunk
+            heardAt = performance.now()
+          }
+        } catch (error) {
+          signal.throwIfAborted()
+          lastError = error
         }
-      } catch (error) {
-        signal.throwIfAborted()
-        lastError = error
       }
-      if (offset < blob.size) continue
-      if (hash.digest('hex') !== blob.hash) throw new BlobCorruptError(blob.hash)
-      return
+      if (offset < blob.size && performance.now() - heardAt > patienceMs) {
+        throw new BlobUnavailableError(blob.hash, { cause: lastError })
+      }
     }
-    throw new BlobUnavailableError(blob.hash, { cause: lastError })
+    if (hash.digest('hex') !== blob.hash) throw new BlobCorruptError(blob.hash)
   }
 
   #share(blob: StoredBlob): Shared {

@@ -9,7 +9,7 @@ export interface KeeperTimings {
   readonly healAfterMs: number
   /** Time between looks at blobs that are missing. */
   readonly lookEveryMs: number
-  /** Time between sweeps, and how long a blob that nothing names is kept. */
+  /** Time between sweeps, and how long at least a blob is kept that nothing names any more. */
   readonly sweepEveryMs: number
   readonly keepMs: number
 }
@@ -52,6 +52,7 @@ export class Keeper {
   readonly #missing = new Map<BlobHash, Missing>()
   /** Named since the sweep under way has begun. */
   #fresh: Set<BlobHash> | undefined
+  #hasNamed = false
   #fetching = 0
   #timers: NodeJS.Timeout[] = []
   #sweeping: Promise<void> | undefined
@@ -80,6 +81,7 @@ export class Keeper {
   /** A record or a result names a blob. */
   named(named: NamedBlob): void {
     const { hash, size } = named.reference
+    this.#hasNamed = true
     this.#fresh?.add(hash)
     if (this.#init.store.size(hash) === size || this.#missing.size >= missingMax) return
     if (this.#missing.has(hash)) return
@@ -97,7 +99,7 @@ export class Keeper {
 
   async #sweep(): Promise<void> {
     const { store, timings, warn } = this.#init
-    if (!store.isStale(timings.keepMs)) return
+    if (store.isEmpty && !this.#hasNamed) return
     this.#fresh = new Set()
     try {
       const named = await this.#references.collect(() => immediate())
@@ -105,7 +107,8 @@ export class Keeper {
       if (this.#stopped) return
       const isNamed = (hash: BlobHash): boolean =>
         named.has(hash) || this.#fresh?.has(hash) === true
-      await store.sweep(isNamed, timings.keepMs)
+      // What a sweep has found named may have lost its name right after it.
+      await store.sweep(isNamed, timings.keepMs + timings.sweepEveryMs)
     } catch (error) {
       warn(`Blobs could not be swept: ${error instanceof Error ? error.message : String(error)}`)
     }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { chunksOf } from './chunks.ts'
-import { BlobCorruptError, BlobUnavailableError, NoSpaceError } from './errors.ts'
+import { BlobCorruptError, BlobUnavailableError, FileChangedError, NoSpaceError } from './errors.ts'
 import { Pieces, rangeOf } from './pieces.ts'
 import { Pins } from './pins.ts'
 import {
@@ -16,9 +17,15 @@ import {
   type StoredBlob,
 } from './ports.ts'
 
+/** A file as it was when it was hashed. */
+interface ReferredFile {
+  readonly file: string
+  readonly mtimeMs: number
+}
+
 interface Held {
   /** The bytes, or the file that they are in. */
-  readonly chunks: readonly Uint8Array[] | string
+  readonly chunks: readonly Uint8Array[] | ReferredFile
   readonly size: number
   /** Whether others hold it, so that it may go when room is needed. */
   readonly isCopy: boolean
@@ -75,13 +82,17 @@ export class MemoryBlobStore implements BlobStore {
   async refer(file: string, { signal }: PutOptions = {}): Promise<StoredBlob> {
     const hash = createHash('sha256')
     let size = 0
+    const { mtimeMs } = await stat(file)
     for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) {
       signal?.throwIfAborted()
       hash.update(chunk)
       size += chunk.byteLength
     }
     const blob = { hash: hash.digest('hex'), size }
-    if (!this.#held.has(blob.hash)) this.#place(blob, file, false)
+    const before = this.#held.get(blob.hash)
+    if (before === undefined || !Array.isArray(before.chunks)) {
+      this.#place(blob, { file, mtimeMs }, false)
+    }
     return blob
   }
 
@@ -103,12 +114,13 @@ export class MemoryBlobStore implements BlobStore {
     if (held === undefined) throw new BlobUnavailableError(hash)
     const from = range.offset ?? 0
     const end = Math.min(held.size, from + (range.length ?? held.size))
-    if (typeof held.chunks === 'string') {
-      if (end > from) yield* readFile(held.chunks, from, end)
+    const { chunks } = held
+    if ('file' in chunks) {
+      yield* readFile(chunks, held.size, from, end)
       return
     }
     let start = 0
-    for (const chunk of held.chunks) {
+    for (const chunk of chunks) {
       const first = Math.max(0, from - start)
       const last = Math.min(chunk.byteLength, end - start)
       for (let at = first; at < last; at += chunkBytes) {
@@ -144,17 +156,16 @@ export class MemoryBlobStore implements BlobStore {
     return this.#pins.pin(hash)
   }
 
-  isStale(olderThanMs: number): boolean {
-    const before = Date.now() - olderThanMs
-    for (const { usedAt } of this.#held.values()) if (usedAt <= before) return true
-    return false
+  get isEmpty(): boolean {
+    return this.#held.size === 0
   }
 
   async sweep(isReferenced: (hash: BlobHash) => boolean, olderThanMs: number): Promise<number> {
     const before = Date.now() - olderThanMs
     let deleted = 0
-    for (const [hash, { usedAt }] of this.#held) {
-      if (usedAt > before || this.#pins.has(hash) || isReferenced(hash)) continue
+    for (const [hash, held] of this.#held) {
+      if (isReferenced(hash)) held.usedAt = Date.now()
+      if (held.usedAt > before || this.#pins.has(hash) || isReferenced(hash)) continue
       await this.delete(hash)
       deleted++
     }
@@ -195,12 +206,21 @@ export class MemoryBlobStore implements BlobStore {
 
 /** Bytes of memory that a blob takes. */
 function bytesOf({ chunks, size }: Held): number {
-  return typeof chunks === 'string' ? 0 : size
+  return 'file' in chunks ? 0 : size
 }
 
-function readFile(file: string, from: number, to: number): AsyncIterable<Uint8Array> {
+/** Reads a range of a file, if that is still what was hashed. */
+async function* readFile(
+  { file, mtimeMs }: ReferredFile,
+  size: number,
+  from: number,
+  to: number,
+): AsyncGenerator<Uint8Array> {
+  const now = await stat(file).catch(() => undefined)
+  if (now?.mtimeMs !== mtimeMs || now.size !== size) throw new FileChangedError(file)
+  if (to <= from) return
   const range = { start: from, end: to - 1, highWaterMark: chunkBytes }
-  return createReadStream(file, range) as AsyncIterable<Uint8Array>
+  yield* createReadStream(file, range) as AsyncIterable<Uint8Array>
 }
 
 /** A download into memory; what is not whole is not kept. */

@@ -49,9 +49,12 @@ export interface BlobStore {
   delete(hash: BlobHash): Promise<void>
   /** Keeps a blob from being swept until the returned function is called. */
   pin(hash: BlobHash): () => void
-  /** Whether there are blobs or leftovers that a sweep might remove. */
-  isStale(olderThanMs: number): boolean
-  /** Deletes blobs that are neither referenced nor pinned nor of recent use. Returns how many. */
+  /** Whether there is nothing that a sweep might remove. */
+  readonly isEmpty: boolean
+  /**
+   * Deletes blobs that are neither referenced nor pinned nor of use since some time; to be
+   * referenced is of use. Returns how many.
+   */
   sweep(isReferenced: (hash: BlobHash) => boolean, olderThanMs: number): Promise<number>
   /** Bytes that there is room for. */
   room(): Promise<number>

@@ -2,7 +2,7 @@ import type { Entry } from '../core/entries.ts'
 import type { LedgerId } from '../core/ids.ts'
 import { chunkOfSeq, findPage, valueAt } from '../core/ledger.ts'
 import type { Values } from '../core/messages.ts'
-import { seqsOf } from '../core/ranges.ts'
+import { type Ranges, seqsOf } from '../core/ranges.ts'
 import type { Machine } from '../core/state.ts'
 import type { BlobHash } from './ports.ts'
 import { type BlobReference, decodeBody, isReference } from './reference.ts'
@@ -90,13 +90,15 @@ export class References {
   async collect(breathe: () => Promise<void>): Promise<Map<BlobHash, NamedBlob>> {
     const found = new Map<BlobHash, NamedBlob>()
     let looked = 0
-    for (const { ledger, first, lengths, bytes } of this.#columns()) {
+    for (const { ledger, seqs, lengths, bytes } of this.#columns()) {
       if (++looked % sliceColumns === 0) await breathe()
       if (this.#clean.has(lengths)) continue
       let isClean = true
+      let all: readonly number[] | undefined
       eachReference(lengths, bytes, (i, reference) => {
         isClean = false
-        found.set(reference.hash, { ledger, seq: first + i, reference })
+        all ??= [...seqsOf(seqs)]
+        found.set(reference.hash, { ledger, seq: all[i] ?? 0, reference })
       })
       if (isClean) this.#clean.add(lengths)
     }
@@ -105,18 +107,18 @@ export class References {
 
   *#columns(): Generator<{
     readonly ledger: LedgerId
-    readonly first: number
+    readonly seqs: Ranges
     readonly lengths: Uint32Array
     readonly bytes: Uint8Array
   }> {
     for (const [ledger, { chunks, values }] of this.#machine.voter.ledgers) {
-      for (const { first, lengths, payload } of chunks) {
-        if (payload !== undefined) yield { ledger, first, lengths, bytes: payload }
+      for (const { first, count, lengths, payload } of chunks) {
+        if (payload !== undefined) yield { ledger, seqs: [first, count], lengths, bytes: payload }
       }
       for (const held of values) {
         if (held === undefined || held.values.kind !== 'done') continue
         const { seqs, lengths, body } = held.values
-        yield { ledger, first: seqs[0] ?? 0, lengths, bytes: body }
+        yield { ledger, seqs, lengths, bytes: body }
       }
     }
   }

@@ -35,6 +35,7 @@ const backoffMaxMs = 2_000
  * there, as a publish does.
  *
  * @throws {NoRoomAtPeersError} So many have no room that the others are not enough.
+ * @throws {BlobUnavailableError} It is not here any more.
  */
 export async function spread(init: SpreadInit): Promise<void> {
   const { blob, signal } = init
@@ -68,10 +69,19 @@ async function giveTo(target: SpreadTarget, init: SpreadInit): Promise<PeerId[]>
   const { hash, size } = blob
   const full: PeerId[] = []
   const candidates = target.peers.filter(peer => !held.has(peer))
+  let broken: Error | undefined
+  // What cannot be read here cannot be given to others, either.
+  const read = async function* (offset: number): AsyncGenerator<Uint8Array> {
+    try {
+      yield* store.read(hash, { offset })
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error))
+      throw broken
+    }
+  }
   const line = async (): Promise<void> => {
     for (let peer = candidates.shift(); peer !== undefined; peer = candidates.shift()) {
       try {
-        const read = (offset: number): AsyncIterable<Uint8Array> => store.read(hash, { offset })
         const gift = { hash, size, spread: target.spread, read }
         if ((await network.put(peer, gift, { signal })) === 'full') {
           full.push(peer)
@@ -82,6 +92,7 @@ async function giveTo(target: SpreadTarget, init: SpreadInit): Promise<PeerId[]>
       } catch {
         // Gone, or too slow: the others are as good, and it is asked again in the next round.
         signal.throwIfAborted()
+        if (broken !== undefined) throw broken
       }
     }
   }

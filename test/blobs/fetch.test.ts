@@ -174,6 +174,17 @@ describe('a blob', () => {
     assert.equal(network.requests.length, 1)
   })
 
+  test('that is here is not lost to a task that names it with another size', async t => {
+    for (const store of [memoryStore(), await diskStore(t)]) {
+      const { network, fetch } = setup(store, 50)
+      const bytes = contentOf(1_000)
+      const { hash } = await store.put(piecesOf(bytes))
+      network.give('a', bytes)
+      await assert.rejects(fetch({ hash, size: 999 }, ['a']), { name: 'BlobUnavailableError' })
+      assert.ok((await readAll(store.read(hash))).equals(bytes))
+    }
+  })
+
   test('can be read from others without being kept, and is verified all the same', async () => {
     const { store, network, fetcher } = setup()
     const bytes = contentOf(500_000)
@@ -188,7 +199,23 @@ describe('a blob', () => {
 
     network.onGet.set('a', request => rangeIn(new Uint8Array(500_000), request))
     await assert.rejects(readAll(fetcher.stream(blob, options)), { name: 'BlobCorruptError' })
-    const nobody = fetcher.stream(blob, { holders: () => ['none'], signal: never })
+  })
+
+  test('that is read without being kept is waited for, and gone on with, for a while', async () => {
+    const { network, fetcher } = setup()
+    const bytes = contentOf(500_000)
+    const blob = blobOf(bytes)
+    network.give('a', bytes)
+    let [asked, rounds] = [0, 0]
+    network.onGet.set('a', request => (++asked < 4 ? tornRange(bytes, request) : undefined))
+    const options = { holders: () => (++rounds === 3 ? [] : ['a']), signal: never }
+    assert.ok((await readAll(fetcher.stream(blob, options))).equals(bytes))
+    assert.deepEqual(
+      network.requests.map(({ offset }) => offset),
+      [0, 250_000, 375_000, 437_500],
+    )
+    const impatient = setup(memoryStore(), 50).fetcher
+    const nobody = impatient.stream(blob, { holders: () => ['none'], signal: never })
     await assert.rejects(readAll(nobody), { name: 'BlobUnavailableError' })
   })
 })

@@ -68,7 +68,15 @@ const [input, output, loose, fresh] = [1, 2, 3, 4].map(seed => contentOf(1_000, 
 ]
 const entries = [opened, stored(0, ['1', nameOf(input), '"é"']), settled(7, nameOf(output))]
 
-const timings: KeeperTimings = { healAfterMs: 0, lookEveryMs: 5, sweepEveryMs: 60_000, keepMs: 0 }
+const timings: KeeperTimings = {
+  healAfterMs: 0,
+  lookEveryMs: 5,
+  sweepEveryMs: 60_000,
+  keepMs: 3_600_000,
+}
+
+/** Until what is of no use is swept, in milliseconds. */
+const sweptMs = timings.keepMs + timings.sweepEveryMs
 
 function keeperOf(t: TestContext, fetch: (named: NamedBlob) => Promise<void> = async () => {}) {
   const [node, store] = [machine(), memoryStore()]
@@ -122,18 +130,30 @@ describe('references', () => {
 })
 
 describe('a keeper', () => {
-  test('sweeps blobs that nothing names', async t => {
+  test('sweeps blobs an hour after nothing names them any more', async t => {
     const { node, store, keeper } = keeperOf(t)
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
     for (const entry of entries) replay(node, entry, 0)
-    for (const bytes of [input, output, loose]) await store.put(piecesOf(bytes))
-    await keeper.sweep()
-    const sizes = [input, output, loose].map(bytes => store.size(blobOf(bytes).hash))
-    assert.deepEqual(sizes, [1_000, 1_000, undefined])
+    const contents = [input, output, loose]
+    for (const bytes of contents) await store.put(piecesOf(bytes))
+    const sweepAfter = async (ms: number): Promise<(number | undefined)[]> => {
+      t.mock.timers.tick(ms)
+      await keeper.sweep()
+      return contents.map(bytes => store.size(blobOf(bytes).hash))
+    }
+    assert.deepEqual(await sweepAfter(timings.keepMs), [1_000, 1_000, 1_000])
+    assert.deepEqual(await sweepAfter(timings.sweepEveryMs), [1_000, 1_000, undefined])
+    assert.deepEqual(await sweepAfter(10 * sweptMs), [1_000, 1_000, undefined])
+    for (const seq of [0, 1, 2]) replay(node, settled(seq, 'null'), 0)
+    assert.deepEqual(await sweepAfter(timings.keepMs), [1_000, 1_000, undefined])
+    assert.deepEqual(await sweepAfter(timings.sweepEveryMs), [undefined, 1_000, undefined])
   })
 
   test('leaves alone what is named while it sweeps', async t => {
     const { store, keeper } = keeperOf(t)
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
     await store.put(piecesOf(fresh))
+    t.mock.timers.tick(sweptMs)
     const sweeping = keeper.sweep()
     keeper.named({ ledger, seq: 1, reference: { kind: 'raw', ...blobOf(fresh) } })
     await sweeping

@@ -16,6 +16,8 @@ import {
   readAll,
 } from './stores.ts'
 
+const minute = 60_000
+
 const stores: readonly { name: string; open(t: TestContext): Promise<BlobStore> }[] = [
   { name: 'on disk', open: t => diskStore(t) },
   { name: 'in memory', open: async () => memoryStore() },
@@ -92,9 +94,8 @@ for (const { name, ...kind } of stores) {
       const [referenced, pinned, loose] = blobs.map(({ hash }) => hash)
       assert.ok(referenced !== undefined && pinned !== undefined && loose !== undefined)
       const unpin = store.pin(pinned)
-      assert.equal(store.isStale(60_000), false)
       assert.equal(await store.sweep(() => false, 60_000), 0)
-      assert.equal(store.isStale(0), true)
+      assert.equal(store.isEmpty, false)
       assert.equal(await store.sweep(hash => hash === referenced, 0), 1)
       assert.deepEqual(
         [referenced, pinned, loose].map(hash => store.size(hash)),
@@ -102,6 +103,23 @@ for (const { name, ...kind } of stores) {
       )
       unpin()
       assert.equal(await store.sweep(hash => hash === referenced, 0), 1)
+      assert.equal(await store.sweep(() => false, 0), 1)
+      assert.equal(store.isEmpty, true)
+    })
+
+    test('counts from when a blob was referenced for the last time', async t => {
+      const store = await kind.open(t)
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+      const { hash } = await store.put(piecesOf(contentOf(1_000)))
+      for (let minutes = 0; minutes < 180; minutes += 10) {
+        t.mock.timers.tick(10 * minute)
+        assert.equal(await store.sweep(() => true, 60 * minute), 0)
+      }
+      t.mock.timers.tick(59 * minute)
+      assert.equal(await store.sweep(() => false, 60 * minute), 0)
+      t.mock.timers.tick(minute)
+      assert.equal(await store.sweep(() => false, 60 * minute), 1)
+      assert.equal(store.size(hash), undefined)
     })
 
     test('keeps nothing of what was aborted half-way', async t => {
@@ -215,13 +233,41 @@ describe('a store on disk', () => {
     await utimes(join(directory, hash.slice(0, 2), hash), old, old)
     await utimes(half, old, old)
     const after = await diskStore(t, { directory })
-    assert.equal(after.isStale(3_600_000), true)
     await after.touch(hash)
     assert.equal(await after.sweep(() => false, 3_600_000), 0)
     assert.equal(after.size(hash), 10)
     const part = await after.part(blobOf(bytes).hash, bytes.byteLength)
     assert.deepEqual(part?.missing(), [0, 1])
     await part?.close()
+  })
+
+  test('knows after a restart about when a blob was referenced for the last time', async t => {
+    const directory = await folder(t)
+    const before = await diskStore(t, { directory })
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    const { hash } = await before.put(piecesOf(contentOf(10)))
+    for (let i = 0; i < 18; i++) {
+      t.mock.timers.tick(10 * minute)
+      await before.sweep(() => true, 60 * minute)
+    }
+    const after = await diskStore(t, { directory })
+    assert.equal(await after.sweep(() => false, 60 * minute), 0)
+    t.mock.timers.tick(60 * minute)
+    assert.equal(await after.sweep(() => false, 60 * minute), 1)
+    assert.equal(after.size(hash), undefined)
+  })
+
+  test('needs room only for what a half download lacks', async t => {
+    const room = (bytes: number) => async () => 64 * 2 ** 20 + bytes
+    const files = { ...nodeFiles, free: room(pieceBytes) }
+    const store = await diskStore(t, { files })
+    const bytes = contentOf(2 * pieceBytes)
+    await assert.rejects(download(store, bytes, [0]), { name: 'NoSpaceError' })
+    files.free = room(2 * pieceBytes)
+    await download(store, bytes, [0])
+    files.free = room(pieceBytes)
+    await download(store, bytes, [1])
+    assert.equal(store.size(blobOf(bytes).hash), 2 * pieceBytes)
   })
 
   test('finds out that somebody has removed a file', async t => {
