@@ -109,7 +109,12 @@ async function* repliesOf(frames: AsyncGenerator<FromNode>): AsyncGenerator<read
     if (frame.type === 'error') throw new RemoteError(frame.name, frame.message)
     if (frame.type === 'reply') yield [frame.reply]
   }
-  throw new RemoteError('ConnectionLostError', 'The node on this data directory has stopped')
+  throw nodeStopped()
+}
+
+/** The error of a command whose node has gone. */
+export function nodeStopped(): RemoteError {
+  return new RemoteError('ConnectionLostError', 'The node on this data directory has stopped')
 }
 
 async function* framesOf(socket: Socket): AsyncGenerator<FromNode> {

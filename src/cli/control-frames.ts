@@ -22,8 +22,8 @@ export type FromNode =
   | { readonly type: 'error'; readonly name: string; readonly message: string }
   | { readonly type: 'end' }
 
-/** Longest line that either side takes, in bytes; a batch of inputs stays below it. */
-export const controlLineBytesMax = 16 * 1024 * 1024
+/** Longest line that either side takes, in bytes; a batch of inputs stays far below it. */
+export const controlLineBytesMax = 256 * 2 ** 20
 
 /** Reads a frame; `undefined` if it is none. What is inside is for the operations to check. */
 export function parseFrame<Frame extends { readonly type: string }>(
@@ -47,7 +47,13 @@ export async function writeFrames(
 ): Promise<void> {
   if (frames.length === 0) return
   if (socket.destroyed || !socket.writable) throw new Error('The control connection is closed')
-  const text = frames.map(frame => `${JSON.stringify(frame)}\n`).join('')
+  const lines = frames.map(frame => `${JSON.stringify(frame)}\n`)
+  const longest = Math.max(...lines.map(line => line.length))
+  if (longest > controlLineBytesMax) {
+    const limit = `over the limit of ${controlLineBytesMax} that a command can read`
+    throw new RangeError(`A result has ${longest} characters of JSON, ${limit}; give bytes instead`)
+  }
+  const text = lines.join('')
   if (socket.write(text)) return
 
   const { promise, resolve, reject } = Promise.withResolvers<void>()

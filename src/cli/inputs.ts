@@ -3,8 +3,11 @@ import type { Readable } from 'node:stream'
 import { UsageError, oneLine } from './errors.ts'
 import { linesOf } from './lines.ts'
 
-/** Longest text of one input that is read at all, in bytes; a task carries far less. */
-const inputBytesMax = 4 * 1024 * 1024
+/** Longest JSON of one input, in bytes: it is read as a whole, here and where it runs. */
+const inputBytesMax = 64 * 2 ** 20
+
+/** What to do with more. */
+const asBytes = ' of JSON; publish it as bytes, with --raw'
 
 /** Where the inputs of a `publish` come from. */
 export interface InputSource {
@@ -24,14 +27,14 @@ export interface InputSource {
 export async function* readInputs(source: InputSource): AsyncGenerator<readonly unknown[]> {
   const { argument, ndjson, stdin } = source
   if (ndjson) {
-    yield* batchesOf(linesOf(open(argument ?? '-', stdin), inputBytesMax))
+    yield* batchesOf(linesOf(bytesOf(argument ?? '-', stdin), inputBytesMax))
     return
   }
   if (argument === undefined) {
     yield [null]
     return
   }
-  const text = await readAll(open(argument, stdin))
+  const text = await readAll(bytesOf(argument, stdin))
   yield [parse(text, argument.startsWith('@') ? argument.slice(1) : 'The input')]
 }
 
@@ -54,7 +57,7 @@ async function* oneOf(text: string): AsyncGenerator<string> {
 }
 
 /** The bytes behind an argument. */
-function open(argument: string, stdin: Readable): AsyncIterable<Uint8Array | string> {
+export function bytesOf(argument: string, stdin: Readable): AsyncIterable<Uint8Array | string> {
   if (argument === '-') return stdin
   return argument.startsWith('@') ? readFileOf(argument.slice(1)) : oneOf(argument)
 }
@@ -74,7 +77,7 @@ async function readAll(source: AsyncIterable<Uint8Array | string>): Promise<stri
     const part = typeof piece === 'string' ? Buffer.from(piece) : piece
     bytes += part.byteLength
     if (bytes > inputBytesMax) {
-      throw new UsageError(`The input is longer than ${inputBytesMax} bytes`)
+      throw new UsageError(`The input is longer than ${inputBytesMax} bytes${asBytes}`)
     }
     pieces.push(part)
   }

@@ -1,13 +1,19 @@
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { oneLine, printable } from './errors.ts'
 
 /** Where a command's words go: the only place of the package that writes to the terminal. */
 export interface Output {
   /** Whether the user asked for one JSON object per line. */
   readonly json: boolean
+  /** Whether stdout is a terminal, which is not for any bytes. */
+  readonly isTerminal: boolean
   /** A result on stdout: the record as JSON, or else the text; nothing if there is no text. */
   result(record: Readonly<Record<string, unknown>>, text: string | undefined): void
   /** Rows under a header on stdout, in columns; as JSON one object per row. */
   table(columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): void
+  /** What is in a file, on stdout. */
+  file(path: string): Promise<void>
   /** A line for people, on stderr. */
   note(text: string): void
   /** A warning, on stderr. */
@@ -23,6 +29,7 @@ export function createOutput(json: boolean): Output {
 
   return {
     json,
+    isTerminal: process.stdout.isTTY,
     result(record, text) {
       if (json) print(JSON.stringify(record))
       else if (text !== undefined) print(text)
@@ -30,6 +37,9 @@ export function createOutput(json: boolean): Output {
     table(columns, rows) {
       if (json) for (const row of rows) print(JSON.stringify(row))
       else for (const line of layOut(columns, rows)) print(line)
+    },
+    async file(path) {
+      await pipeline(createReadStream(path), process.stdout, { end: false })
     },
     note,
     warn: text => note(`warning: ${text}`),

@@ -1,4 +1,4 @@
-import { connectControl } from './control-client.ts'
+import { connectControl, type ControlConnection, nodeStopped } from './control-client.ts'
 import { NoPeersError } from './errors.ts'
 import { defaultMesh, readSecret, type GlobalOptions } from './global-options.ts'
 import { perform } from './operations.ts'
@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.ts'
 /** How long a guest looks for a node of the mesh, in milliseconds. */
 const findMs = 10_000
 
-/** A way to ask the mesh: through a node of this machine or as a guest. For one request. */
+/** A way to ask the mesh: through a node of this machine or as a guest. */
 export interface Session extends AsyncDisposable {
   request(
     request: Request,
@@ -29,14 +29,25 @@ export async function openSession(options: GlobalOptions, terminal: Terminal): P
   const control = await connectControl(options.data)
   if (control !== undefined) {
     if (options.mesh === undefined || options.mesh === control.greeting.mesh) {
-      return {
-        request: (request, inputs = nothing()) => control.request(request, inputs, signal),
-        [Symbol.asyncDispose]: async () => control.close(),
-      }
+      return throughNode(control, options.data, signal)
     }
     control.close()
   }
   return await joinAsGuest(options, terminal)
+}
+
+/** Each request has a connection of its own, the first one the given. */
+function throughNode(first: ControlConnection, dataDir: string, signal: AbortSignal): Session {
+  let unused: ControlConnection | undefined = first
+  return {
+    async *request(request, inputs = nothing()) {
+      const connection = unused ?? (await connectControl(dataDir))
+      unused = undefined
+      if (connection === undefined) throw nodeStopped()
+      yield* connection.request(request, inputs, signal)
+    },
+    [Symbol.asyncDispose]: async () => unused?.close(),
+  }
 }
 
 async function joinAsGuest(options: GlobalOptions, terminal: Terminal): Promise<Session> {

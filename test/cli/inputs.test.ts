@@ -47,11 +47,11 @@ test('what is not JSON is named by its place, in one line', async () => {
 
 test('an input that never ends is refused', async () => {
   async function* endless(): AsyncGenerator<Buffer> {
-    for (;;) yield Buffer.alloc(65_536, ' ')
+    for (;;) yield Buffer.alloc(1 << 20, ' ')
   }
   const stdin = Readable.from(endless())
   await assert.rejects(Array.fromAsync(readInputs({ argument: '-', ndjson: false, stdin })), {
     name: 'UsageError',
-    message: /longer than 4194304 bytes/,
+    message: 'The input is longer than 67108864 bytes of JSON; publish it as bytes, with --raw',
   })
 })

@@ -121,19 +121,33 @@ test('a data directory of a newer version is refused', async () => {
   assertRefused(await refusedUp(bed, 'a', []), 1, /has format 999, this version reads up to \d+/)
 })
 
-test('an input over the limit is refused, and the limit named', async () => {
+test('JSON over the limit of a command is refused, and what to do instead is said', async () => {
   await using bed = new Testbed()
   const node = await bed.up('a')
-  await writeFile(bed.path('large.json'), JSON.stringify('x'.repeat(100_000)))
-  const run = await bed.run([
-    ...['publish', 'echo', `@${bed.path('large.json')}`, '--data', node.dataDir],
-  ])
-  assertRefused(run, 2, /100002 bytes .*limit of 65536 bytes/)
-  const longLine = `1\n"${'x'.repeat(5_000_000)}"\n`
-  const long = await bed.run(['publish', 'echo', '--ndjson', '--data', node.dataDir], {
-    input: longLine,
-  })
-  assertRefused(long, 2, /Line 2 is longer than 4194304 bytes/)
+  const file = bed.path('large.json')
+  await writeFile(file, `"${'x'.repeat(2 ** 26)}"`)
+  const run = await bed.run(['publish', 'echo', `@${file}`, '--data', node.dataDir])
+  assertRefused(run, 2, /longer than 67108864 bytes of JSON; publish it as bytes, with --raw/)
+  await writeFile(file, `1\n"${'x'.repeat(2 ** 26)}"\n`)
+  const many = ['publish', 'echo', `@${file}`, '--ndjson', '--data', node.dataDir]
+  assertRefused(await bed.run(many), 2, /Line 2 is longer than 67108864 bytes/)
+  const raw = await bed.run(['publish', 'echo', `@${file}`, '--raw', '--data', node.dataDir])
+  assert.equal(raw.code, 0, raw.stderr)
+})
+
+test('bytes that cannot be read or written are refused before anything is published', async () => {
+  await using bed = new Testbed()
+  const output = ['--wait', '--output']
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [['publish', 'echo', '@no-such-file', '--raw'], /no-such-file cannot be read: ENOENT/],
+    [['publish', 'echo', '--raw'], /With --raw, give @FILE, - or a text/],
+    [['publish', 'echo', '--raw', '--ndjson'], /--ndjson is JSON, and --raw is none/],
+    [['publish', 'echo', '1', '--output', 'x'], /--output waits for a result: add --wait/],
+    [['publish', 'echo', '--ndjson', ...output, 'x'], /--output takes one result/],
+    [['publish', 'echo', '1', ...output, 'none/x'], /none\/x cannot be written: ENOENT/],
+    [['task', 'show', 'x', '--output', 'none/x'], /none\/x cannot be written: ENOENT/],
+  ]
+  for (const [args, why] of cases) assertRefused(await bed.run(args), 2, why)
 })
 
 test('a queue that nobody serves is a warning, and waiting for it ends with 4', async () => {

@@ -1,10 +1,18 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { TaskState } from '../../index.ts'
-import { ask } from '../ask.ts'
+import { ask, rowsOf } from '../ask.ts'
 import { parseInteger } from '../duration.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { command, globalOptions } from '../global-options.ts'
 import type { Output } from '../output.ts'
+import {
+  checkOutput,
+  outputFlags,
+  outputSummary,
+  type ToldResult,
+  writeResult,
+} from '../result-file.ts'
+import { openSession } from '../session.ts'
 import type { Terminal } from '../terminal.ts'
 
 const listedByDefault = 100
@@ -44,10 +52,28 @@ function listCommand(terminal: Terminal): Command {
 function showCommand(terminal: Terminal): Command {
   return command('show', 'show one task')
     .argument('<id>', 'task id')
-    .action(async (id: string, _, self: Command) => {
-      const output = terminal.output(globalOptions(self.opts()).json)
-      for (const row of await ask({ op: 'task', id }, self, terminal)) showRow(row, output)
+    .option(outputFlags, outputSummary)
+    .addHelpText(
+      'after',
+      '\nA result that is bytes is shown as {"size":…,"hash":…}: its length and its SHA-256.',
+    )
+    .action(async (id: string, { output: file }: { output?: string }, self: Command) => {
+      const options = globalOptions(self.opts())
+      const output = terminal.output(options.json)
+      await checkOutput(file)
+      await using session = await openSession(options, terminal)
+      const [row = {}] = await rowsOf(session, { op: 'task', id })
+      if (file !== undefined) {
+        const state = String(row['state'])
+        if (state !== 'done') throw new Error(`Task ${id} has no result to write: it is ${state}`)
+        await writeResult(session, toldOf(row), file, output)
+      }
+      if (file === undefined || output.json) showRow(row, output)
     })
+}
+
+function toldOf({ taskId, result, raw }: Readonly<Record<string, unknown>>): ToldResult {
+  return { taskId: String(taskId), result, raw: raw === true }
 }
 
 function cancelCommand(terminal: Terminal): Command {
