@@ -268,6 +268,19 @@ export const mutants: readonly Mutant[] = [
     ],
   ),
   mutant(
+    'direct-without-votes',
+    'What a producer has claimed for a worker is won by a majority of grants, like any claim.',
+    ['direct-contest'],
+    [
+      {
+        file: 'direct-claim.ts',
+        from: '  proposer.claims.set(claiming.id, claiming)\n',
+        to: '  proposer.claims.set(claiming.id, claiming)\n  claiming.grants.fill(7)\n',
+      },
+    ],
+    { quick: false },
+  ),
+  mutant(
     'decide-by-one',
     'Decided is what a majority has accepted.',
     ['tie'],

@@ -159,7 +159,7 @@ function noteGrants(claiming: Claiming, v: number, claimed: Claimed): void {
     })
   }
   eachTask(claiming, claimed.held, (_, seq) => claiming.held.add(seq))
-  if (claimed.leaseMs > 0) {
+  if (claimed.leaseMs > 0 && !claiming.direct) {
     // Two drifts: ours may be fast while the voter's is slow.
     claiming.until[v] = (claiming.sentAt[v] as number) + claimed.leaseMs * 0.98
   }

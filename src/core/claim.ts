@@ -24,6 +24,9 @@ export const ENDED = 4
 /** Lost, released or overtaken. */
 export const DROPPED = 5
 
+/** How long a claim that a producer made may run without any voter's word, in milliseconds. */
+const unconfirmedMs = 980
+
 /** One SETTLE under way, kept to be sent again byte for byte. */
 export interface Settling {
   readonly message: Settle
@@ -87,6 +90,8 @@ export interface Claiming {
   readonly hand: Hand | undefined
   /** How often it has been tried under earlier ballots. */
   readonly tries: number
+  /** Whether a producer has made the claim: when its voters granted it is not known here. */
+  readonly direct: boolean
 }
 
 export interface CancelRequest {
@@ -106,12 +111,14 @@ export type ClaimingInit = Pick<
   Claiming,
   'id' | 'info' | 'ballot' | 'intent' | 'any' | 'anyCount' | 'sequential' | 'startedAt' | 'seqs'
 > &
-  Pick<Claiming, 'cancel' | 'hand' | 'tries' | 'queue'>
+  Pick<Claiming, 'cancel' | 'hand' | 'tries' | 'queue'> &
+  Partial<Pick<Claiming, 'direct'>>
 
 /** A claim that nobody has been asked for yet. */
 export function createClaiming(init: ClaimingInit): Claiming {
   const voters = init.info.voters.length
   const claiming: Claiming = {
+    direct: false,
     ...init,
     count: 0,
     grants: none,
@@ -206,7 +213,8 @@ export function tally(claiming: Claiming, mask: number, against: number): 'won' 
 /** Until when the holder may believe in its lease: a majority of voters will keep it so long. */
 export function deadlineOf(claiming: Claiming): Millis {
   const sorted = [...claiming.until].sort((a, b) => b - a)
-  return sorted[majorityOf(sorted.length) - 1] ?? 0
+  const until = sorted[majorityOf(sorted.length) - 1] ?? 0
+  return claiming.direct ? Math.max(until, claiming.startedAt + unconfirmedMs) : until
 }
 
 function isWon(phase: number): boolean {

@@ -1,4 +1,5 @@
 import type { Ballot } from './ballot.ts'
+import type { DirectGrant } from './direct-grant.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Ranges } from './ranges.ts'
 
@@ -158,6 +159,8 @@ export interface Store {
   /** Whether the producer stores these tasks for the first time: only then FULL may refuse. */
   readonly fresh: boolean
   readonly chunks: readonly Chunk[]
+  /** Whom the producer has claimed the tasks for; with `fresh` and one chunk only. */
+  readonly grant?: DirectGrant | undefined
 }
 
 export interface Stored {

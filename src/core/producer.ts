@@ -1,30 +1,17 @@
 import type { Origin } from './entries.ts'
-import type { LedgerId, Lsn, Millis, NodeId, PeerId } from './ids.ts'
-import { chooseVoters, listedPeers, markSilent, type Membership } from './membership.ts'
+import { type DirectGrant, grantDirectly, grantTo } from './direct-grant.ts'
+import { type LedgerId, type Lsn, type Millis, type NodeId, type PeerId, peerOf } from './ids.ts'
+import { chooseVoters, markSilent, type Membership } from './membership.ts'
 import type { Chunk, LedgerInfo, Stored, TaskSpec, Voter } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { nextId, type Random } from './random.ts'
 import { countOf, intersect, pushRun } from './ranges.ts'
 import { offsetsOf } from './records.ts'
+import { mustRoll, openMs } from './roll.ts'
 import { closeAt } from './voter-compare.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
 import type { VoterState } from './voter.ts'
-
-/** A ledger takes so many tasks before the next one is opened. */
-export const maxLedgerTasks = 1_000_000
-
-/** A ledger takes tasks for so long, in milliseconds. */
-export const maxLedgerAgeMs = 24 * 3_600_000
-
-/** How often a ledger may be given up for one with better voters, in milliseconds. */
-export const rollMs = 30_000
-
-/** How long voters have to answer OPEN, in milliseconds; also the wait for voters at the start. */
-export const openMs = 2_000
-
-/** How long a voter must be gone before new tasks get other voters, in milliseconds. */
-export const goneMs = 5_000
 
 /** How long a STORE waits for its answer before it is sent again, in milliseconds. */
 export const restoreMs = 2_000
@@ -74,6 +61,8 @@ export interface Waiting {
   readonly since: Millis
   readonly lengths: Uint32Array
   readonly payload: Uint8Array
+  /** Who may run them at once, where they fit one STORE. */
+  readonly worker?: NodeId | undefined
   /** Whose request it is, where the same may be asked for again: written down with the tasks. */
   readonly origin?: Origin | undefined
 }
@@ -234,7 +223,10 @@ function assign(
     const chunk: Chunk = { first: own.next, count: to - at, spec, ageMs, delayMs, ...columns }
     own.next += to - at
     entry.open += 1
-    storeFirst(producer, voter, outbox, info, { chunk, request, origin: tasks.origin }, now)
+    const whole = to - at === lengths.length && delayMs === 0
+    const worker = whole ? tasks.worker : undefined
+    const store = { chunk, request, origin: tasks.origin, worker }
+    storeFirst(producer, voter, outbox, info, store, now)
     at = to
   }
   producer.fresh.add(info.ledger)
@@ -249,7 +241,12 @@ export function storeFirst(
   voter: VoterState,
   outbox: Outbox,
   info: LedgerInfo,
-  { chunk, request, origin }: Pick<Storing, 'chunk' | 'request'> & Pick<Waiting, 'origin'>,
+  {
+    chunk,
+    request,
+    origin,
+    worker,
+  }: Pick<Storing, 'chunk' | 'request'> & Pick<Waiting, 'origin' | 'worker'>,
   now: Millis,
 ): void {
   const { ledger, epoch } = info
@@ -259,7 +256,14 @@ export function storeFirst(
   const { lsn } = outbox
   const storing: Storing = { info, chunk, request, lsn, stored: 0, sentAt: now, waitUntil: 0 }
   producer.storing.push(storing)
-  for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
+  const held = voter.ledgers.get(ledger)
+  const direct = held !== undefined && worker !== undefined
+  const grant = direct ? grantTo(held, worker, producer.random) : undefined
+  const peers = new Set(info.voters.map(({ peer }) => peer))
+  if (grant !== undefined) peers.add(peerOf(grant.ballot.proposer))
+  for (const peer of peers) sendStore(producer, outbox, storing, peer, grant)
+  // After the STORE: the worker must know of the claim before it is answered.
+  if (grant !== undefined) grantDirectly(voter, outbox, own, grant, [chunk.first, chunk.count], now)
 }
 
 function sendStore(
@@ -267,10 +271,12 @@ function sendStore(
   outbox: Outbox,
   { info, chunk, lsn }: Storing,
   peer: PeerId,
+  grant?: DirectGrant,
 ): void {
   if (peer === producer.self.peer) return
   const { ledger, epoch } = info
-  send(outbox, peer, { type: 'store', ledger, epoch, fresh: true, chunks: [chunk] }, lsn)
+  const store = { type: 'store', ledger, epoch, fresh: true, chunks: [chunk] } as const
+  send(outbox, peer, grant === undefined ? store : { ...store, grant }, lsn)
 }
 
 /** Counts who holds the chunks; a majority makes them published. */
@@ -359,31 +365,6 @@ export function tickProducer(
 
 function isGone(producer: ProducerState, members: Membership, peer: PeerId): boolean {
   return peer !== producer.self.peer && members.peers.get(peer)?.up !== true
-}
-
-/** Whether new tasks should go to a new ledger. */
-function mustRoll(producer: ProducerState, members: Membership, now: Millis): boolean {
-  const { current } = producer
-  if (current === undefined) return true
-  if (current.next >= maxLedgerTasks || now >= producer.openedAt + maxLedgerAgeMs) return true
-  const best = chooseVoters(members, producer.self, producer.wanted, now)
-  const mine = current.info.voters
-  const lost = mine.filter(({ peer }) => {
-    const known = members.peers.get(peer)
-    if (peer === producer.self.peer) return false
-    return known?.up !== true && now >= (known?.upSince ?? 0) + goneMs
-  })
-  const better = best.length > mine.length || (lost.length > 0 && best.length >= mine.length)
-  if (!better) {
-    producer.betterSince = Infinity
-    return false
-  }
-  producer.betterSince = Math.min(producer.betterSince, now)
-  // Peers that are spoken of may be here in a moment: voters are chosen once, from all of them.
-  const expected = Math.min(producer.wanted, listedPeers(members).size + 1)
-  const waitForMore =
-    best.length < expected - ((expected + 1) % 2) && now < producer.betterSince + openMs
-  return !waitForMore && (current.next === 0 || now >= producer.rolledAt + rollMs)
 }
 
 /** When `tickProducer` or `restore` has something to do at the earliest. */

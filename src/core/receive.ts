@@ -1,4 +1,6 @@
 import { onBacklogs, onSync } from './announce.ts'
+import { onDirectGrant } from './direct-claim.ts'
+import { isDirect } from './direct-grant.ts'
 import { onSubmitted } from './guest.ts'
 import { onSubmit } from './host.ts'
 import type { Millis, PeerId } from './ids.ts'
@@ -113,13 +115,20 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
     case 'close':
       return onClose(voter, outbox, from, message)
     case 'store':
+      onDirectGrant(machine, message, now)
+      // A worker that does not vote gets a STORE only for the records that it is to run.
+      if (message.grant?.ballot.proposer === machine.node && !voter.ledgers.has(message.ledger))
+        return
       return onStore(voter, outbox, from, message, now)
     case 'claim':
       return onClaim(voter, outbox, from, message, now)
     case 'renew':
       return onRenew(voter, outbox, from, holderOf(machine, from), message, now)
     case 'release':
-      return onRelease(voter, outbox, message, now)
+      onRelease(voter, outbox, message, now)
+      // The worker that these tasks were claimed for does not run them: others hear of them now.
+      if (isDirect(message.claimId)) machine.producer.fresh.add(message.ledger)
+      return
     case 'settle':
       onSettle(voter, outbox, from, message, now)
       return

@@ -1,6 +1,7 @@
 import { onHints } from './announce.ts'
 import { submitTasks } from './guest.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
+import { idleWorker } from './idle-worker.ts'
 import { peerOf } from './ids.ts'
 import type { Cancel, Input, Publish, Received, Reported } from './inputs.ts'
 import type { Machine } from './state.ts'
@@ -103,7 +104,8 @@ function onPublish(machine: Machine, input: Publish, now: Millis): void {
     outbox.effects.push({ type: 'published', request, parts: [], durable: true })
     return
   }
-  publish(producer, voter, outbox, tasks, now)
+  const worker = idleWorker(machine, spec, lengths.length, now)
+  publish(producer, voter, outbox, { ...tasks, worker }, now)
 }
 
 /** What is known of a ledger, as a voter or from hearsay. */

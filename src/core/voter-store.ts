@@ -1,4 +1,5 @@
 import type { Origin } from './entries.ts'
+import { grantDirectly } from './direct-grant.ts'
 import type { Lsn, Millis, PeerId } from './ids.ts'
 import { peerOf } from './ids.ts'
 import { addRun, addRuns } from './intervals.ts'
@@ -90,6 +91,7 @@ export function onStore(
   const settled: number[] = []
   const conflict: number[] = []
   const full: number[] = []
+  const taken: number[] = []
   let lsn = ledger.openedLsn
   for (const chunk of store.chunks) {
     const asked = [chunk.first, chunk.count]
@@ -111,6 +113,7 @@ export function onStore(
     if (last === undefined) addRuns(full, lacking)
     else {
       addRuns(stored, lacking)
+      addRuns(taken, lacking)
       lsn = Math.max(lsn, last)
     }
   }
@@ -132,6 +135,9 @@ export function onStore(
     },
     lsn,
   )
+  const { grant, fresh } = store
+  if (grant === undefined || !fresh || taken.length === 0) return
+  if (peerOf(ledger.info.producer) === from) grantDirectly(voter, outbox, store, grant, taken, now)
 }
 
 /** Sorts tasks that are held into settled ones, equal ones and others. Returns their last lsn. */

@@ -1,4 +1,5 @@
 import type { Abort, Run } from '../core/effects.ts'
+import { isDirect } from '../core/direct-grant.ts'
 import type { Entry } from '../core/entries.ts'
 import type { Lsn, PeerId } from '../core/ids.ts'
 import type { Finished } from '../core/inputs.ts'
@@ -46,6 +47,7 @@ export class Coverage extends Observer {
         this.#count(message.any.length > 0 ? 'claim any' : `claim ${message.intent}`)
         break
       case 'claimed':
+        if (isDirect(message.claimId) && message.granted.length > 0) this.#count('granted directly')
         for (const { reason } of message.refused) this.#count(`refused ${reason}`)
         if (message.accepted.length > 0) this.#count('granted with an accepted value')
         if (message.chunks.length > 0) this.#count('granted with records')

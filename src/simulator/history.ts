@@ -188,7 +188,8 @@ export class History extends Observer {
     const history = this.ledger(ledger)
     const bit = history.bitOf(actor.peer)
     const key = this.ballotKey(ballot)
-    if (ballot.proposer === actor.node) this.#claimBegins(ledger, ballot)
+    // A claim begins when it is asked, or with the first vote where a producer has made it.
+    this.#claimBegins(ledger, ballot)
     for (const seq of seqsOf(seqs)) {
       const { grants } = history.task(seq)
       grants.set(key, (grants.get(key) ?? 0) | bit)

@@ -1,3 +1,4 @@
+import type { DirectGrant } from '../core/direct-grant.ts'
 import type * as core from '../core/messages.ts'
 import {
   address,
@@ -106,7 +107,17 @@ const unknownLedger = record<core.UnknownLedger>('UnknownLedger', ofLedger, {
   type: 'unknown-ledger',
 })
 
-const store = record<core.Store>('Store', { ...ofLedger, fresh: flag, chunks }, { type: 'store' })
+const directGrant = record<DirectGrant>('DirectGrant', {
+  info: ledgerInfo,
+  claimId: uint32,
+  ballot,
+})
+
+const store = record<core.Store>(
+  'Store',
+  { ...ofLedger, fresh: flag, chunks, grant: optional(directGrant) },
+  { type: 'store' },
+)
 
 const stored = record<core.Stored>(
   'Stored',

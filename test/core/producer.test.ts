@@ -5,20 +5,16 @@ import type { Message, Stored } from '../../src/core/messages.ts'
 import { createOutbox } from '../../src/core/outbox.ts'
 import {
   createProducer,
-  goneMs,
-  maxLedgerAgeMs,
-  maxLedgerTasks,
   onOpened,
   onStored,
-  openMs,
   type ProducerState,
   publish,
   restore,
   restoreMs,
-  rollMs,
   tickProducer,
 } from '../../src/core/producer.ts'
 import { randomFrom } from '../../src/core/random.ts'
+import { goneMs, maxLedgerAgeMs, maxLedgerTasks, openMs, rollMs } from '../../src/core/roll.ts'
 import { createVoter, type VoterState } from '../../src/core/voter.ts'
 import { leaseMs, plainSpec } from './fixtures.ts'
 import { join, noMembers } from './peers.ts'

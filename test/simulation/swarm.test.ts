@@ -42,6 +42,7 @@ const sometimes = [
   'refused missing',
   'granted with an accepted value',
   'granted with records',
+  'granted directly',
   'wrote released',
   // Leases.
   'session list asked for',

@@ -222,7 +222,12 @@ export const messages: Members<core.Message> = {
   close: member('close', { ...ofLedger, end: fc.integer({ min: 0, max: maxSeq }) }),
   closed: member('closed', ofLedger),
   'unknown-ledger': member('unknown-ledger', ofLedger),
-  store: member('store', { ...ofLedger, fresh: fc.boolean(), chunks }),
+  store: member('store', {
+    ...ofLedger,
+    fresh: fc.boolean(),
+    chunks,
+    grant: fc.option(record({ info, claimId: uint32, ballot }), { nil: undefined }),
+  }),
   stored: member('stored', {
     ...ofLedger,
     counter: uint32,

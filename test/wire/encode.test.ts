@@ -32,6 +32,7 @@ function store(lengths: number[], extra: object = {}): Message {
     ...ofLedger,
     fresh: true,
     chunks: [{ ...chunk, lengths: Uint32Array.from(lengths), payload, ...extra }],
+    grant: undefined,
   }
 }
 

@@ -73,7 +73,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
   close: { type: 'close', ...ofLedger, end: 1_000_000 },
   closed: { type: 'closed', ...ofLedger },
   'unknown-ledger': { type: 'unknown-ledger', ...ofLedger },
-  store: { type: 'store', ...ofLedger, fresh: true, chunks: [chunk] },
+  store: { type: 'store', ...ofLedger, fresh: true, chunks: [chunk], grant: undefined },
   stored: {
     type: 'stored',
     ...ofLedger,
@@ -167,9 +167,16 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
   },
 }
 
+/** Messages with fields that came later. */
+const laterMessages: Record<string, Message> = {
+  'store-granted': { ...messages.store, grant: { info, claimId: 2 ** 31 + 7, ballot } },
+}
+
 /** Envelopes by the type of their message. */
 export const envelopes: ReadonlyMap<string, Envelope> = new Map(
-  Object.entries<Message>(messages).map(([type, message]) => [type, { lsn: 300, message }]),
+  [...Object.entries<Message>(messages), ...Object.entries(laterMessages)].map(
+    ([type, message]) => [type, { lsn: 300, message }],
+  ),
 )
 
 /** Hints by type. */

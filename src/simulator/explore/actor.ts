@@ -53,10 +53,11 @@ export function mayDraw({ plan, machine, starts }: Actor): boolean {
 /** The ledger that the tasks of a shape are in. */
 export function ledgerOf(shape: Shape): LedgerInfo {
   const voters = shape.nodes.filter(({ votes }) => votes)
+  const producer = shape.nodes.find(({ opens }) => opens.some(it => it.intent === 'direct'))
   return {
     ledger: 'ledger',
     epoch: 0,
-    producer: nodeId('producer', '0'),
+    producer: nodeId(producer?.peer ?? 'producer', '0'),
     voters: voters.map(({ peer }) => ({ peer, storageId: `disk of ${peer}` })),
   }
 }
@@ -129,7 +130,7 @@ export function copyActor(actor: Actor): Actor {
       ...machine,
       ...parts,
       random: parts.proposer.random,
-      dispatch: createDispatch(actor.plan.peer, [], 0),
+      dispatch: createDispatch(actor.plan.peer, queuesOf(actor.plan), concurrencyOf(actor.plan)),
       announce: createAnnounce(),
       watch: createWatch(),
       guest: createGuest(),
@@ -140,18 +141,26 @@ export function copyActor(actor: Actor): Actor {
   }
 }
 
+function concurrencyOf({ takes }: NodePlan): number {
+  return takes ? 1_000 : 0
+}
+
+function queuesOf(plan: NodePlan): { queue: string; concurrency: number }[] {
+  return plan.takes ? [{ queue: 'q', concurrency: concurrencyOf(plan) }] : []
+}
+
 function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean): Machine {
   const machine = createMachine({
     peer: plan.peer,
     incarnation: String(start),
     storageId: `disk of ${plan.peer}`,
     seed,
-    guest: !plan.votes,
+    guest: !plan.votes && !plan.takes,
     voters: 3,
     leaseMs: 30_000,
     maxDeliveries: shape.maxDeliveries,
-    queues: [],
-    concurrency: 0,
+    queues: queuesOf(plan),
+    concurrency: concurrencyOf(plan),
     labels: [],
     maxBytes: 2 ** 20,
     wallOffsetMs: 0,

@@ -1,6 +1,8 @@
 import { openClaim } from '../../core/ask.ts'
 import { ASKING, type Claiming, FETCHING, RUNNING, tasksWhere } from '../../core/claim.ts'
+import { type NodeId, nodeId } from '../../core/ids.ts'
 import { start } from '../../core/machine.ts'
+import { storeFirst } from '../../core/producer.ts'
 import { tickProposer } from '../../core/renew.ts'
 import { pushRun, type Ranges, seqsOf } from '../../core/ranges.ts'
 import { noBytes } from '../../core/values.ts'
@@ -34,7 +36,7 @@ export function movesOf(shape: Shape, actor: Actor): string[] {
     ({ intent, live }) => intent === 'run' && live > 0,
   )
   for (const [i, { intent }] of plan.opens.entries()) {
-    const free = intent === 'cancel' ? (opened & (1 << i)) === 0 : !busy
+    const free = intent === 'run' ? !busy : (opened & (1 << i)) === 0
     if (draws && free) moves.push(`open ${i}`)
   }
   if (draws) for (const i of proposer.retries.keys()) moves.push(`retry ${i}`)
@@ -139,11 +141,21 @@ function open(shape: Shape, actor: Actor, i: number): void {
   const opening = actor.plan.opens[i]
   if (opening === undefined) throw new RangeError(`There is no opening ${i}`)
   const { intent, first, count } = opening
-  if (intent === 'cancel') actor.opened |= 1 << i
+  if (intent !== 'run') actor.opened |= 1 << i
+  if (intent === 'direct') return publishFor(shape, actor, nodeId(opening.to ?? '', '0'))
   const cancel = intent === 'cancel' ? { request: 1, reason: noBytes } : undefined
   const want = { info: ledgerOf(shape), intent, seqs: [first, count], any: [], anyCount: 0 }
   const once = { sequential: false, queue: 'q', cancel, hand: undefined, tries: 0 }
   openClaim(proposer, outbox, { ...want, ...once }, 0)
+}
+
+/** Stores the tasks and claims them for a worker, under a ballot above the plan's counter. */
+function publishFor(shape: Shape, { machine, plan }: Actor, worker: NodeId): void {
+  const { producer, voter, outbox } = machine
+  const info = ledgerOf(shape)
+  const ledger = voter.ledgers.get(info.ledger)
+  if (ledger !== undefined) ledger.counter = Math.max(ledger.counter, plan.counter)
+  storeFirst(producer, voter, outbox, info, { chunk: chunkOfShape(shape), request: 1, worker }, 0)
 }
 
 /** A worker gets the records at once: who gives them makes no difference to the votes. */

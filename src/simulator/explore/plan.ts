@@ -1,11 +1,16 @@
 import type { PeerId } from '../../core/ids.ts'
 import type { Message } from '../../core/messages.ts'
 
-/** A claim that a node may make: to run as often as it has ballots, to cancel once. */
+/**
+ * A claim that a node may make: to run as often as it has ballots, to cancel once; or, once, to
+ * publish the tasks and claim them for another node, `direct`.
+ */
 export interface Opening {
-  readonly intent: 'run' | 'cancel'
+  readonly intent: 'run' | 'cancel' | 'direct'
   readonly first: number
   readonly count: number
+  /** `direct`: the worker. */
+  readonly to?: PeerId
 }
 
 /** What one node of a shape is, and what may happen to it. */
@@ -30,6 +35,8 @@ export interface NodePlan {
   readonly syncs: boolean
   /** Whether it finishes what it has accepted and nobody has decided. */
   readonly finishes: boolean
+  /** Whether it takes on what a producer claims for it. */
+  readonly takes: boolean
   /** Whether runs may be given up: leases expire, claims take too long. */
   readonly expires: boolean
 }
@@ -73,6 +80,7 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     crashes: 0,
     syncs: false,
     finishes: false,
+    takes: false,
     expires: false,
     ...more,
   }

@@ -27,6 +27,7 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
 }
 
 const run = { intent: 'run', first: 0, count: 1 } as const
+const direct = { intent: 'direct', first: 0, count: 1, to: 'w0' } as const
 const both = { intent: 'run', first: 0, count: 2 } as const
 
 /** A worker that has heard of the first ballot already. */
@@ -171,6 +172,30 @@ export const shapes: readonly Shape[] = [
       canceller('c0', second),
     ],
     { carries: [...votes, 'store'] },
+  ),
+  shape(
+    'direct',
+    'A producer claims its new task for a worker while somebody cancels it.',
+    [
+      voter('v0', { stored: false, opens: [direct], ballots: 1 }),
+      voter('v1', { stored: false }),
+      voter('v2', { stored: false }),
+      worker('w0', { opens: [], takes: true }),
+      canceller('c0'),
+    ],
+    { carries: [...votes, 'store'] },
+  ),
+  shape(
+    'direct-contest',
+    'The same, while another worker that has the record claims it under a lower ballot.',
+    [
+      voter('v0', { stored: false, opens: [direct], ballots: 1, counter: 2 }),
+      voter('v1', { stored: false }),
+      voter('v2', { stored: false }),
+      worker('w0', { opens: [], takes: true }),
+      worker('w1'),
+    ],
+    { carries: [...votes, 'store'], quick: false },
   ),
   shape(
     'batch',

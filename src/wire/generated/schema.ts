@@ -112,7 +112,14 @@ export const schema = {
   Close: { ledger: [1, 'bytes'], epoch: [2, 'uint32'], end: [3, 'uint32'] },
   Closed: { ledger: [1, 'bytes'], epoch: [2, 'uint32'] },
   UnknownLedger: { ledger: [1, 'bytes'], epoch: [2, 'uint32'] },
-  Store: { ledger: [1, 'bytes'], epoch: [2, 'uint32'], fresh: [3, 'bool'], chunks: [4, 'Chunk[]'] },
+  Store: {
+    ledger: [1, 'bytes'],
+    epoch: [2, 'uint32'],
+    fresh: [3, 'bool'],
+    chunks: [4, 'Chunk[]'],
+    grant: [5, 'DirectGrant'],
+  },
+  DirectGrant: { info: [1, 'LedgerInfo'], claimId: [2, 'uint32'], ballot: [3, 'Ballot'] },
   Stored: {
     ledger: [1, 'bytes'],
     epoch: [2, 'uint32'],

@@ -34,7 +34,7 @@ import type { Message, UnknownEnum } from '@bufbuild/protobuf'
 export const file_meshwork: GenFile =
   /*@__PURE__*/
   fileDesc(
-    'Cg5tZXNod29yay5wcm90bxILbWVzaHdvcmsudjEirgkKCEVudmVsb3BlEgsKA2xzbhgBIAEoBBIjCgVoZWxsbxgKIAEoCzISLm1lc2h3b3JrLnYxLkhlbGxvSAASJwoHZ29vZGJ5ZRgLIAEoCzIULm1lc2h3b3JrLnYxLkdvb2RieWVIABIhCgRvcGVuGAwgASgLMhEubWVzaHdvcmsudjEuT3BlbkgAEiUKBm9wZW5lZBgNIAEoCzITLm1lc2h3b3JrLnYxLk9wZW5lZEgAEiMKBWNsb3NlGA4gASgLMhIubWVzaHdvcmsudjEuQ2xvc2VIABIlCgZjbG9zZWQYDyABKAsyEy5tZXNod29yay52MS5DbG9zZWRIABI0Cg51bmtub3duX2xlZGdlchgQIAEoCzIaLm1lc2h3b3JrLnYxLlVua25vd25MZWRnZXJIABIjCgVzdG9yZRgRIAEoCzISLm1lc2h3b3JrLnYxLlN0b3JlSAASJQoGc3RvcmVkGBIgASgLMhMubWVzaHdvcmsudjEuU3RvcmVkSAASIwoFY2xhaW0YEyABKAsyEi5tZXNod29yay52MS5DbGFpbUgAEicKB2NsYWltZWQYFCABKAsyFC5tZXNod29yay52MS5DbGFpbWVkSAASIwoFcmVuZXcYFSABKAsyEi5tZXNod29yay52MS5SZW5ld0gAEicKB3JlbmV3ZWQYFiABKAsyFC5tZXNod29yay52MS5SZW5ld2VkSAASIQoEbG9zdBgXIAEoCzIRLm1lc2h3b3JrLnYxLkxvc3RIABInCgdyZWxlYXNlGBggASgLMhQubWVzaHdvcmsudjEuUmVsZWFzZUgAEiUKBnNldHRsZRgZIAEoCzITLm1lc2h3b3JrLnYxLlNldHRsZUgAEikKCGFjY2VwdGVkGBogASgLMhUubWVzaHdvcmsudjEuQWNjZXB0ZWRIABInCgdkZWNpZGVkGBsgASgLMhQubWVzaHdvcmsudjEuRGVjaWRlZEgAEiMKBWZldGNoGBwgASgLMhIubWVzaHdvcmsudjEuRmV0Y2hIABInCgdyZWNvcmRzGB0gASgLMhQubWVzaHdvcmsudjEuUmVjb3Jkc0gAEicKB2NvbXBhcmUYHiABKAsyFC5tZXNod29yay52MS5Db21wYXJlSAASIwoFd2F0Y2gYHyABKAsyEi5tZXNod29yay52MS5XYXRjaEgAEicKB3Vud2F0Y2gYICABKAsyFC5tZXNod29yay52MS5VbndhdGNoSAASKQoIb3V0Y29tZXMYISABKAsyFS5tZXNod29yay52MS5PdXRjb21lc0gAEiEKBHN5bmMYIiABKAsyES5tZXNod29yay52MS5TeW5jSAASKQoIYmFja2xvZ3MYIyABKAsyFS5tZXNod29yay52MS5CYWNrbG9nc0gAEiUKBnN1Ym1pdBgkIAEoCzITLm1lc2h3b3JrLnYxLlN1Ym1pdEgAEisKCXN1Ym1pdHRlZBglIAEoCzIWLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEgAEikKCHByb2dyZXNzGCYgASgLMhUubWVzaHdvcmsudjEuUHJvZ3Jlc3NIAEIJCgdtZXNzYWdlSgQIAhAKIi8KC0dvc3NpcEZyYW1lEiAKBWhpbnRzGAEgAygLMhEubWVzaHdvcmsudjEuSGludCKJAQoESGludBIpCghhbm5vdW5jZRgBIAEoCzIVLm1lc2h3b3JrLnYxLkFubm91bmNlSAASIwoFdGFrZW4YAiABKAsyEi5tZXNod29yay52MS5UYWtlbkgAEikKCHByZXNlbmNlGAMgASgLMhUubWVzaHdvcmsudjEuUHJlc2VuY2VIAEIGCgRoaW50IisKBkJhbGxvdBIPCgdjb3VudGVyGAEgASgNEhAKCHByb3Bvc2VyGAIgASgJIs0BCghUYXNrU3BlYxINCgVxdWV1ZRgBIAEoCRIQCghwcmlvcml0eRgCIAEoERIQCghyZXF1aXJlcxgDIAEoCRIQCghhdHRlbXB0cxgEIAEoDRIlCgdiYWNrb2ZmGAUgASgOMhQubWVzaHdvcmsudjEuQmFja29mZhISCgpiYWNrb2ZmX21zGAYgASgEEhYKDmJhY2tvZmZfbWF4X21zGAcgASgEEhIKCnRpbWVvdXRfbXMYCCABKAQSFQoNcmVzdWx0X3R0bF9tcxgJIAEoBCKOAQoFQ2h1bmsSDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0SIwoEc3BlYxgDIAEoCzIVLm1lc2h3b3JrLnYxLlRhc2tTcGVjEg4KBmFnZV9tcxgEIAEoBBIQCghkZWxheV9tcxgFIAEoBBIPCgdsZW5ndGhzGAYgASgMEg8KB3BheWxvYWQYByABKAwitgEKBlZhbHVlcxIMCgRzZXFzGAEgASgMEiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSEAoIZmFpbHVyZXMYAyABKA0SEAoIZGVsYXlfbXMYBCABKAQSKQoGcmVhc29uGAUgASgOMhkubWVzaHdvcmsudjEuRmFpbGVkUmVhc29uEgoKAmJ5GAYgASgJEg8KB2xlbmd0aHMYByABKAwSDAoEYm9keRgIIAEoDCIpCgVWb3RlchIMCgRwZWVyGAEgASgJEhIKCnN0b3JhZ2VfaWQYAiABKAwiYQoKTGVkZ2VySW5mbxIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiPgoJVGFza0NsYXNzEg0KBXF1ZXVlGAEgASgJEhAKCHByaW9yaXR5GAIgASgREhAKCHJlcXVpcmVzGAMgASgJImsKB0JhY2tsb2cSDQoFcXVldWUYASABKAkSEAoIcHJpb3JpdHkYAiABKBESEAoIcmVxdWlyZXMYAyABKAkSDgoGYWdlX21zGAQgASgEEg8KB2JhY2tsb2cYBSABKA0SDAoEc2VxcxgGIAEoDCIsCglLbm93blBlZXISDAoEcGVlchgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAki8wEKBUhlbGxvEhMKC21pbl92ZXJzaW9uGAEgASgNEhMKC21heF92ZXJzaW9uGAIgASgNEhMKC2luY2FybmF0aW9uGAMgASgMEhIKCnN0b3JhZ2VfaWQYBCABKAwSDQoFZ3Vlc3QYBSABKAgSEQoJYWRkcmVzc2VzGAYgAygJEiUKBXBlZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyEg4KBnF1ZXVlcxgIIAMoCRITCgtjb25jdXJyZW5jeRgJIAEoDRIXCg9lY2hvX3N0b3JhZ2VfaWQYCiABKAwSEAoIZWNob19sc24YCyABKAQiCQoHR29vZGJ5ZSJbCgRPcGVuEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciInCgZPcGVuZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNIjMKBUNsb3NlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0iJwoGQ2xvc2VkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSIuCg1Vbmtub3duTGVkZ2VyEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSJZCgVTdG9yZRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDQoFZnJlc2gYAyABKAgSIgoGY2h1bmtzGAQgAygLMhIubWVzaHdvcmsudjEuQ2h1bmsiigEKBlN0b3JlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIOCgZzdG9yZWQYBCABKAwSDwoHc2V0dGxlZBgFIAEoDBIQCghjb25mbGljdBgGIAEoDBIMCgRmdWxsGAcgASgMEg8KB2Z1bGxfbXMYCCABKAQi2QEKBUNsYWltEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghjbGFpbV9pZBgDIAEoDRIjCgZiYWxsb3QYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIwoGaW50ZW50GAUgASgOMhMubWVzaHdvcmsudjEuSW50ZW50EgwKBHNlcXMYBiABKAwSIwoDYW55GAcgAygLMhYubWVzaHdvcmsudjEuVGFza0NsYXNzEhEKCWFueV9jb3VudBgIIAEoDRIPCgdyZWNvcmRzGAkgASgIIloKDkFjY2VwdGVkVmFsdWVzEiMKBmJhbGxvdBgBIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYAiABKAsyEy5tZXNod29yay52MS5WYWx1ZXMiYAoHUmVmdXNhbBIqCgZyZWFzb24YASABKA4yGi5tZXNod29yay52MS5SZWZ1c2FsUmVhc29uEgwKBHNlcXMYAiABKAwSCgoCbXMYAyABKAQSDwoHY291bnRlchgEIAEoDSKrAgoHQ2xhaW1lZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIQCghjbGFpbV9pZBgEIAEoDRIjCgZiYWxsb3QYBSABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDwoHZ3JhbnRlZBgGIAEoDBIQCghsZWFzZV9tcxgHIAEoBBIOCgZncmFudHMYCCABKAwSLQoIYWNjZXB0ZWQYCSADKAsyGy5tZXNod29yay52MS5BY2NlcHRlZFZhbHVlcxIlCgdyZWZ1c2VkGAogAygLMhQubWVzaHdvcmsudjEuUmVmdXNhbBIiCgZjaHVua3MYCyADKAsyEi5tZXNod29yay52MS5DaHVuaxIMCgRoZWxkGAwgASgMImAKCUhlbGRMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiMwoJTGVhc2VMaXN0EiYKBmxlYXNlcxgBIAMoCzIWLm1lc2h3b3JrLnYxLkhlbGRMZWFzZSJsCgVSZW5ldxIMCgRiZWF0GAEgASgNEhEKCWNvbmZpcm1lZBgCIAEoDBIMCgRoZWxkGAMgASgNEg4KBmRpZ2VzdBgEIAEoDRIkCgRsaXN0GAUgASgLMhYubWVzaHdvcmsudjEuTGVhc2VMaXN0IjsKCUxvc3RMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SDAoEc2VxcxgDIAEoDCJiCgdSZW5ld2VkEgwKBGJlYXQYASABKA0SEAoIbGVhc2VfbXMYAiABKAQSEQoJc2VuZF9saXN0GAMgASgIEiQKBGxvc3QYBCADKAsyFi5tZXNod29yay52MS5Mb3N0TGVhc2UiPwoETG9zdBIkCgRsb3N0GAEgAygLMhYubWVzaHdvcmsudjEuTG9zdExlYXNlEhEKCWNhbmNlbGxlZBgCIAEoCCJtCgdSZWxlYXNlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghjbGFpbV9pZBgDIAEoDRIjCgZiYWxsb3QYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgFIAEoDCKFAQoGU2V0dGxlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzEhIKCmFjY2VwdF9sc24YBSABKAQiowEKCEFjY2VwdGVkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiMKBmJhbGxvdBgEIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIQCghhY2NlcHRlZBgFIAEoDBIOCgZiZWhpbmQYBiABKAwSDwoHc2V0dGxlZBgHIAEoDBIPCgdtaXNzaW5nGAggASgMIowBCgxEZWNpZGVkUmFuZ2USIwoGYmFsbG90GAEgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSDAoEc2VxcxgDIAEoDBIjCgZ2YWx1ZXMYBCADKAsyEy5tZXNod29yay52MS5WYWx1ZXMiVQoHRGVjaWRlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SKwoIb3V0Y29tZXMYAyADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiWgoFRmV0Y2gSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiQKBHdoYXQYAyABKA4yFi5tZXNod29yay52MS5GZXRjaFdoYXQSDAoEc2VxcxgEIAEoDCJMCgdSZWNvcmRzEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIiCgZjaHVua3MYAyADKAsyEi5tZXNod29yay52MS5DaHVuayJ0CgdDb21wYXJlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEhAKA2VuZBgEIAEoDUgAiAEBEg4KBnN0b3JlZBgFIAEoDBIPCgdzZXR0bGVkGAYgASgMQgYKBF9lbmQiNwoFV2F0Y2gSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwSEAoIcHJvZ3Jlc3MYAyABKAgiJwoHVW53YXRjaBIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDCI/CghPdXRjb21lcxIOCgZsZWRnZXIYASABKAwSIwoGdmFsdWVzGAIgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIm0KCFByb2dyZXNzEg4KBmxlZGdlchgBIAEoDBILCgNzZXEYAiABKA0SDQoFdG9rZW4YAyABKA0SJwoEa2luZBgEIAEoDjIZLm1lc2h3b3JrLnYxLlByb2dyZXNzS2luZBIMCgRib2R5GAUgASgMIhYKBFN5bmMSDgoGcXVldWVzGAEgAygJIm4KDUxlZGdlckJhY2tsb2cSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SDwoHY291bnRlchgCIAEoDRIlCgdjbGFzc2VzGAMgAygLMhQubWVzaHdvcmsudjEuQmFja2xvZyI3CghCYWNrbG9ncxIrCgdsZWRnZXJzGAEgAygLMhoubWVzaHdvcmsudjEuTGVkZ2VyQmFja2xvZyJ4CghBbm5vdW5jZRIlCgRpbmZvGAEgASgLMhcubWVzaHdvcmsudjEuTGVkZ2VySW5mbxINCgVyb3VuZBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiUKB2NsYXNzZXMYBCADKAsyFC5tZXNod29yay52MS5CYWNrbG9nIiUKBVRha2VuEg4KBmxlZGdlchgBIAEoDBIMCgRzZXFzGAIgASgMIj0KCFByZXNlbmNlEg4KBnF1ZXVlcxgBIAMoCRITCgtjb25jdXJyZW5jeRgCIAEoDRIMCgRmcmVlGAMgASgNIj0KBlN1Ym1pdBIPCgdyZXF1ZXN0GAEgASgJEiIKBmNodW5rcxgCIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rIpMBCglTdWJtaXR0ZWQSDwoHcmVxdWVzdBgBIAEoCRIPCgdyZWZ1c2VkGAIgASgJEg4KBmxlZGdlchgDIAEoDBINCgVlcG9jaBgEIAEoDRIMCgRzZXFzGAUgASgMEg8KB2R1cmFibGUYBiABKAgSJgoGdm90ZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyIrQECgVFbnRyeRIqCgZvcGVuZWQYASABKAsyGC5tZXNod29yay52MS5PcGVuZWRFbnRyeUgAEioKBmNsb3NlZBgCIAEoCzIYLm1lc2h3b3JrLnYxLkNsb3NlZEVudHJ5SAASKgoGc3RvcmVkGAMgASgLMhgubWVzaHdvcmsudjEuU3RvcmVkRW50cnlIABIsCgdncmFudGVkGAQgASgLMhkubWVzaHdvcmsudjEuR3JhbnRlZEVudHJ5SAASLgoIcmVsZWFzZWQYBSABKAsyGi5tZXNod29yay52MS5SZWxlYXNlZEVudHJ5SAASLgoIYWNjZXB0ZWQYBiABKAsyGi5tZXNod29yay52MS5BY2NlcHRlZEVudHJ5SAASLAoHc2V0dGxlZBgHIAEoCzIZLm1lc2h3b3JrLnYxLlNldHRsZWRFbnRyeUgAEi4KCHJlc2VydmVkGAggASgLMhoubWVzaHdvcmsudjEuUmVzZXJ2ZWRFbnRyeUgAEioKBmdyYW50cxgJIAEoCzIYLm1lc2h3b3JrLnYxLkdyYW50c0VudHJ5SAASMAoJc3VibWl0dGVkGAogASgLMhsubWVzaHdvcmsudjEuU3VibWl0dGVkRW50cnlIABImCgRlY2hvGAsgASgLMhYubWVzaHdvcmsudjEuRWNob0VudHJ5SAASLAoHc3RhcnRlZBgMIAEoCzIZLm1lc2h3b3JrLnYxLlN0YXJ0ZWRFbnRyeUgAQgcKBWVudHJ5ImIKC09wZW5lZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciIqCgtDbG9zZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSCwoDZW5kGAIgASgNIigKBk9yaWdpbhINCgVndWVzdBgBIAEoCRIPCgdyZXF1ZXN0GAIgASgJIpUBCgtTdG9yZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSEwoLZHVlX3dhbGxfbXMYAiABKAQSGQoRcHVibGlzaGVkX3dhbGxfbXMYAyABKAQSIQoFY2h1bmsYBCABKAsyEi5tZXNod29yay52MS5DaHVuaxIjCgZvcmlnaW4YBSABKAsyEy5tZXNod29yay52MS5PcmlnaW4iYwoMR3JhbnRlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIQCghjbGFpbV9pZBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgEIAEoDCJSCg1SZWxlYXNlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIjCgZiYWxsb3QYAiABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgDIAEoDCJ+Cg1BY2NlcHRlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIjCgZiYWxsb3QYAiABKAsyEy5tZXNod29yay52MS5CYWxsb3QSEwoLZHVlX3dhbGxfbXMYAyABKAQSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIksKDFNldHRsZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSKwoIb3V0Y29tZXMYAiADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiLQoNUmVzZXJ2ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEbWFyaxgCIAEoDSI7CgtHcmFudHNFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDBIOCgZncmFudHMYAyABKAwiTgoOU3VibWl0dGVkRW50cnkSDQoFZ3Vlc3QYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZsZWRnZXIYAyABKAwSDAoEc2VxcxgEIAEoDCI6CglFY2hvRW50cnkSDAoEcGVlchgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgMEgsKA2xzbhgDIAEoBCIcCgxTdGFydGVkRW50cnkSDAoEbm9kZRgBIAEoCSpOCgdCYWNrb2ZmEhcKE0JBQ0tPRkZfVU5TUEVDSUZJRUQQABIRCg1CQUNLT0ZGX0ZJWEVEEAESFwoTQkFDS09GRl9FWFBPTkVOVElBTBACKoUBCglWYWx1ZUtpbmQSGgoWVkFMVUVfS0lORF9VTlNQRUNJRklFRBAAEhYKElZBTFVFX0tJTkRfUEVORElORxABEhMKD1ZBTFVFX0tJTkRfRE9ORRACEhUKEVZBTFVFX0tJTkRfRkFJTEVEEAMSGAoUVkFMVUVfS0lORF9DQU5DRUxMRUQQBCrYAQoMRmFpbGVkUmVhc29uEh0KGUZBSUxFRF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZGQUlMRURfUkVBU09OX0FUVEVNUFRTEAESHwobRkFJTEVEX1JFQVNPTl9VTlJFQ09WRVJBQkxFEAISHAoYRkFJTEVEX1JFQVNPTl9ERUxJVkVSSUVTEAMSGQoVRkFJTEVEX1JFQVNPTl9USU1FT1VUEAQSGQoVRkFJTEVEX1JFQVNPTl9FWFBJUkVEEAUSGAoURkFJTEVEX1JFQVNPTl9SRVNVTFQQBipoCgZJbnRlbnQSFgoSSU5URU5UX1VOU1BFQ0lGSUVEEAASDgoKSU5URU5UX1JVThABEhAKDElOVEVOVF9SQUlTRRACEhEKDUlOVEVOVF9GSU5JU0gQAxIRCg1JTlRFTlRfQ0FOQ0VMEAQq7AEKDVJlZnVzYWxSZWFzb24SHgoaUkVGVVNBTF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZSRUZVU0FMX1JFQVNPTl9TRVRUTEVEEAESGgoWUkVGVVNBTF9SRUFTT05fTk9UX0RVRRACEhoKFlJFRlVTQUxfUkVBU09OX0JMT0NLRUQQAxIXChNSRUZVU0FMX1JFQVNPTl9IRUxEEAQSGQoVUkVGVVNBTF9SRUFTT05fQkVISU5EEAUSGgoWUkVGVVNBTF9SRUFTT05fTUlTU0lORxAGEhcKE1JFRlVTQUxfUkVBU09OX0xFQVAQBypYCglGZXRjaFdoYXQSGgoWRkVUQ0hfV0hBVF9VTlNQRUNJRklFRBAAEhYKEkZFVENIX1dIQVRfUkVDT1JEUxABEhcKE0ZFVENIX1dIQVRfT1VUQ09NRVMQAipgCgxQcm9ncmVzc0tpbmQSHQoZUFJPR1JFU1NfS0lORF9VTlNQRUNJRklFRBAAEhoKFlBST0dSRVNTX0tJTkRfUFJPR1JFU1MQARIVChFQUk9HUkVTU19LSU5EX0xPRxACYgZwcm90bzM',
+    'Cg5tZXNod29yay5wcm90bxILbWVzaHdvcmsudjEirgkKCEVudmVsb3BlEgsKA2xzbhgBIAEoBBIjCgVoZWxsbxgKIAEoCzISLm1lc2h3b3JrLnYxLkhlbGxvSAASJwoHZ29vZGJ5ZRgLIAEoCzIULm1lc2h3b3JrLnYxLkdvb2RieWVIABIhCgRvcGVuGAwgASgLMhEubWVzaHdvcmsudjEuT3BlbkgAEiUKBm9wZW5lZBgNIAEoCzITLm1lc2h3b3JrLnYxLk9wZW5lZEgAEiMKBWNsb3NlGA4gASgLMhIubWVzaHdvcmsudjEuQ2xvc2VIABIlCgZjbG9zZWQYDyABKAsyEy5tZXNod29yay52MS5DbG9zZWRIABI0Cg51bmtub3duX2xlZGdlchgQIAEoCzIaLm1lc2h3b3JrLnYxLlVua25vd25MZWRnZXJIABIjCgVzdG9yZRgRIAEoCzISLm1lc2h3b3JrLnYxLlN0b3JlSAASJQoGc3RvcmVkGBIgASgLMhMubWVzaHdvcmsudjEuU3RvcmVkSAASIwoFY2xhaW0YEyABKAsyEi5tZXNod29yay52MS5DbGFpbUgAEicKB2NsYWltZWQYFCABKAsyFC5tZXNod29yay52MS5DbGFpbWVkSAASIwoFcmVuZXcYFSABKAsyEi5tZXNod29yay52MS5SZW5ld0gAEicKB3JlbmV3ZWQYFiABKAsyFC5tZXNod29yay52MS5SZW5ld2VkSAASIQoEbG9zdBgXIAEoCzIRLm1lc2h3b3JrLnYxLkxvc3RIABInCgdyZWxlYXNlGBggASgLMhQubWVzaHdvcmsudjEuUmVsZWFzZUgAEiUKBnNldHRsZRgZIAEoCzITLm1lc2h3b3JrLnYxLlNldHRsZUgAEikKCGFjY2VwdGVkGBogASgLMhUubWVzaHdvcmsudjEuQWNjZXB0ZWRIABInCgdkZWNpZGVkGBsgASgLMhQubWVzaHdvcmsudjEuRGVjaWRlZEgAEiMKBWZldGNoGBwgASgLMhIubWVzaHdvcmsudjEuRmV0Y2hIABInCgdyZWNvcmRzGB0gASgLMhQubWVzaHdvcmsudjEuUmVjb3Jkc0gAEicKB2NvbXBhcmUYHiABKAsyFC5tZXNod29yay52MS5Db21wYXJlSAASIwoFd2F0Y2gYHyABKAsyEi5tZXNod29yay52MS5XYXRjaEgAEicKB3Vud2F0Y2gYICABKAsyFC5tZXNod29yay52MS5VbndhdGNoSAASKQoIb3V0Y29tZXMYISABKAsyFS5tZXNod29yay52MS5PdXRjb21lc0gAEiEKBHN5bmMYIiABKAsyES5tZXNod29yay52MS5TeW5jSAASKQoIYmFja2xvZ3MYIyABKAsyFS5tZXNod29yay52MS5CYWNrbG9nc0gAEiUKBnN1Ym1pdBgkIAEoCzITLm1lc2h3b3JrLnYxLlN1Ym1pdEgAEisKCXN1Ym1pdHRlZBglIAEoCzIWLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEgAEikKCHByb2dyZXNzGCYgASgLMhUubWVzaHdvcmsudjEuUHJvZ3Jlc3NIAEIJCgdtZXNzYWdlSgQIAhAKIi8KC0dvc3NpcEZyYW1lEiAKBWhpbnRzGAEgAygLMhEubWVzaHdvcmsudjEuSGludCKJAQoESGludBIpCghhbm5vdW5jZRgBIAEoCzIVLm1lc2h3b3JrLnYxLkFubm91bmNlSAASIwoFdGFrZW4YAiABKAsyEi5tZXNod29yay52MS5UYWtlbkgAEikKCHByZXNlbmNlGAMgASgLMhUubWVzaHdvcmsudjEuUHJlc2VuY2VIAEIGCgRoaW50IisKBkJhbGxvdBIPCgdjb3VudGVyGAEgASgNEhAKCHByb3Bvc2VyGAIgASgJIs0BCghUYXNrU3BlYxINCgVxdWV1ZRgBIAEoCRIQCghwcmlvcml0eRgCIAEoERIQCghyZXF1aXJlcxgDIAEoCRIQCghhdHRlbXB0cxgEIAEoDRIlCgdiYWNrb2ZmGAUgASgOMhQubWVzaHdvcmsudjEuQmFja29mZhISCgpiYWNrb2ZmX21zGAYgASgEEhYKDmJhY2tvZmZfbWF4X21zGAcgASgEEhIKCnRpbWVvdXRfbXMYCCABKAQSFQoNcmVzdWx0X3R0bF9tcxgJIAEoBCKOAQoFQ2h1bmsSDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0SIwoEc3BlYxgDIAEoCzIVLm1lc2h3b3JrLnYxLlRhc2tTcGVjEg4KBmFnZV9tcxgEIAEoBBIQCghkZWxheV9tcxgFIAEoBBIPCgdsZW5ndGhzGAYgASgMEg8KB3BheWxvYWQYByABKAwitgEKBlZhbHVlcxIMCgRzZXFzGAEgASgMEiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSEAoIZmFpbHVyZXMYAyABKA0SEAoIZGVsYXlfbXMYBCABKAQSKQoGcmVhc29uGAUgASgOMhkubWVzaHdvcmsudjEuRmFpbGVkUmVhc29uEgoKAmJ5GAYgASgJEg8KB2xlbmd0aHMYByABKAwSDAoEYm9keRgIIAEoDCIpCgVWb3RlchIMCgRwZWVyGAEgASgJEhIKCnN0b3JhZ2VfaWQYAiABKAwiYQoKTGVkZ2VySW5mbxIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiPgoJVGFza0NsYXNzEg0KBXF1ZXVlGAEgASgJEhAKCHByaW9yaXR5GAIgASgREhAKCHJlcXVpcmVzGAMgASgJImsKB0JhY2tsb2cSDQoFcXVldWUYASABKAkSEAoIcHJpb3JpdHkYAiABKBESEAoIcmVxdWlyZXMYAyABKAkSDgoGYWdlX21zGAQgASgEEg8KB2JhY2tsb2cYBSABKA0SDAoEc2VxcxgGIAEoDCIsCglLbm93blBlZXISDAoEcGVlchgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAki8wEKBUhlbGxvEhMKC21pbl92ZXJzaW9uGAEgASgNEhMKC21heF92ZXJzaW9uGAIgASgNEhMKC2luY2FybmF0aW9uGAMgASgMEhIKCnN0b3JhZ2VfaWQYBCABKAwSDQoFZ3Vlc3QYBSABKAgSEQoJYWRkcmVzc2VzGAYgAygJEiUKBXBlZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyEg4KBnF1ZXVlcxgIIAMoCRITCgtjb25jdXJyZW5jeRgJIAEoDRIXCg9lY2hvX3N0b3JhZ2VfaWQYCiABKAwSEAoIZWNob19sc24YCyABKAQiCQoHR29vZGJ5ZSJbCgRPcGVuEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciInCgZPcGVuZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNIjMKBUNsb3NlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0iJwoGQ2xvc2VkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSIuCg1Vbmtub3duTGVkZ2VyEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSKCAQoFU3RvcmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg0KBWZyZXNoGAMgASgIEiIKBmNodW5rcxgEIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rEicKBWdyYW50GAUgASgLMhgubWVzaHdvcmsudjEuRGlyZWN0R3JhbnQiawoLRGlyZWN0R3JhbnQSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90IooBCgZTdG9yZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SDgoGc3RvcmVkGAQgASgMEg8KB3NldHRsZWQYBSABKAwSEAoIY29uZmxpY3QYBiABKAwSDAoEZnVsbBgHIAEoDBIPCgdmdWxsX21zGAggASgEItkBCgVDbGFpbRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIY2xhaW1faWQYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiMKBmludGVudBgFIAEoDjITLm1lc2h3b3JrLnYxLkludGVudBIMCgRzZXFzGAYgASgMEiMKA2FueRgHIAMoCzIWLm1lc2h3b3JrLnYxLlRhc2tDbGFzcxIRCglhbnlfY291bnQYCCABKA0SDwoHcmVjb3JkcxgJIAEoCCJaCg5BY2NlcHRlZFZhbHVlcxIjCgZiYWxsb3QYASABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIwoGdmFsdWVzGAIgASgLMhMubWVzaHdvcmsudjEuVmFsdWVzImAKB1JlZnVzYWwSKgoGcmVhc29uGAEgASgOMhoubWVzaHdvcmsudjEuUmVmdXNhbFJlYXNvbhIMCgRzZXFzGAIgASgMEgoKAm1zGAMgASgEEg8KB2NvdW50ZXIYBCABKA0iqwIKB0NsYWltZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SEAoIY2xhaW1faWQYBCABKA0SIwoGYmFsbG90GAUgASgLMhMubWVzaHdvcmsudjEuQmFsbG90Eg8KB2dyYW50ZWQYBiABKAwSEAoIbGVhc2VfbXMYByABKAQSDgoGZ3JhbnRzGAggASgMEi0KCGFjY2VwdGVkGAkgAygLMhsubWVzaHdvcmsudjEuQWNjZXB0ZWRWYWx1ZXMSJQoHcmVmdXNlZBgKIAMoCzIULm1lc2h3b3JrLnYxLlJlZnVzYWwSIgoGY2h1bmtzGAsgAygLMhIubWVzaHdvcmsudjEuQ2h1bmsSDAoEaGVsZBgMIAEoDCJgCglIZWxkTGVhc2USDgoGbGVkZ2VyGAEgASgMEhAKCGNsYWltX2lkGAIgASgNEiMKBmJhbGxvdBgDIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIMCgRzZXFzGAQgASgMIjMKCUxlYXNlTGlzdBImCgZsZWFzZXMYASADKAsyFi5tZXNod29yay52MS5IZWxkTGVhc2UibAoFUmVuZXcSDAoEYmVhdBgBIAEoDRIRCgljb25maXJtZWQYAiABKAwSDAoEaGVsZBgDIAEoDRIOCgZkaWdlc3QYBCABKA0SJAoEbGlzdBgFIAEoCzIWLm1lc2h3b3JrLnYxLkxlYXNlTGlzdCI7CglMb3N0TGVhc2USDgoGbGVkZ2VyGAEgASgMEhAKCGNsYWltX2lkGAIgASgNEgwKBHNlcXMYAyABKAwiYgoHUmVuZXdlZBIMCgRiZWF0GAEgASgNEhAKCGxlYXNlX21zGAIgASgEEhEKCXNlbmRfbGlzdBgDIAEoCBIkCgRsb3N0GAQgAygLMhYubWVzaHdvcmsudjEuTG9zdExlYXNlIj8KBExvc3QSJAoEbG9zdBgBIAMoCzIWLm1lc2h3b3JrLnYxLkxvc3RMZWFzZRIRCgljYW5jZWxsZWQYAiABKAgibQoHUmVsZWFzZRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIY2xhaW1faWQYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBSABKAwihQEKBlNldHRsZRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiMKBnZhbHVlcxgEIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcxISCgphY2NlcHRfbHNuGAUgASgEIqMBCghBY2NlcHRlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIjCgZiYWxsb3QYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSEAoIYWNjZXB0ZWQYBSABKAwSDgoGYmVoaW5kGAYgASgMEg8KB3NldHRsZWQYByABKAwSDwoHbWlzc2luZxgIIAEoDCKMAQoMRGVjaWRlZFJhbmdlEiMKBmJhbGxvdBgBIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIkCgRraW5kGAIgASgOMhYubWVzaHdvcmsudjEuVmFsdWVLaW5kEgwKBHNlcXMYAyABKAwSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIlUKB0RlY2lkZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEisKCG91dGNvbWVzGAMgAygLMhkubWVzaHdvcmsudjEuRGVjaWRlZFJhbmdlIloKBUZldGNoEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIkCgR3aGF0GAMgASgOMhYubWVzaHdvcmsudjEuRmV0Y2hXaGF0EgwKBHNlcXMYBCABKAwiTAoHUmVjb3JkcxIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SIgoGY2h1bmtzGAMgAygLMhIubWVzaHdvcmsudjEuQ2h1bmsidAoHQ29tcGFyZRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIQCgNlbmQYBCABKA1IAIgBARIOCgZzdG9yZWQYBSABKAwSDwoHc2V0dGxlZBgGIAEoDEIGCgRfZW5kIjcKBVdhdGNoEg4KBmxlZGdlchgBIAEoDBIMCgRzZXFzGAIgASgMEhAKCHByb2dyZXNzGAMgASgIIicKB1Vud2F0Y2gSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwiPwoIT3V0Y29tZXMSDgoGbGVkZ2VyGAEgASgMEiMKBnZhbHVlcxgCIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcyJtCghQcm9ncmVzcxIOCgZsZWRnZXIYASABKAwSCwoDc2VxGAIgASgNEg0KBXRva2VuGAMgASgNEicKBGtpbmQYBCABKA4yGS5tZXNod29yay52MS5Qcm9ncmVzc0tpbmQSDAoEYm9keRgFIAEoDCIWCgRTeW5jEg4KBnF1ZXVlcxgBIAMoCSJuCg1MZWRnZXJCYWNrbG9nEiUKBGluZm8YASABKAsyFy5tZXNod29yay52MS5MZWRnZXJJbmZvEg8KB2NvdW50ZXIYAiABKA0SJQoHY2xhc3NlcxgDIAMoCzIULm1lc2h3b3JrLnYxLkJhY2tsb2ciNwoIQmFja2xvZ3MSKwoHbGVkZ2VycxgBIAMoCzIaLm1lc2h3b3JrLnYxLkxlZGdlckJhY2tsb2cieAoIQW5ub3VuY2USJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SDQoFcm91bmQYAiABKA0SDwoHY291bnRlchgDIAEoDRIlCgdjbGFzc2VzGAQgAygLMhQubWVzaHdvcmsudjEuQmFja2xvZyIlCgVUYWtlbhIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDCI9CghQcmVzZW5jZRIOCgZxdWV1ZXMYASADKAkSEwoLY29uY3VycmVuY3kYAiABKA0SDAoEZnJlZRgDIAEoDSI9CgZTdWJtaXQSDwoHcmVxdWVzdBgBIAEoCRIiCgZjaHVua3MYAiADKAsyEi5tZXNod29yay52MS5DaHVuayKTAQoJU3VibWl0dGVkEg8KB3JlcXVlc3QYASABKAkSDwoHcmVmdXNlZBgCIAEoCRIOCgZsZWRnZXIYAyABKAwSDQoFZXBvY2gYBCABKA0SDAoEc2VxcxgFIAEoDBIPCgdkdXJhYmxlGAYgASgIEiYKBnZvdGVycxgHIAMoCzIWLm1lc2h3b3JrLnYxLktub3duUGVlciK0BAoFRW50cnkSKgoGb3BlbmVkGAEgASgLMhgubWVzaHdvcmsudjEuT3BlbmVkRW50cnlIABIqCgZjbG9zZWQYAiABKAsyGC5tZXNod29yay52MS5DbG9zZWRFbnRyeUgAEioKBnN0b3JlZBgDIAEoCzIYLm1lc2h3b3JrLnYxLlN0b3JlZEVudHJ5SAASLAoHZ3JhbnRlZBgEIAEoCzIZLm1lc2h3b3JrLnYxLkdyYW50ZWRFbnRyeUgAEi4KCHJlbGVhc2VkGAUgASgLMhoubWVzaHdvcmsudjEuUmVsZWFzZWRFbnRyeUgAEi4KCGFjY2VwdGVkGAYgASgLMhoubWVzaHdvcmsudjEuQWNjZXB0ZWRFbnRyeUgAEiwKB3NldHRsZWQYByABKAsyGS5tZXNod29yay52MS5TZXR0bGVkRW50cnlIABIuCghyZXNlcnZlZBgIIAEoCzIaLm1lc2h3b3JrLnYxLlJlc2VydmVkRW50cnlIABIqCgZncmFudHMYCSABKAsyGC5tZXNod29yay52MS5HcmFudHNFbnRyeUgAEjAKCXN1Ym1pdHRlZBgKIAEoCzIbLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEVudHJ5SAASJgoEZWNobxgLIAEoCzIWLm1lc2h3b3JrLnYxLkVjaG9FbnRyeUgAEiwKB3N0YXJ0ZWQYDCABKAsyGS5tZXNod29yay52MS5TdGFydGVkRW50cnlIAEIHCgVlbnRyeSJiCgtPcGVuZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiKgoLQ2xvc2VkRW50cnkSDgoGbGVkZ2VyGAEgASgMEgsKA2VuZBgCIAEoDSIoCgZPcmlnaW4SDQoFZ3Vlc3QYASABKAkSDwoHcmVxdWVzdBgCIAEoCSKVAQoLU3RvcmVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEhMKC2R1ZV93YWxsX21zGAIgASgEEhkKEXB1Ymxpc2hlZF93YWxsX21zGAMgASgEEiEKBWNodW5rGAQgASgLMhIubWVzaHdvcmsudjEuQ2h1bmsSIwoGb3JpZ2luGAUgASgLMhMubWVzaHdvcmsudjEuT3JpZ2luImMKDEdyYW50ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiUgoNUmVsZWFzZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSIwoGYmFsbG90GAIgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYAyABKAwifgoNQWNjZXB0ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSIwoGYmFsbG90GAIgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EhMKC2R1ZV93YWxsX21zGAMgASgEEiMKBnZhbHVlcxgEIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcyJLCgxTZXR0bGVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEisKCG91dGNvbWVzGAIgAygLMhkubWVzaHdvcmsudjEuRGVjaWRlZFJhbmdlIi0KDVJlc2VydmVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEgwKBG1hcmsYAiABKA0iOwoLR3JhbnRzRW50cnkSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwSDgoGZ3JhbnRzGAMgASgMIk4KDlN1Ym1pdHRlZEVudHJ5Eg0KBWd1ZXN0GAEgASgJEg8KB3JlcXVlc3QYAiABKAkSDgoGbGVkZ2VyGAMgASgMEgwKBHNlcXMYBCABKAwiOgoJRWNob0VudHJ5EgwKBHBlZXIYASABKAkSEgoKc3RvcmFnZV9pZBgCIAEoDBILCgNsc24YAyABKAQiHAoMU3RhcnRlZEVudHJ5EgwKBG5vZGUYASABKAkqTgoHQmFja29mZhIXChNCQUNLT0ZGX1VOU1BFQ0lGSUVEEAASEQoNQkFDS09GRl9GSVhFRBABEhcKE0JBQ0tPRkZfRVhQT05FTlRJQUwQAiqFAQoJVmFsdWVLaW5kEhoKFlZBTFVFX0tJTkRfVU5TUEVDSUZJRUQQABIWChJWQUxVRV9LSU5EX1BFTkRJTkcQARITCg9WQUxVRV9LSU5EX0RPTkUQAhIVChFWQUxVRV9LSU5EX0ZBSUxFRBADEhgKFFZBTFVFX0tJTkRfQ0FOQ0VMTEVEEAQq2AEKDEZhaWxlZFJlYXNvbhIdChlGQUlMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWRkFJTEVEX1JFQVNPTl9BVFRFTVBUUxABEh8KG0ZBSUxFRF9SRUFTT05fVU5SRUNPVkVSQUJMRRACEhwKGEZBSUxFRF9SRUFTT05fREVMSVZFUklFUxADEhkKFUZBSUxFRF9SRUFTT05fVElNRU9VVBAEEhkKFUZBSUxFRF9SRUFTT05fRVhQSVJFRBAFEhgKFEZBSUxFRF9SRUFTT05fUkVTVUxUEAYqaAoGSW50ZW50EhYKEklOVEVOVF9VTlNQRUNJRklFRBAAEg4KCklOVEVOVF9SVU4QARIQCgxJTlRFTlRfUkFJU0UQAhIRCg1JTlRFTlRfRklOSVNIEAMSEQoNSU5URU5UX0NBTkNFTBAEKuwBCg1SZWZ1c2FsUmVhc29uEh4KGlJFRlVTQUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWUkVGVVNBTF9SRUFTT05fU0VUVExFRBABEhoKFlJFRlVTQUxfUkVBU09OX05PVF9EVUUQAhIaChZSRUZVU0FMX1JFQVNPTl9CTE9DS0VEEAMSFwoTUkVGVVNBTF9SRUFTT05fSEVMRBAEEhkKFVJFRlVTQUxfUkVBU09OX0JFSElORBAFEhoKFlJFRlVTQUxfUkVBU09OX01JU1NJTkcQBhIXChNSRUZVU0FMX1JFQVNPTl9MRUFQEAcqWAoJRmV0Y2hXaGF0EhoKFkZFVENIX1dIQVRfVU5TUEVDSUZJRUQQABIWChJGRVRDSF9XSEFUX1JFQ09SRFMQARIXChNGRVRDSF9XSEFUX09VVENPTUVTEAIqYAoMUHJvZ3Jlc3NLaW5kEh0KGVBST0dSRVNTX0tJTkRfVU5TUEVDSUZJRUQQABIaChZQUk9HUkVTU19LSU5EX1BST0dSRVNTEAESFQoRUFJPR1JFU1NfS0lORF9MT0cQAmIGcHJvdG8z',
   )
 
 /**
@@ -931,6 +931,13 @@ export type Store = Message<'meshwork.v1.Store'> & {
    * @generated from field: repeated meshwork.v1.Chunk chunks = 4;
    */
   chunks: Chunk[]
+
+  /**
+   * Whom the producer has claimed the tasks for; with `fresh` and one chunk only.
+   *
+   * @generated from field: meshwork.v1.DirectGrant grant = 5;
+   */
+  grant?: DirectGrant | undefined
 }
 
 /**
@@ -938,6 +945,37 @@ export type Store = Message<'meshwork.v1.Store'> & {
  * Use `create(StoreSchema)` to create a new message.
  */
 export const StoreSchema: GenMessage<Store> = /*@__PURE__*/ messageDesc(file_meshwork, 19)
+
+/**
+ * A claim that a producer makes for an idle worker of tasks that nobody else knows yet. A voter
+ * that takes the records in answers it with Claimed to the worker.
+ *
+ * @generated from message meshwork.v1.DirectGrant
+ */
+export type DirectGrant = Message<'meshwork.v1.DirectGrant'> & {
+  /**
+   * @generated from field: meshwork.v1.LedgerInfo info = 1;
+   */
+  info?: LedgerInfo | undefined
+
+  /**
+   * @generated from field: uint32 claim_id = 2;
+   */
+  claimId: number
+
+  /**
+   * @generated from field: meshwork.v1.Ballot ballot = 3;
+   */
+  ballot?: Ballot | undefined
+}
+
+/**
+ * Describes the message meshwork.v1.DirectGrant.
+ * Use `create(DirectGrantSchema)` to create a new message.
+ */
+export const DirectGrantSchema: GenMessage<DirectGrant> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 20)
 
 /**
  * @generated from message meshwork.v1.Stored
@@ -994,7 +1032,7 @@ export type Stored = Message<'meshwork.v1.Stored'> & {
  * Describes the message meshwork.v1.Stored.
  * Use `create(StoredSchema)` to create a new message.
  */
-export const StoredSchema: GenMessage<Stored> = /*@__PURE__*/ messageDesc(file_meshwork, 20)
+export const StoredSchema: GenMessage<Stored> = /*@__PURE__*/ messageDesc(file_meshwork, 21)
 
 /**
  * Phase 1 of the registers named. Answered by Claimed.
@@ -1060,7 +1098,7 @@ export type Claim = Message<'meshwork.v1.Claim'> & {
  * Describes the message meshwork.v1.Claim.
  * Use `create(ClaimSchema)` to create a new message.
  */
-export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/ messageDesc(file_meshwork, 21)
+export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/ messageDesc(file_meshwork, 22)
 
 /**
  * Tasks of a claim with the value that their register has accepted.
@@ -1085,7 +1123,7 @@ export type AcceptedValues = Message<'meshwork.v1.AcceptedValues'> & {
  */
 export const AcceptedValuesSchema: GenMessage<AcceptedValues> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 22)
+  messageDesc(file_meshwork, 23)
 
 /**
  * @generated from message meshwork.v1.Refusal
@@ -1120,7 +1158,7 @@ export type Refusal = Message<'meshwork.v1.Refusal'> & {
  * Describes the message meshwork.v1.Refusal.
  * Use `create(RefusalSchema)` to create a new message.
  */
-export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/ messageDesc(file_meshwork, 23)
+export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/ messageDesc(file_meshwork, 24)
 
 /**
  * @generated from message meshwork.v1.Claimed
@@ -1198,7 +1236,7 @@ export type Claimed = Message<'meshwork.v1.Claimed'> & {
  * Describes the message meshwork.v1.Claimed.
  * Use `create(ClaimedSchema)` to create a new message.
  */
-export const ClaimedSchema: GenMessage<Claimed> = /*@__PURE__*/ messageDesc(file_meshwork, 24)
+export const ClaimedSchema: GenMessage<Claimed> = /*@__PURE__*/ messageDesc(file_meshwork, 25)
 
 /**
  * @generated from message meshwork.v1.HeldLease
@@ -1229,7 +1267,7 @@ export type HeldLease = Message<'meshwork.v1.HeldLease'> & {
  * Describes the message meshwork.v1.HeldLease.
  * Use `create(HeldLeaseSchema)` to create a new message.
  */
-export const HeldLeaseSchema: GenMessage<HeldLease> = /*@__PURE__*/ messageDesc(file_meshwork, 25)
+export const HeldLeaseSchema: GenMessage<HeldLease> = /*@__PURE__*/ messageDesc(file_meshwork, 26)
 
 /**
  * @generated from message meshwork.v1.LeaseList
@@ -1245,7 +1283,7 @@ export type LeaseList = Message<'meshwork.v1.LeaseList'> & {
  * Describes the message meshwork.v1.LeaseList.
  * Use `create(LeaseListSchema)` to create a new message.
  */
-export const LeaseListSchema: GenMessage<LeaseList> = /*@__PURE__*/ messageDesc(file_meshwork, 26)
+export const LeaseListSchema: GenMessage<LeaseList> = /*@__PURE__*/ messageDesc(file_meshwork, 27)
 
 /**
  * One beat of a worker's session with a voter. Answered by Renewed.
@@ -1291,7 +1329,7 @@ export type Renew = Message<'meshwork.v1.Renew'> & {
  * Describes the message meshwork.v1.Renew.
  * Use `create(RenewSchema)` to create a new message.
  */
-export const RenewSchema: GenMessage<Renew> = /*@__PURE__*/ messageDesc(file_meshwork, 27)
+export const RenewSchema: GenMessage<Renew> = /*@__PURE__*/ messageDesc(file_meshwork, 28)
 
 /**
  * @generated from message meshwork.v1.LostLease
@@ -1317,7 +1355,7 @@ export type LostLease = Message<'meshwork.v1.LostLease'> & {
  * Describes the message meshwork.v1.LostLease.
  * Use `create(LostLeaseSchema)` to create a new message.
  */
-export const LostLeaseSchema: GenMessage<LostLease> = /*@__PURE__*/ messageDesc(file_meshwork, 28)
+export const LostLeaseSchema: GenMessage<LostLease> = /*@__PURE__*/ messageDesc(file_meshwork, 29)
 
 /**
  * @generated from message meshwork.v1.Renewed
@@ -1352,7 +1390,7 @@ export type Renewed = Message<'meshwork.v1.Renewed'> & {
  * Describes the message meshwork.v1.Renewed.
  * Use `create(RenewedSchema)` to create a new message.
  */
-export const RenewedSchema: GenMessage<Renewed> = /*@__PURE__*/ messageDesc(file_meshwork, 29)
+export const RenewedSchema: GenMessage<Renewed> = /*@__PURE__*/ messageDesc(file_meshwork, 30)
 
 /**
  * A holder's ballot has been overtaken, or its task settled.
@@ -1377,7 +1415,7 @@ export type Lost = Message<'meshwork.v1.Lost'> & {
  * Describes the message meshwork.v1.Lost.
  * Use `create(LostSchema)` to create a new message.
  */
-export const LostSchema: GenMessage<Lost> = /*@__PURE__*/ messageDesc(file_meshwork, 30)
+export const LostSchema: GenMessage<Lost> = /*@__PURE__*/ messageDesc(file_meshwork, 31)
 
 /**
  * Frees leases of this ballot.
@@ -1415,7 +1453,7 @@ export type Release = Message<'meshwork.v1.Release'> & {
  * Describes the message meshwork.v1.Release.
  * Use `create(ReleaseSchema)` to create a new message.
  */
-export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/ messageDesc(file_meshwork, 31)
+export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/ messageDesc(file_meshwork, 32)
 
 /**
  * Phase 2 of the registers named. Answered by Accepted.
@@ -1455,7 +1493,7 @@ export type Settle = Message<'meshwork.v1.Settle'> & {
  * Describes the message meshwork.v1.Settle.
  * Use `create(SettleSchema)` to create a new message.
  */
-export const SettleSchema: GenMessage<Settle> = /*@__PURE__*/ messageDesc(file_meshwork, 32)
+export const SettleSchema: GenMessage<Settle> = /*@__PURE__*/ messageDesc(file_meshwork, 33)
 
 /**
  * @generated from message meshwork.v1.Accepted
@@ -1506,7 +1544,7 @@ export type Accepted = Message<'meshwork.v1.Accepted'> & {
  * Describes the message meshwork.v1.Accepted.
  * Use `create(AcceptedSchema)` to create a new message.
  */
-export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/ messageDesc(file_meshwork, 33)
+export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/ messageDesc(file_meshwork, 34)
 
 /**
  * @generated from message meshwork.v1.DecidedRange
@@ -1545,7 +1583,7 @@ export type DecidedRange = Message<'meshwork.v1.DecidedRange'> & {
  */
 export const DecidedRangeSchema: GenMessage<DecidedRange> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 34)
+  messageDesc(file_meshwork, 35)
 
 /**
  * @generated from message meshwork.v1.Decided
@@ -1571,7 +1609,7 @@ export type Decided = Message<'meshwork.v1.Decided'> & {
  * Describes the message meshwork.v1.Decided.
  * Use `create(DecidedSchema)` to create a new message.
  */
-export const DecidedSchema: GenMessage<Decided> = /*@__PURE__*/ messageDesc(file_meshwork, 35)
+export const DecidedSchema: GenMessage<Decided> = /*@__PURE__*/ messageDesc(file_meshwork, 36)
 
 /**
  * Asks a fellow voter for what the sender misses.
@@ -1604,7 +1642,7 @@ export type Fetch = Message<'meshwork.v1.Fetch'> & {
  * Describes the message meshwork.v1.Fetch.
  * Use `create(FetchSchema)` to create a new message.
  */
-export const FetchSchema: GenMessage<Fetch> = /*@__PURE__*/ messageDesc(file_meshwork, 36)
+export const FetchSchema: GenMessage<Fetch> = /*@__PURE__*/ messageDesc(file_meshwork, 37)
 
 /**
  * Records for a claimer that holds none.
@@ -1632,7 +1670,7 @@ export type Records = Message<'meshwork.v1.Records'> & {
  * Describes the message meshwork.v1.Records.
  * Use `create(RecordsSchema)` to create a new message.
  */
-export const RecordsSchema: GenMessage<Records> = /*@__PURE__*/ messageDesc(file_meshwork, 37)
+export const RecordsSchema: GenMessage<Records> = /*@__PURE__*/ messageDesc(file_meshwork, 38)
 
 /**
  * What a voter holds of a ledger.
@@ -1677,7 +1715,7 @@ export type Compare = Message<'meshwork.v1.Compare'> & {
  * Describes the message meshwork.v1.Compare.
  * Use `create(CompareSchema)` to create a new message.
  */
-export const CompareSchema: GenMessage<Compare> = /*@__PURE__*/ messageDesc(file_meshwork, 38)
+export const CompareSchema: GenMessage<Compare> = /*@__PURE__*/ messageDesc(file_meshwork, 39)
 
 /**
  * Asks for the outcomes of tasks, now and when they are decided.
@@ -1705,7 +1743,7 @@ export type Watch = Message<'meshwork.v1.Watch'> & {
  * Describes the message meshwork.v1.Watch.
  * Use `create(WatchSchema)` to create a new message.
  */
-export const WatchSchema: GenMessage<Watch> = /*@__PURE__*/ messageDesc(file_meshwork, 39)
+export const WatchSchema: GenMessage<Watch> = /*@__PURE__*/ messageDesc(file_meshwork, 40)
 
 /**
  * @generated from message meshwork.v1.Unwatch
@@ -1726,7 +1764,7 @@ export type Unwatch = Message<'meshwork.v1.Unwatch'> & {
  * Describes the message meshwork.v1.Unwatch.
  * Use `create(UnwatchSchema)` to create a new message.
  */
-export const UnwatchSchema: GenMessage<Unwatch> = /*@__PURE__*/ messageDesc(file_meshwork, 40)
+export const UnwatchSchema: GenMessage<Unwatch> = /*@__PURE__*/ messageDesc(file_meshwork, 41)
 
 /**
  * @generated from message meshwork.v1.Outcomes
@@ -1747,7 +1785,7 @@ export type Outcomes = Message<'meshwork.v1.Outcomes'> & {
  * Describes the message meshwork.v1.Outcomes.
  * Use `create(OutcomesSchema)` to create a new message.
  */
-export const OutcomesSchema: GenMessage<Outcomes> = /*@__PURE__*/ messageDesc(file_meshwork, 41)
+export const OutcomesSchema: GenMessage<Outcomes> = /*@__PURE__*/ messageDesc(file_meshwork, 42)
 
 /**
  * A line of progress or log of a running task. Lossy.
@@ -1787,7 +1825,7 @@ export type Progress = Message<'meshwork.v1.Progress'> & {
  * Describes the message meshwork.v1.Progress.
  * Use `create(ProgressSchema)` to create a new message.
  */
-export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(file_meshwork, 42)
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(file_meshwork, 43)
 
 /**
  * Asks for open tasks of these queues. Answered by Backlogs.
@@ -1805,7 +1843,7 @@ export type Sync = Message<'meshwork.v1.Sync'> & {
  * Describes the message meshwork.v1.Sync.
  * Use `create(SyncSchema)` to create a new message.
  */
-export const SyncSchema: GenMessage<Sync> = /*@__PURE__*/ messageDesc(file_meshwork, 43)
+export const SyncSchema: GenMessage<Sync> = /*@__PURE__*/ messageDesc(file_meshwork, 44)
 
 /**
  * @generated from message meshwork.v1.LedgerBacklog
@@ -1833,7 +1871,7 @@ export type LedgerBacklog = Message<'meshwork.v1.LedgerBacklog'> & {
  */
 export const LedgerBacklogSchema: GenMessage<LedgerBacklog> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 44)
+  messageDesc(file_meshwork, 45)
 
 /**
  * @generated from message meshwork.v1.Backlogs
@@ -1849,7 +1887,7 @@ export type Backlogs = Message<'meshwork.v1.Backlogs'> & {
  * Describes the message meshwork.v1.Backlogs.
  * Use `create(BacklogsSchema)` to create a new message.
  */
-export const BacklogsSchema: GenMessage<Backlogs> = /*@__PURE__*/ messageDesc(file_meshwork, 45)
+export const BacklogsSchema: GenMessage<Backlogs> = /*@__PURE__*/ messageDesc(file_meshwork, 46)
 
 /**
  * Open tasks of a ledger, from a voter. A hint: it may be late, twice or never.
@@ -1884,7 +1922,7 @@ export type Announce = Message<'meshwork.v1.Announce'> & {
  * Describes the message meshwork.v1.Announce.
  * Use `create(AnnounceSchema)` to create a new message.
  */
-export const AnnounceSchema: GenMessage<Announce> = /*@__PURE__*/ messageDesc(file_meshwork, 46)
+export const AnnounceSchema: GenMessage<Announce> = /*@__PURE__*/ messageDesc(file_meshwork, 47)
 
 /**
  * Somebody holds these tasks now. A hint.
@@ -1907,7 +1945,7 @@ export type Taken = Message<'meshwork.v1.Taken'> & {
  * Describes the message meshwork.v1.Taken.
  * Use `create(TakenSchema)` to create a new message.
  */
-export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/ messageDesc(file_meshwork, 47)
+export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/ messageDesc(file_meshwork, 48)
 
 /**
  * What a worker has room for. A hint.
@@ -1935,7 +1973,7 @@ export type Presence = Message<'meshwork.v1.Presence'> & {
  * Describes the message meshwork.v1.Presence.
  * Use `create(PresenceSchema)` to create a new message.
  */
-export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/ messageDesc(file_meshwork, 48)
+export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/ messageDesc(file_meshwork, 49)
 
 /**
  * A guest's tasks, which the receiver publishes in its own ledger. Answered by Submitted.
@@ -1960,7 +1998,7 @@ export type Submit = Message<'meshwork.v1.Submit'> & {
  * Describes the message meshwork.v1.Submit.
  * Use `create(SubmitSchema)` to create a new message.
  */
-export const SubmitSchema: GenMessage<Submit> = /*@__PURE__*/ messageDesc(file_meshwork, 49)
+export const SubmitSchema: GenMessage<Submit> = /*@__PURE__*/ messageDesc(file_meshwork, 50)
 
 /**
  * @generated from message meshwork.v1.Submitted
@@ -2010,7 +2048,7 @@ export type Submitted = Message<'meshwork.v1.Submitted'> & {
  * Describes the message meshwork.v1.Submitted.
  * Use `create(SubmittedSchema)` to create a new message.
  */
-export const SubmittedSchema: GenMessage<Submitted> = /*@__PURE__*/ messageDesc(file_meshwork, 50)
+export const SubmittedSchema: GenMessage<Submitted> = /*@__PURE__*/ messageDesc(file_meshwork, 51)
 
 /**
  * @generated from message meshwork.v1.Entry
@@ -2113,7 +2151,7 @@ export type Entry = Message<'meshwork.v1.Entry'> & {
  * Describes the message meshwork.v1.Entry.
  * Use `create(EntrySchema)` to create a new message.
  */
-export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/ messageDesc(file_meshwork, 51)
+export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/ messageDesc(file_meshwork, 52)
 
 /**
  * This voter has taken up its office in a ledger.
@@ -2148,7 +2186,7 @@ export type OpenedEntry = Message<'meshwork.v1.OpenedEntry'> & {
  */
 export const OpenedEntrySchema: GenMessage<OpenedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 52)
+  messageDesc(file_meshwork, 53)
 
 /**
  * @generated from message meshwork.v1.ClosedEntry
@@ -2171,7 +2209,7 @@ export type ClosedEntry = Message<'meshwork.v1.ClosedEntry'> & {
  */
 export const ClosedEntrySchema: GenMessage<ClosedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 53)
+  messageDesc(file_meshwork, 54)
 
 /**
  * The request that tasks were numbered for.
@@ -2196,7 +2234,7 @@ export type Origin = Message<'meshwork.v1.Origin'> & {
  * Describes the message meshwork.v1.Origin.
  * Use `create(OriginSchema)` to create a new message.
  */
-export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/ messageDesc(file_meshwork, 54)
+export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/ messageDesc(file_meshwork, 55)
 
 /**
  * Records as received.
@@ -2238,7 +2276,7 @@ export type StoredEntry = Message<'meshwork.v1.StoredEntry'> & {
  */
 export const StoredEntrySchema: GenMessage<StoredEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 55)
+  messageDesc(file_meshwork, 56)
 
 /**
  * Run grants.
@@ -2273,7 +2311,7 @@ export type GrantedEntry = Message<'meshwork.v1.GrantedEntry'> & {
  */
 export const GrantedEntrySchema: GenMessage<GrantedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 56)
+  messageDesc(file_meshwork, 57)
 
 /**
  * @generated from message meshwork.v1.ReleasedEntry
@@ -2301,7 +2339,7 @@ export type ReleasedEntry = Message<'meshwork.v1.ReleasedEntry'> & {
  */
 export const ReleasedEntrySchema: GenMessage<ReleasedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 57)
+  messageDesc(file_meshwork, 58)
 
 /**
  * @generated from message meshwork.v1.AcceptedEntry
@@ -2334,7 +2372,7 @@ export type AcceptedEntry = Message<'meshwork.v1.AcceptedEntry'> & {
  */
 export const AcceptedEntrySchema: GenMessage<AcceptedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 58)
+  messageDesc(file_meshwork, 59)
 
 /**
  * Decided outcomes; with their values unless they are those accepted at the same ballot.
@@ -2359,7 +2397,7 @@ export type SettledEntry = Message<'meshwork.v1.SettledEntry'> & {
  */
 export const SettledEntrySchema: GenMessage<SettledEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 59)
+  messageDesc(file_meshwork, 60)
 
 /**
  * No counter above the mark has been promised in this ledger.
@@ -2384,7 +2422,7 @@ export type ReservedEntry = Message<'meshwork.v1.ReservedEntry'> & {
  */
 export const ReservedEntrySchema: GenMessage<ReservedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 60)
+  messageDesc(file_meshwork, 61)
 
 /**
  * Grants of open tasks.
@@ -2416,7 +2454,7 @@ export type GrantsEntry = Message<'meshwork.v1.GrantsEntry'> & {
  */
 export const GrantsEntrySchema: GenMessage<GrantsEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 61)
+  messageDesc(file_meshwork, 62)
 
 /**
  * A guest's request and the tasks that it became, as a checkpoint states it.
@@ -2453,7 +2491,7 @@ export type SubmittedEntry = Message<'meshwork.v1.SubmittedEntry'> & {
  */
 export const SubmittedEntrySchema: GenMessage<SubmittedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 62)
+  messageDesc(file_meshwork, 63)
 
 /**
  * The highest durable lsn that was seen of a peer's storage.
@@ -2481,7 +2519,7 @@ export type EchoEntry = Message<'meshwork.v1.EchoEntry'> & {
  * Describes the message meshwork.v1.EchoEntry.
  * Use `create(EchoEntrySchema)` to create a new message.
  */
-export const EchoEntrySchema: GenMessage<EchoEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 63)
+export const EchoEntrySchema: GenMessage<EchoEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 64)
 
 /**
  * A process start began here.
@@ -2501,7 +2539,7 @@ export type StartedEntry = Message<'meshwork.v1.StartedEntry'> & {
  */
 export const StartedEntrySchema: GenMessage<StartedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 64)
+  messageDesc(file_meshwork, 65)
 
 /**
  * @generated from enum meshwork.v1.Backoff
