@@ -109,7 +109,10 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
   /** Counts of this node, by name. */
   metrics(): Readonly<Record<string, number>>
 
-  /** Takes no more work, and resolves when what runs has ended. */
+  /**
+   * Takes no more work, and gives back what has not started. Resolves when what runs has ended and
+   * its results are decided, which takes a majority; give a signal to wait no longer than so long.
+   */
   drain(options?: AbortOptions): Promise<void>
   /** Leaves the mesh: what runs is aborted and goes to others. Resolves when all is released. */
   stop(): Promise<void>

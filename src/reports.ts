@@ -56,6 +56,7 @@ export class Reports {
         break
       case 'duplicate':
       case 'ledger-opened':
+      case 'drained':
         break
       default:
         event satisfies never

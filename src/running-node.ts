@@ -75,6 +75,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #stopped = Promise.withResolvers<Error | undefined>()
   /** Voters of the ledger that new tasks go to. */
   #ledgerVoters = 0
+  #drained: PromiseWithResolvers<void> | undefined
   #stopping: Promise<void> | undefined
   #failure: Error | undefined
 
@@ -256,6 +257,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       journalEntries: written,
       journalEntriesDurable: durable,
       runsHeld: worker.held,
+      runsFinished: worker.finished,
+      runsReleased: worker.released,
     }
   }
 
@@ -263,10 +266,11 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     const { worker, driver } = this.#init
     signal?.throwIfAborted()
     this.#throwIfStopped()
+    this.#drained ??= Promise.withResolvers()
     driver.input({ type: 'drain' })
     worker.drain()
-    await abortable(worker.idle, signal)
-    // The last results are on their way before the caller may stop the node.
+    await abortable(this.#drained.promise, signal)
+    // What was decided last is on its way before the caller may stop the node.
     await abortable(driver.flush(), signal)
   }
 
@@ -332,6 +336,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
         }
         this.#reports.report(effect)
         if (event.type === 'ledger-opened') this.#ledgerVoters = event.voters.length
+        if (event.type === 'drained') this.#tellDrained()
         if (readyEvents.has(event.type)) this.#peersChanged()
         break
       }
@@ -357,6 +362,11 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     await this.#release(undefined)
   }
 
+  #tellDrained(): void {
+    this.#drained?.resolve()
+    this.#drained = undefined
+  }
+
   // Why is told by the event and by `stopped`; a failing disk may fail to close as well.
   async #giveUp(error: Error): Promise<void> {
     try {
@@ -373,6 +383,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     this.#watches.fail(stopped)
     this.#cancels.fail(stopped)
     this.#peersChanged()
+    this.#tellDrained()
     // Each in its turn, also when one before it fails.
     const failures: unknown[] = []
     const blobsPart = { stop: () => blobs.stop(stopped) }

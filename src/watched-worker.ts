@@ -3,12 +3,13 @@ import type { LedgerId } from './core/ids.ts'
 import { countOf, type Ranges, subtract, union } from './core/ranges.ts'
 import type { Worker, WorkerEvents } from './driver/ports.ts'
 
-/** A worker that knows how many runs it still owes. */
+/** A worker that knows how many runs it still owes, and what became of the others. */
 export class WatchedWorker implements Worker {
   readonly #worker: Worker
   readonly #owed = new Map<string, Ranges>()
   #count = 0
-  #idle: PromiseWithResolvers<void> | undefined
+  #finished = 0
+  #released = 0
 
   constructor(worker: Worker) {
     this.#worker = worker
@@ -19,19 +20,23 @@ export class WatchedWorker implements Worker {
     return this.#count
   }
 
-  /** Resolves when it owes nothing. */
-  get idle(): Promise<void> {
-    if (this.#count === 0) return Promise.resolve()
-    this.#idle ??= Promise.withResolvers()
-    return this.#idle.promise
+  /** Runs that have ended by themselves, whatever their outcome. */
+  get finished(): number {
+    return this.#finished
+  }
+
+  /** Tasks given back, before they have started or because this node leaves. */
+  get released(): number {
+    return this.#released
   }
 
   start(events: WorkerEvents): Promise<void> {
     return this.#worker.start({
       finished: finished => {
-        this.#settle(finished.ledger, finished.token, finished.seqs)
+        const count = this.#settle(finished.ledger, finished.token, finished.seqs)
+        if (finished.kind === 'released') this.#released += count
+        else this.#finished += count
         events.finished(finished)
-        this.#tell()
       },
       reported: reported => events.reported(reported),
     })
@@ -45,9 +50,9 @@ export class WatchedWorker implements Worker {
   }
 
   abort(ledger: LedgerId, token: number, seqs: Ranges, reason: string): void {
-    this.#settle(ledger, token, seqs)
+    const count = this.#settle(ledger, token, seqs)
+    if (reason === 'leaving') this.#released += count
     this.#worker.abort(ledger, token, seqs, reason)
-    this.#tell()
   }
 
   drain(): void {
@@ -58,23 +63,19 @@ export class WatchedWorker implements Worker {
     await this.#worker.stop()
     this.#owed.clear()
     this.#count = 0
-    this.#tell()
   }
 
-  #settle(ledger: LedgerId, token: number, seqs: Ranges): void {
+  /** Owes these no more. Returns how many of them were owed. */
+  #settle(ledger: LedgerId, token: number, seqs: Ranges): number {
     const key = keyOf(ledger, token)
     const owed = this.#owed.get(key)
-    if (owed === undefined) return
+    if (owed === undefined) return 0
     const left = subtract(owed, seqs)
-    this.#count -= countOf(owed) - countOf(left)
+    const count = countOf(owed) - countOf(left)
+    this.#count -= count
     if (left.length === 0) this.#owed.delete(key)
     else this.#owed.set(key, left)
-  }
-
-  #tell(): void {
-    if (this.#count > 0) return
-    this.#idle?.resolve()
-    this.#idle = undefined
+    return count
   }
 }
 

@@ -13,6 +13,9 @@ import type { VoterState } from './voter.ts'
 export const reannounceMs = 2_000
 export const maxReannounceMs = 30_000
 
+/** How long each voter leaves it to the one before to announce what was given back. */
+const staggerMs = 100
+
 /** How often a node tells how much room it has, in milliseconds. */
 export const presenceMs = 3_000
 
@@ -146,6 +149,16 @@ export function reannounce(
     round.at = now + round.waitMs + reannounceMs * ledger.index
   }
   return hints
+}
+
+/**
+ * A worker has given tasks back: idle ones hear of them at once, from the first voter that lives,
+ * and need not wait until it is asked or the next round has come.
+ */
+export function announceAgain(announce: AnnounceState, ledger: Ledger, now: Millis): void {
+  const round = roundOf(announce, ledger, now)
+  round.waitMs = reannounceMs
+  round.at = Math.min(round.at, now + staggerMs * ledger.index)
 }
 
 /** When something is announced next. */

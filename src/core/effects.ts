@@ -148,6 +148,7 @@ export interface Report {
         readonly voters: readonly PeerId[]
       }
     | { readonly type: 'displaced'; readonly by: NodeId }
+    | { readonly type: 'drained' }
 }
 
 /** Everything a node can ask for. Two interpreters: the driver and the simulator. */

@@ -107,7 +107,7 @@ export interface Reported {
   readonly body: Uint8Array
 }
 
-/** Stop claiming; what runs goes on. */
+/** Stop claiming; what runs goes on. Once all of it is decided, a report says so. */
 export interface Drain {
   readonly type: 'drain'
 }

@@ -1,5 +1,6 @@
 import { announceFresh, announceWakeAt, hasAudience } from './announce.ts'
 import { sawRoundTrip, avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
+import { tellDrained } from './drain.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
 import { guestWakeAt } from './guest.ts'
@@ -82,6 +83,7 @@ function endTurn(machine: Machine, now: Millis): Effect[] {
     const more = takeNews(machine, now) || work(machine, now)
     if (!more && !hasLoopback(outbox)) break
   }
+  tellDrained(machine)
   beatAll(machine.proposer, outbox, now)
   const hints = announceFresh(
     machine.announce,

@@ -1,3 +1,4 @@
+import { announceAgain } from './announce.ts'
 import { resubmit } from './guest.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { nodeId } from './ids.ts'
@@ -154,9 +155,13 @@ export function onGoodbye(machine: Machine, peer: PeerId, now: Millis): void {
 /** Ends what an earlier process start of a peer held. */
 export function endIncarnation(machine: Machine, peer: PeerId, keep: string, now: Millis): void {
   const { leases, ledgers } = machine.voter
-  for (const holder of [...leases.sessions.keys()]) {
-    if (holder.startsWith(`${peer}.`) && holder !== nodeId(peer, keep)) {
-      endSession(leases, ledgers, holder, now)
+  for (const [holder, session] of [...leases.sessions]) {
+    if (!holder.startsWith(`${peer}.`) || holder === nodeId(peer, keep)) continue
+    const freed = new Set([...session.leases.values()].map(({ ledger }) => ledger))
+    endSession(leases, ledgers, holder, now)
+    for (const id of freed) {
+      const ledger = ledgers.get(id)
+      if (ledger !== undefined) announceAgain(machine.announce, ledger, now)
     }
   }
 }

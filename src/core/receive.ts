@@ -1,4 +1,4 @@
-import { onBacklogs, onSync } from './announce.ts'
+import { announceAgain, onBacklogs, onSync } from './announce.ts'
 import { onDirectGrant } from './direct-claim.ts'
 import { isDirect } from './direct-grant.ts'
 import { onSubmitted } from './guest.ts'
@@ -107,7 +107,7 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
 
 /** Requests to this node as a voter. */
 function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis): void {
-  const { voter, outbox, watch } = machine
+  const { voter, outbox, watch, announce } = machine
   switch (message.type) {
     case 'open':
       if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message)
@@ -124,11 +124,14 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       return onClaim(voter, outbox, from, message, now)
     case 'renew':
       return onRenew(voter, outbox, from, holderOf(machine, from), message, now)
-    case 'release':
-      onRelease(voter, outbox, message, now)
+    case 'release': {
+      const ledger = voter.ledgers.get(message.ledger)
+      const freed = onRelease(voter, outbox, message, now)
+      if (freed && ledger !== undefined) announceAgain(announce, ledger, now)
       // The worker that these tasks were claimed for does not run them: others hear of them now.
       if (isDirect(message.claimId)) machine.producer.fresh.add(message.ledger)
       return
+    }
     case 'settle':
       onSettle(voter, outbox, from, message, now)
       return

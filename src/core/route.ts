@@ -1,4 +1,5 @@
 import { onHints } from './announce.ts'
+import { onDrain } from './drain.ts'
 import { submitTasks } from './guest.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { idleWorker } from './idle-worker.ts'
@@ -67,8 +68,7 @@ export function routeInput(machine: Machine, input: Input, now: Millis): void {
       machine.addresses = input.addresses
       return
     case 'drain':
-      machine.dispatch.draining = true
-      return
+      return onDrain(machine)
     case 'leave':
       return onLeave(machine)
     case 'clock-jumped':

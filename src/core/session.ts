@@ -150,15 +150,24 @@ function uncount(outbox: Outbox, ledger: Ledger, { ballot, seqs }: LapsedLease):
   persist(outbox, { type: 'released', ledger: ledger.info.ledger, ballot, seqs: back })
 }
 
-/** Ends leases that their holder gives back; the grant is not counted. */
-export function onRelease(voter: VoterState, outbox: Outbox, release: Release, now: Millis): void {
+/**
+ * Ends leases that their holder gives back; the grant is not counted. Returns whether others
+ * should hear of it: claims that were not won are given back all the time.
+ */
+export function onRelease(
+  voter: VoterState,
+  outbox: Outbox,
+  release: Release,
+  now: Millis,
+): boolean {
   const ledger = voter.ledgers.get(release.ledger)
-  if (ledger === undefined || ledger.info.epoch !== release.epoch) return
+  if (ledger === undefined || ledger.info.epoch !== release.epoch) return false
   const { ballot, claimId } = release
   const session = voter.leases.sessions.get(ballot.proposer)
   const lease = session?.leases.get(claimId)
-  if (lease === undefined || lease.ledger !== release.ledger) return
-  if (!sameBallot(lease.ballot, ballot)) return
+  if (lease === undefined || lease.ledger !== release.ledger) return false
+  if (!sameBallot(lease.ballot, ballot)) return false
+  const wasWon = !lease.tentative
   const seqs = intersect(lease.seqs, release.seqs)
   if (seqs.length > 0) {
     giveBack(voter, outbox, { ledger: release.ledger, claimId, ballot, seqs }, now)
@@ -166,4 +175,5 @@ export function onRelease(voter: VoterState, outbox: Outbox, release: Release, n
   if (session?.leases.size === 0 && session.lapsed.length === 0) {
     voter.leases.sessions.delete(ballot.proposer)
   }
+  return wasWon && seqs.length > 0
 }

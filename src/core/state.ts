@@ -70,6 +70,8 @@ export interface Machine {
   /** Whether the replay is over. */
   started: boolean
   leaving: boolean
+  /** Whether somebody waits for the end of what this node has claimed. */
+  drainAsked: boolean
   compareAt: Millis
   idleAt: Millis
   replayLsn: number
@@ -119,6 +121,7 @@ export function createMachine(init: MachineInit): Machine {
     echoes: new Map(),
     started: false,
     leaving: false,
+    drainAsked: false,
     compareAt: 0,
     idleAt: 0,
     replayLsn: 0,

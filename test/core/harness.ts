@@ -1,9 +1,9 @@
-import type { Effect, Run } from '../../src/core/effects.ts'
+import type { Effect, Report, Run } from '../../src/core/effects.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type { LedgerId, PeerId } from '../../src/core/ids.ts'
 import type { Finished, Input } from '../../src/core/inputs.ts'
 import { createMachine, type Machine, replay, start, step, wakeAt } from '../../src/core/machine.ts'
-import type { Message } from '../../src/core/messages.ts'
+import type { Hint, Message } from '../../src/core/messages.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
 import { bytes, leaseMs, plainSpec } from './fixtures.ts'
 import { effectText, entryText, messageText, type Names } from './format.ts'
@@ -40,6 +40,9 @@ interface TestNode {
   readonly peer: PeerId
   readonly concurrency: number
   readonly entries: Entry[]
+  /** What it has told its application, and all nodes: nobody here listens to gossip. */
+  readonly reports: Report['event'][]
+  readonly hints: Hint[]
   machine: Machine
   starts: number
   up: boolean
@@ -68,7 +71,8 @@ export class Harness {
   constructor(plans: readonly NodePlan[]) {
     for (const { peer, concurrency } of plans) {
       const machine = this.#create(peer, 1, concurrency)
-      const node = { peer, concurrency, entries: [], machine, starts: 1, up: true, runs: [] }
+      const told = { entries: [], reports: [], hints: [] }
+      const node = { peer, concurrency, ...told, machine, starts: 1, up: true, runs: [] }
       this.#nodes.set(peer, node)
       this.#perform(node, start(machine, 0, this.now))
       this.#input(node, { type: 'listening', addresses: [`/memory/${peer}`] })
@@ -132,6 +136,11 @@ export class Harness {
     this.#log(`${peer}      finishes ${count}: ${kind} ${JSON.stringify(body)}`)
     const columns = { lengths, body: bytes(body.repeat(count)) }
     this.#input(node, { type: 'finished', ledger, token, seqs, kind, ...columns })
+  }
+
+  /** Takes a node out of its mesh in good order. */
+  take(peer: PeerId, type: 'drain' | 'leave'): void {
+    this.#input(this.node(peer), { type })
   }
 
   cancel(peer: PeerId, ledger: LedgerId, seqs: Ranges): void {
@@ -280,6 +289,12 @@ export class Harness {
         return this.#send(node, effect.to, effect.message)
       case 'run':
         node.runs.push(effect)
+        return
+      case 'report':
+        node.reports.push(effect.event)
+        return
+      case 'gossip':
+        node.hints.push(...effect.hints)
         return
       case 'abort':
         node.runs = node.runs.filter(({ token }) => token !== effect.token)

@@ -22,7 +22,7 @@ function run(ledger: string, token: number, seqs: readonly number[]): Run {
   return { type: 'run', ledger, token, seqs, spec, attempts: none, lengths: none, payload }
 }
 
-test('a watched worker owes what it was given and neither finished nor aborted', async () => {
+test('a watched worker counts what it owes, what has ended and what was given back', async () => {
   let events: WorkerEvents | undefined
   const inner: Worker = {
     start: async given => {
@@ -42,20 +42,18 @@ test('a watched worker owes what it was given and neither finished nor aborted',
   worker.abort('l', 1, [0, 4], 'cancelled')
   assert.equal(worker.held, 7)
 
-  let isIdle = false
-  const idle = (async () => {
-    await worker.idle
-    isIdle = true
-  })()
   const result = { type: 'finished', kind: 'done', lengths: new Uint32Array() } as const
   const body = new Uint8Array()
   events?.finished({ ...result, body, ledger: 'l', token: 1, seqs: [4, 6] })
-  assert.deepEqual([worker.held, isIdle], [1, false])
-  events?.finished({ ...result, body, ledger: 'l', token: 2, seqs: [20, 1] })
-  await idle
-  assert.equal(worker.held, 0)
+  assert.deepEqual([worker.held, worker.finished, worker.released], [1, 6, 0])
+  events?.finished({ ...result, kind: 'released', body, ledger: 'l', token: 2, seqs: [20, 1] })
+  assert.deepEqual([worker.held, worker.finished, worker.released], [0, 6, 1])
   assert.deepEqual(finished, [
     [4, 6],
     [20, 1],
   ])
+  worker.run(run('l', 3, [30, 2]))
+  worker.abort('l', 3, [30, 2], 'leaving')
+  worker.abort('l', 3, [30, 2], 'leaving')
+  assert.deepEqual([worker.held, worker.finished, worker.released], [0, 6, 3])
 })

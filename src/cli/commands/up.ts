@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { MeshNode } from '../../index.ts'
 import { serveControl } from '../control-server.ts'
-import { parseInteger } from '../duration.ts'
+import { parseDuration, parseInteger } from '../duration.ts'
 import { UsageError } from '../errors.ts'
 import {
   append,
@@ -14,19 +14,22 @@ import {
   readSecret,
   type GlobalOptions,
 } from '../global-options.ts'
+import { drain, type Runs, showDown } from '../leave.ts'
 import type { Output } from '../output.ts'
 import { ownQueues } from '../served.ts'
 import type { Terminal } from '../terminal.ts'
 import { showEvents, showUp } from '../up-events.ts'
 
-/** How long running handlers may take to finish after Ctrl-C, in milliseconds. */
+/** How long running tasks may take to finish after Ctrl-C, in milliseconds. */
 const drainMs = 30_000
 
 interface UpFlags {
   readonly concurrency?: number
+  readonly drain: number
   readonly exec?: Readonly<Record<string, string>>
   readonly gossip: boolean
   readonly label?: Readonly<Record<string, string>>
+  readonly lease?: number
   readonly listen?: readonly string[]
 }
 
@@ -44,6 +47,16 @@ export function upCommand(terminal: Terminal): Command {
       'serve a queue by a shell command: payload on stdin, result from stdout; may be repeated',
       appendExec,
     )
+    .addOption(
+      new Option('--drain <duration>', 'how long what runs may take to finish after Ctrl-C')
+        .argParser(parseDuration)
+        .default(drainMs, `${drainMs / 1_000}s`),
+    )
+    .option(
+      '--lease <duration>',
+      'how long a task waits for its worker when that has vanished (default: 30s)',
+      parseDuration,
+    )
     .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel)
     .option('--listen <address>', 'multiaddr to listen at; may be repeated', append)
     .option('--no-gossip', 'neither announce work nor hear of it; shows that gossip is only a hint')
@@ -53,7 +66,7 @@ export function upCommand(terminal: Terminal): Command {
       if (handlers !== undefined) await mustExist(handlers)
 
       await using node = await startNode(handlers, flags, options, terminal)
-      await stayUp(node, options, output, terminal)
+      await stayUp(node, flags, options, output, terminal)
     })
 }
 
@@ -82,12 +95,14 @@ async function startNode(
     bootstrap: options.bootstrap,
     mdns: options.mdns,
     gossip: flags.gossip,
+    leaseMs: flags.lease,
   })
 }
 
 /** Until the user interrupts it, or it cannot go on. */
 async function stayUp(
   node: MeshNode,
+  flags: UpFlags,
   options: GlobalOptions,
   output: Output,
   { interrupted }: Terminal,
@@ -96,17 +111,19 @@ async function stayUp(
   const interruption = once(interrupted, 'abort')
   showEvents(node, output)
   const control = await serveControl({ node, mesh, dataDir: options.data })
+  let before: Runs
   try {
     if (!interrupted.aborted) {
       showUp(node, mesh, await ownQueues(node, interrupted), output)
       const failure = await Promise.race([node.stopped, interruption])
       if (failure instanceof Error) throw failure
     }
-    output.note('finishing what runs; press Ctrl-C again to stop at once')
-    await node.drain({ signal: AbortSignal.timeout(drainMs) }).catch(() => undefined)
+    before = await drain(node, flags.drain, output)
   } finally {
     await control.close()
   }
+  await node.stop()
+  showDown(node, before, output)
 }
 
 async function mustExist(path: string): Promise<void> {

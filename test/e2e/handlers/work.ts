@@ -44,6 +44,24 @@ export async function hold(
   return process.pid
 }
 
+/** Notes its start in a file, then takes a while. */
+export async function note(
+  { log, ms }: { readonly log: string; readonly ms: number },
+  it: Context,
+): Promise<void> {
+  await appendFile(log, `${it.taskId} ${process.pid}\n`)
+  await nap({ ms }, it)
+}
+
+/** Never ends, whatever its signal says, until a file exists. */
+export async function linger(
+  input: { readonly gate: string; readonly log: string },
+  { taskId }: Context,
+): Promise<void> {
+  await appendFile(input.log, `${taskId} ${process.pid}\n`)
+  await opened(input.gate, new AbortController().signal)
+}
+
 /** Always fails. */
 export function fail({ message }: { readonly message: string }): never {
   throw new Error(message)
