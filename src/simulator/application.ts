@@ -42,7 +42,7 @@ interface Publishing {
 /** What users of one process wait for. It ends with the process. */
 interface Session {
   readonly publishing: Map<number, Publishing>
-  readonly cancelling: Map<number, { readonly ledger: LedgerId; seqs: Ranges }>
+  readonly cancelling: Map<number, { readonly ledger: LedgerId; seqs: Ranges; gaveUp: boolean }>
   readonly watched: Set<TaskHistory>
   readonly learned: Set<TaskHistory>
   requests: number
@@ -99,7 +99,9 @@ export class Application {
     if (!running) return
     const { publishing, cancelling, watched, learned } = this.#session
     for (const request of publishing.keys()) yield `${peer}: publish ${request} is unanswered`
-    for (const request of cancelling.keys()) yield `${peer}: cancel ${request} is unanswered`
+    for (const [request, { gaveUp }] of cancelling) {
+      if (!gaveUp) yield `${peer}: cancel ${request} is unanswered`
+    }
     for (const task of watched) {
       if (!learned.has(task)) yield `${peer}: the outcome of ${task.name} has not arrived`
     }
@@ -144,7 +146,7 @@ export class Application {
     const request = ++this.#session.requests
     const reason = Uint8Array.of(request & 0xff, this.#node.index)
     const input = { type: 'cancel', request, ledger, seqs, reason } as const
-    this.#session.cancelling.set(request, { ledger, seqs })
+    this.#session.cancelling.set(request, { ledger, seqs, gaveUp: false })
     this.#world.observers.cancelling(actor, input)
     this.#node.input(input)
   }
@@ -196,12 +198,11 @@ export class Application {
       this.#violation('publish', `${actor.peer} answers cancel ${ended.request} once too often`)
       return
     }
-    // Answers come in parts; an empty one says that nothing can be done now.
+    // Answers come in parts; an empty one says that for a part nothing can be done now.
     const answered = union(ended.cancelled, ended.tooLate)
     asked.seqs = subtract(asked.seqs, answered)
-    if (answered.length === 0 || asked.seqs.length === 0) {
-      this.#session.cancelling.delete(ended.request)
-    }
+    if (answered.length === 0) asked.gaveUp = true
+    if (asked.seqs.length === 0) this.#session.cancelling.delete(ended.request)
     this.#world.observers.cancelEnded(actor, { ...ended, ledger: asked.ledger })
     this.#world.count(ended.cancelled.length > 0 ? 'cancelled' : 'cancelled too late')
   }
