@@ -1,6 +1,7 @@
 import { type AbortOptions, InvalidParametersError } from '@libp2p/interface'
 import { checkInteger, checkQueue } from './config.ts'
 import type { TaskSpec } from './core/messages.ts'
+import type { Timing } from './core/timing.ts'
 import { notSupported } from './errors.ts'
 import { maxPriority } from './wire/limits.ts'
 import type { Backoff, TaskDefaults } from './worker/definition.ts'
@@ -40,6 +41,18 @@ export interface PublishOptions extends AbortOptions {
    */
   readonly timeoutMs?: number | undefined
   /**
+   * Longest time that the task may wait for its first run once it is due, in milliseconds; then
+   * it has failed (`expired`). 0 for no limit.
+   *
+   * @default 0
+   */
+  readonly queueTimeoutMs?: number | undefined
+  /**
+   * When the task has failed (`expired`) unless it has ended, also while it runs: a date, or
+   * milliseconds since 1970.
+   */
+  readonly expiresAt?: Date | number | undefined
+  /**
    * How long the result is kept, in milliseconds.
    *
    * @default 86_400_000
@@ -54,6 +67,7 @@ export const publishDefaults = Object.freeze({
   attempts: 3,
   backoff: Object.freeze({ type: 'exponential', delayMs: 1_000 }),
   timeoutMs: 0,
+  queueTimeoutMs: 0,
   resultTtlMs: 86_400_000,
 } satisfies PublishOptions)
 
@@ -70,6 +84,8 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
   'attempts',
   'backoff',
   'timeoutMs',
+  'queueTimeoutMs',
+  'expiresAt',
   'resultTtlMs',
   'signal',
 ])
@@ -77,11 +93,11 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
 /** What tasks that are published together have in common. */
 export interface PublishPlan {
   readonly spec: TaskSpec
-  readonly delayMs: number
+  readonly timing: Timing
 }
 
 /**
- * The spec and the delay that follow from a publish's options and the definition's defaults.
+ * The spec and the timing that follow from a publish's options and the definition's defaults.
  *
  * @throws {InvalidParametersError} An option is out of bounds or not supported.
  */
@@ -108,7 +124,7 @@ export function planPublish(
     resultTtlMs: options.resultTtlMs ?? definition.resultTtlMs ?? publishDefaults.resultTtlMs,
   }
   checkSpec(spec)
-  return { spec, delayMs: delayOf(options, nowWallMs) }
+  return { spec, timing: timingOf(options, nowWallMs) }
 }
 
 function checkSpec(spec: TaskSpec): void {
@@ -122,6 +138,20 @@ function checkSpec(spec: TaskSpec): void {
   throw new InvalidParametersError(`backoff.type must be 'fixed' or 'exponential'`)
 }
 
+function timingOf(options: PublishOptions, nowWallMs: number): Timing {
+  const { queueTimeoutMs = publishDefaults.queueTimeoutMs, expiresAt } = options
+  checkInteger('queueTimeoutMs', queueTimeoutMs, 0, durationMsMax)
+  const delayMs = delayOf(options, nowWallMs)
+  const startWithinMs = queueTimeoutMs === 0 ? 0 : delayMs + queueTimeoutMs
+  if (expiresAt === undefined) return { ageMs: 0, delayMs, startWithinMs, endWithinMs: 0 }
+  const endWithinMs = untilDate('expiresAt', expiresAt, nowWallMs)
+  if (endWithinMs <= 0) {
+    const agoMs = -endWithinMs
+    throw new InvalidParametersError(`expiresAt was ${agoMs} ms ago; give a time that is to come`)
+  }
+  return { ageMs: 0, delayMs, startWithinMs, endWithinMs }
+}
+
 function delayOf({ delayMs, runAt }: PublishOptions, nowWallMs: number): number {
   if (runAt === undefined) {
     if (delayMs === undefined) return publishDefaults.delayMs
@@ -131,9 +161,14 @@ function delayOf({ delayMs, runAt }: PublishOptions, nowWallMs: number): number 
   if (delayMs !== undefined) {
     throw new InvalidParametersError('delayMs and runAt exclude each other; leave one out')
   }
-  const at = typeof runAt === 'number' ? runAt : runAt.getTime()
-  if (!Number.isFinite(at)) throw new InvalidParametersError('runAt must be a valid date')
-  const waitMs = Math.max(0, Math.ceil(at - nowWallMs))
-  checkInteger('The time until runAt, in milliseconds,', waitMs, 0, durationMsMax)
+  return Math.max(0, untilDate('runAt', runAt, nowWallMs))
+}
+
+/** Milliseconds until a date; not above 0 if it is over. */
+function untilDate(name: string, date: Date | number, nowWallMs: number): number {
+  const at = typeof date === 'number' ? date : date.getTime()
+  if (!Number.isFinite(at)) throw new InvalidParametersError(`${name} must be a valid date`)
+  const waitMs = Math.ceil(at - nowWallMs)
+  if (waitMs > 0) checkInteger(`The time until ${name}, in milliseconds,`, waitMs, 0, durationMsMax)
   return waitMs
 }

@@ -4,6 +4,7 @@ import type { LedgerId } from './core/ids.ts'
 import type { Input } from './core/inputs.ts'
 import type { TaskSpec } from './core/messages.ts'
 import { seqsOf } from './core/ranges.ts'
+import { timingAfter, type Timing } from './core/timing.ts'
 import { type Columns, columnsOf } from './encode.ts'
 import type { PublishPlan } from './publish-options.ts'
 
@@ -22,10 +23,9 @@ export interface PublisherPort {
   readonly room: Promise<void> | undefined
 }
 
-/** Single tasks of one spec that are published in one microtask, as one request. */
+/** Single tasks of one plan that are published in one microtask, as one request. */
 interface Gathering {
-  readonly spec: TaskSpec
-  readonly delayMs: number
+  readonly plan: PublishPlan
   readonly texts: string[]
   readonly lengths: number[]
   bytes: number
@@ -54,12 +54,12 @@ export class Publisher {
   }
 
   /** Publishes one task, together with others of its spec that are published at once. */
-  async publishOne({ spec, delayMs }: PublishPlan, text: string, bytes: number): Promise<Placed> {
+  async publishOne(plan: PublishPlan, text: string, bytes: number): Promise<Placed> {
     this.#stopped.signal.throwIfAborted()
     let gathering = this.#gathering
-    if (gathering === undefined || !canTake(gathering, spec, delayMs)) {
+    if (gathering === undefined || !canTake(gathering, plan)) {
       this.#flush()
-      gathering = { spec, delayMs, texts: [], lengths: [], bytes: 0, waiting: [] }
+      gathering = { plan, texts: [], lengths: [], bytes: 0, waiting: [] }
       this.#gathering = gathering
       queueMicrotask(() => this.#flush(gathering))
     }
@@ -73,18 +73,18 @@ export class Publisher {
 
   /** Publishes tasks of one spec; resolves with their numbers, in their order. */
   async publishColumns(
-    { spec, delayMs }: PublishPlan,
+    { spec, timing }: PublishPlan,
     columns: Columns,
     signal?: AbortSignal,
   ): Promise<Placed[]> {
     const stop = this.#stopped.signal
     const ended = signal === undefined ? stop : AbortSignal.any([signal, stop])
-    const dueAt = performance.now() + delayMs
+    const began = performance.now()
     for (;;) {
       ended.throwIfAborted()
       await this.#port.room
-      const leftMs = Math.max(0, Math.round(dueAt - performance.now()))
-      const answer = await abortable(this.#request(spec, leftMs, columns), ended)
+      const left = timingAfter(timing, performance.now() - began)
+      const answer = await abortable(this.#request(spec, left, columns), ended)
       if (answer.type === 'published') return placesOf(answer)
       await delay(answer.retryMs, undefined, { signal: ended }).catch(() => ended.throwIfAborted())
     }
@@ -105,13 +105,13 @@ export class Publisher {
 
   #request(
     spec: TaskSpec,
-    delayMs: number,
+    timing: Timing,
     { lengths, payload }: Columns,
   ): Promise<Published | PublishRefused> {
     const request = this.#nextRequest++
     const waiting = Promise.withResolvers<Published | PublishRefused>()
     this.#requests.set(request, waiting)
-    this.#port.input({ type: 'publish', request, spec, delayMs, lengths, payload })
+    this.#port.input({ type: 'publish', request, spec, timing, lengths, payload })
     return waiting.promise
   }
 
@@ -121,10 +121,10 @@ export class Publisher {
     void this.#publishGathered(due)
   }
 
-  async #publishGathered({ spec, delayMs, texts, lengths, bytes, waiting }: Gathering) {
+  async #publishGathered({ plan, texts, lengths, bytes, waiting }: Gathering) {
     try {
       const columns = columnsOf(texts, lengths, bytes)
-      const places = await this.publishColumns({ spec, delayMs }, columns)
+      const places = await this.publishColumns(plan, columns)
       for (const [i, place] of places.entries()) waiting[i]?.resolve(place)
     } catch (error) {
       for (const { reject } of waiting) reject(error)
@@ -132,10 +132,13 @@ export class Publisher {
   }
 }
 
-function canTake(gathering: Gathering, spec: TaskSpec, delayMs: number): boolean {
+function canTake(gathering: Gathering, { spec, timing }: PublishPlan): boolean {
+  const { delayMs, startWithinMs, endWithinMs } = gathering.plan.timing
   return (
-    gathering.spec === spec &&
-    gathering.delayMs === delayMs &&
+    gathering.plan.spec === spec &&
+    delayMs === timing.delayMs &&
+    startWithinMs === timing.startWithinMs &&
+    endWithinMs === timing.endWithinMs &&
     gathering.texts.length < gatheredTasksMax &&
     gathering.bytes < gatheredBytesMax
   )

@@ -2,6 +2,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import { InvalidParametersError } from '@libp2p/interface'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { TaskSpec } from './core/messages.ts'
+import { timingAfter } from './core/timing.ts'
 import { isByteSource } from './blobs/chunks.ts'
 import type { LargeValue } from './blobs/large-value.ts'
 import { type Columns, encodeInput, encodeInputs } from './encode.ts'
@@ -110,8 +111,8 @@ export class Publishing extends Publisher {
     }
     if (slices.length === 0) return []
     await large?.spread()
-    const delayMs = Math.max(0, given.delayMs - (performance.now() - began))
-    const places = await this.#publishSlices({ ...given, delayMs }, slices, options)
+    const timing = timingAfter(given.timing, performance.now() - began)
+    const places = await this.#publishSlices({ ...given, timing }, slices, options)
     await large?.confirm(places)
     return places
   }
@@ -140,8 +141,8 @@ export class Publishing extends Publisher {
       throw new InvalidParametersError('publish takes a definition or the name of a queue')
     }
     const definition = typeof task === 'string' ? this.#init.definitions.get(queue) : task
-    const { spec, delayMs } = planPublish(queue, definition ?? {}, options, Date.now())
-    return { spec: this.#sameSpec(spec), delayMs }
+    const plan = planPublish(queue, definition ?? {}, options, Date.now())
+    return { ...plan, spec: this.#sameSpec(plan.spec) }
   }
 
   #sameSpec(spec: TaskSpec): TaskSpec {

@@ -35,6 +35,8 @@ const chunk = {
   },
   ageMs: 3,
   delayMs: 0,
+  startWithinMs: 0,
+  endWithinMs: 0,
   lengths: new Uint32Array(tasks).fill(payloadBytes),
   payload: new Uint8Array(tasks * payloadBytes).fill(0x61),
 } as const

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { StoredEntry } from '../../src/core/entries.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import type { Store } from '../../src/driver/ports.ts'
 import { diskStore } from '../../src/store/disk-store.ts'
 import type { Durability } from '../../src/store/entry-codec.ts'
@@ -30,8 +31,7 @@ const entry: StoredEntry = {
       timeoutMs: 0,
       resultTtlMs: 86_400_000,
     },
-    ageMs: 0,
-    delayMs: 0,
+    ...noTiming,
     lengths: new Uint32Array(tasks).fill(payloadBytes),
     payload: new Uint8Array(tasks * payloadBytes).fill(120),
   },

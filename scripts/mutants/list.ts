@@ -353,7 +353,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'win.ts',
         from: '      return drop(proposer, claiming, open)',
-        to: '      return failDeliveries(proposer, outbox, claiming, open, now)',
+        to: "      return settleFailed(proposer, outbox, claiming, open, 'deliveries', now)",
       },
     ],
     { quick: false },

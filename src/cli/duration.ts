@@ -24,6 +24,19 @@ export function parseDuration(text: string): number {
   return Math.round(Number(digits) * factor)
 }
 
+/**
+ * Reads a moment, as milliseconds since 1970: a date such as `2030-01-31T12:00Z`, or a duration
+ * from now on.
+ *
+ * @throws {InvalidArgumentError} It is neither.
+ */
+export function parseWhen(text: string): number {
+  const isDate = /^\d{4}-\d{2}-\d{2}/.test(text)
+  const at = isDate ? Date.parse(text) : Date.now() + parseDuration(text)
+  if (Number.isFinite(at)) return at
+  throw new InvalidArgumentError('Expected a date such as 2030-01-31T12:00Z, or a duration.')
+}
+
 /** A whole number of at least `min`, from an option's text. */
 export function parseInteger(text: string, min: number): number {
   const value = Number(text)

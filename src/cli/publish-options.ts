@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command, type OptionValues } from 'commander'
 import type { PublishOptions } from '../index.ts'
-import { parseDuration, parseInteger } from './duration.ts'
+import { parseDuration, parseInteger, parseWhen } from './duration.ts'
 
 /** Adds the options of a publish, named as in the library. */
 export function addPublishOptions(to: Command): Command {
@@ -12,9 +12,12 @@ export function addPublishOptions(to: Command): Command {
     )
     .option('--backoff <[type:]duration>', 'wait before a retry, such as fixed:1s', parseBackoff)
     .option('--timeout <duration>', 'longest time of one run', parseDuration)
+    .option('--queue-timeout <duration>', 'longest wait for the first run', parseDuration)
+    .option('--expires <when>', 'fails unless it has ended: a date, or a duration', parseWhen)
     .option('--result-ttl <duration>', 'how long the result is kept', parseDuration)
     .addOption(new Option('--delay-ms <n>').argParser(parseDuration).hideHelp())
     .addOption(new Option('--timeout-ms <n>').argParser(parseDuration).hideHelp())
+    .addOption(new Option('--queue-timeout-ms <n>').argParser(parseDuration).hideHelp())
     .addOption(new Option('--result-ttl-ms <n>').argParser(parseDuration).hideHelp())
 }
 
@@ -28,6 +31,9 @@ export function publishOptions(options: OptionValues): PublishOptions {
     readonly delayMs?: number
     readonly timeout?: number
     readonly timeoutMs?: number
+    readonly queueTimeout?: number
+    readonly queueTimeoutMs?: number
+    readonly expires?: number
     readonly resultTtl?: number
     readonly resultTtlMs?: number
   }
@@ -37,6 +43,8 @@ export function publishOptions(options: OptionValues): PublishOptions {
     backoff: all.backoff,
     delayMs: all.delay ?? all.delayMs,
     timeoutMs: all.timeout ?? all.timeoutMs,
+    queueTimeoutMs: all.queueTimeout ?? all.queueTimeoutMs,
+    expiresAt: all.expires,
     resultTtlMs: all.resultTtl ?? all.resultTtlMs,
   }
 }

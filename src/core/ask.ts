@@ -79,6 +79,7 @@ function claimMessage(proposer: ProposerState, claiming: Claiming, v: number): C
     any: picked ? [] : claiming.any,
     anyCount: picked ? 0 : claiming.anyCount,
     records: intent === 'run' && !holds && first && v === firstUp(proposer, info),
+    idle: intent === 'run' && claiming.expiry === true,
   }
 }
 
@@ -279,12 +280,14 @@ export function lose(
   now: Millis,
 ): void {
   eachTask(claiming, seqs, at => setPhase(claiming, at, DROPPED))
-  const { intent, cancel, hand, tries, info } = claiming
+  const { intent, cancel, hand, tries, info, expiry } = claiming
   if (intent === 'run') {
     release(outbox, claiming, seqs)
     proposer.news.lost.push({ ledger: info.ledger, seqs })
     return
   }
+  // The limit is looked at again anyway.
+  if (expiry === true) return
   retryLater(proposer, info, seqs, { intent, cancel, hand, tries: tries + 1 }, now)
 }
 

@@ -86,6 +86,8 @@ export interface Claiming {
   readonly queue: string
   /** `cancel`: whose request it is, and the reason. */
   readonly cancel: CancelRequest | undefined
+  /** The time of its tasks is up: it is to fail them, if they are as the voter took them to be. */
+  readonly expiry?: boolean | undefined
   /** `raise`: the result in hand, and what the base was when the run was granted. */
   readonly hand: Hand | undefined
   /** How often it has been tried under earlier ballots. */
@@ -112,7 +114,7 @@ export type ClaimingInit = Pick<
   'id' | 'info' | 'ballot' | 'intent' | 'any' | 'anyCount' | 'sequential' | 'startedAt' | 'seqs'
 > &
   Pick<Claiming, 'cancel' | 'hand' | 'tries' | 'queue'> &
-  Partial<Pick<Claiming, 'direct'>>
+  Partial<Pick<Claiming, 'direct' | 'expiry'>>
 
 /** A claim that nobody has been asked for yet. */
 export function createClaiming(init: ClaimingInit): Claiming {

@@ -53,6 +53,7 @@ export function grantDirectly(
     any: [],
     anyCount: 0,
     records: false,
+    idle: false,
   }
   onClaim(voter, outbox, peerOf(ballot.proposer), claim, now)
 }

@@ -188,7 +188,7 @@ export function use(proposer: ProposerState): Usage {
   let asking = 0
   const perQueue = new Map<string, number>()
   for (const claiming of proposer.claims.values()) {
-    if (claiming.intent !== 'run') continue
+    if (claiming.intent !== 'run' || claiming.expiry === true) continue
     const tasks = claiming.count === 0 ? claiming.anyCount : claiming.live
     live += tasks
     perQueue.set(claiming.queue, (perQueue.get(claiming.queue) ?? 0) + tasks)

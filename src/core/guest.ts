@@ -6,6 +6,7 @@ import { maxStoreBytes, maxStoreTasks, type Waiting } from './producer.ts'
 import { nextId, type Random } from './random.ts'
 import type { Ranges } from './ranges.ts'
 import { offsetsOf } from './records.ts'
+import { timingAfter } from './timing.ts'
 
 /** How long a guest waits for its host before it asks another, in milliseconds. */
 export const submitMs = 5_000
@@ -42,7 +43,8 @@ export function submitTasks(
   tasks: Waiting,
   now: Millis,
 ): void {
-  const { lengths, payload, spec, delayMs, request } = tasks
+  const { lengths, payload, spec, request } = tasks
+  const timing = timingAfter(tasks, now - tasks.since)
   const offsets = offsetsOf(lengths)
   let order = 0
   for (let at = 0; at < lengths.length; order++) {
@@ -56,7 +58,7 @@ export function submitTasks(
       lengths: lengths.subarray(at, to),
       payload: payload.subarray(from, offsets[to]),
     }
-    const chunk: Chunk = { first: 0, count: to - at, spec, ageMs: 0, delayMs, ...columns }
+    const chunk: Chunk = { first: 0, count: to - at, spec, ...timing, ...columns }
     const submit: Submit = { type: 'submit', request: nextId(random), chunks: [chunk] }
     guest.open.set(submit.request, { submit, request, order, host: undefined, sentAt: now })
     at = to

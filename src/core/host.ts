@@ -58,8 +58,8 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
   const origin = { guest: from, request: submit.request }
   host.open.set(request, origin)
   if (known !== undefined) return resume(machine, request, known, now)
-  for (const { spec, delayMs, ageMs, lengths, payload } of submit.chunks) {
-    const tasks = { request, spec, delayMs, ageMs, since: now, lengths, payload, origin }
+  for (const chunk of submit.chunks) {
+    const tasks = { ...chunk, request, since: now, origin }
     publish(machine.producer, machine.voter, outbox, tasks, now)
   }
 }

@@ -1,5 +1,6 @@
 import type { LedgerId, Lsn, PeerId } from './ids.ts'
 import type { Envelope, Hint, TaskSpec } from './messages.ts'
+import type { Timing } from './timing.ts'
 import type { Ranges } from './ranges.ts'
 
 /** Time has passed; given when `wakeAt` says so, and harmless at any other moment. */
@@ -54,7 +55,7 @@ export interface Publish {
   readonly type: 'publish'
   readonly request: number
   readonly spec: TaskSpec
-  readonly delayMs: number
+  readonly timing: Timing
   readonly lengths: Uint32Array
   readonly payload: Uint8Array
 }

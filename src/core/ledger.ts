@@ -18,7 +18,7 @@ export interface HeldValues {
   references: number
 }
 
-/** Tasks that become due together. */
+/** Tasks that something becomes due for at the same time. */
 export interface Delayed {
   readonly at: Millis
   readonly first: number
@@ -56,6 +56,8 @@ export interface Ledger {
   readonly delayed: Delayed[]
   /** When tasks that failed are due again; an earlier entry of `delayed` must not offer them. */
   readonly retryAt: Map<number, Millis>
+  /** When a limit of tasks must be looked at; a min-heap by `at`. */
+  readonly limits: Delayed[]
   /** Until then nobody new is granted a run: a restart may have forgotten a lease. */
   blockedUntil: Millis
   /** Something has changed since fellow voters were told. */
@@ -91,6 +93,7 @@ export function createLedger(
     ready: [],
     delayed: [],
     retryAt: new Map(),
+    limits: [],
     blockedUntil: 0,
     changed: true,
   }
@@ -197,7 +200,8 @@ export function makeUnready(ledger: Ledger, spec: number, first: number, count: 
   removeRun(ledger.ready[spec] as number[], first, count)
 }
 
-function pushDelayed(heap: Delayed[], delayed: Delayed): void {
+/** Adds tasks to a heap by the moment that they wait for. */
+export function pushDelayed(heap: Delayed[], delayed: Delayed): void {
   let at = heap.length
   heap.push(delayed)
   while (at > 0) {
@@ -209,7 +213,7 @@ function pushDelayed(heap: Delayed[], delayed: Delayed): void {
   heap[at] = delayed
 }
 
-/** Takes out the tasks that are due first. */
+/** Takes out the tasks whose moment comes first. */
 export function popDelayed(heap: Delayed[]): Delayed | undefined {
   const top = heap[0]
   const last = heap.pop()

@@ -2,6 +2,7 @@ import type { Ballot } from './ballot.ts'
 import type { DirectGrant } from './direct-grant.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Ranges } from './ranges.ts'
+import type { Timing } from './timing.ts'
 
 /** What every task of a chunk has in common. */
 export interface TaskSpec {
@@ -24,14 +25,10 @@ export interface TaskSpec {
 }
 
 /** Records of tasks with consecutive sequence numbers and one spec, in columns. */
-export interface Chunk {
+export interface Chunk extends Timing {
   readonly first: number
   readonly count: number
   readonly spec: TaskSpec
-  /** How long ago the tasks were published, in milliseconds. */
-  readonly ageMs: number
-  /** Remaining time until they are due, in milliseconds. */
-  readonly delayMs: number
   /** Payload bytes of each task. */
   readonly lengths: Uint32Array
   /** All payloads, one behind the other. */
@@ -194,6 +191,8 @@ export interface Claim {
   readonly anyCount: number
   /** Whether the records of what is granted are wanted, too. */
   readonly records: boolean
+  /** `run`: granted like a run, but nothing is leased or counted, for nothing will run. */
+  readonly idle: boolean
 }
 
 /** Tasks of a claim with the value that their register has accepted. */

@@ -9,6 +9,7 @@ import { nextId, type Random } from './random.ts'
 import { countOf, intersect, pushRun } from './ranges.ts'
 import { offsetsOf } from './records.ts'
 import { mustRoll, openMs } from './roll.ts'
+import { timingAfter, type Timing } from './timing.ts'
 import { closeAt } from './voter-compare.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
 import type { VoterState } from './voter.ts'
@@ -52,12 +53,10 @@ export interface PublishRequest {
   open: number
 }
 
-/** Tasks that wait for a ledger. */
-export interface Waiting {
+/** Tasks that wait for a ledger, and since when. */
+export interface Waiting extends Timing {
   readonly request: number
   readonly spec: TaskSpec
-  readonly delayMs: number
-  readonly ageMs: number
   readonly since: Millis
   readonly lengths: Uint32Array
   readonly payload: Uint8Array
@@ -209,8 +208,7 @@ function assign(
   entry.parts.push({ ledger: info.ledger, seqs })
   producer.requests.set(request, entry)
   const offsets = offsetsOf(lengths)
-  const delayMs = Math.max(0, tasks.delayMs - (now - tasks.since))
-  const ageMs = tasks.ageMs + Math.round(now - tasks.since)
+  const timing = timingAfter(tasks, now - tasks.since)
   for (let at = 0; at < lengths.length;) {
     let to = at + 1
     const from = offsets[at] as number
@@ -220,10 +218,10 @@ function assign(
     }
     const bytes = payload.subarray(from, offsets[to])
     const columns = { lengths: lengths.subarray(at, to), payload: bytes }
-    const chunk: Chunk = { first: own.next, count: to - at, spec, ageMs, delayMs, ...columns }
+    const chunk: Chunk = { first: own.next, count: to - at, spec, ...timing, ...columns }
     own.next += to - at
     entry.open += 1
-    const whole = to - at === lengths.length && delayMs === 0
+    const whole = to - at === lengths.length && timing.delayMs === 0
     const worker = whole ? tasks.worker : undefined
     const store = { chunk, request, origin: tasks.origin, worker }
     storeFirst(producer, voter, outbox, info, store, now)

@@ -156,8 +156,8 @@ export function retryLater(
 
 /** Tells the voters that granted tasks that they are not wanted. */
 export function release(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
-  const { info, id, ballot, intent } = claiming
-  if (intent !== 'run') return
+  const { info, id, ballot, intent, expiry } = claiming
+  if (intent !== 'run' || expiry === true) return
   for (const [v, { peer }] of info.voters.entries()) {
     const granted: number[] = []
     eachTask(claiming, seqs, (at, seq) => {

@@ -1,5 +1,6 @@
 import type { Lsn, Millis } from './ids.ts'
 import type { Chunk, TaskSpec } from './messages.ts'
+import { limitAt, limitLeft, type Timing } from './timing.ts'
 
 /** A chunk of records that a voter or a claimer holds. */
 export interface HeldChunk {
@@ -15,6 +16,9 @@ export interface HeldChunk {
   readonly publishedAt: Millis
   readonly seenAt: Millis
   readonly dueAt: Millis
+  /** When a first run must have begun, and when the tasks must have ended; Infinity for no limit. */
+  readonly startBy: Millis
+  readonly endBy: Millis
   /** The journal entry that holds it. */
   readonly lsn: Lsn
   /** Tasks of it that are not settled. */
@@ -33,6 +37,8 @@ export function holdChunk(chunk: Chunk, now: Millis, lsn: Lsn): HeldChunk {
     publishedAt: now - chunk.ageMs,
     seenAt: now,
     dueAt: now + chunk.delayMs,
+    startBy: limitAt(chunk.startWithinMs, now),
+    endBy: limitAt(chunk.endWithinMs, now),
     lsn,
     open: chunk.count,
   }
@@ -112,9 +118,18 @@ export function chunkOf(
     first,
     count,
     spec: held.spec,
+    ...timingOf(held, now),
+    ...columns,
+  }
+}
+
+/** When the tasks of a chunk may run and must have run, as it is told to another node now. */
+export function timingOf(held: HeldChunk, now: Millis): Timing {
+  return {
     ageMs: Math.max(0, Math.round(now - held.publishedAt)),
     delayMs: Math.max(0, Math.round(held.dueAt - now)),
-    ...columns,
+    startWithinMs: limitLeft(held.startBy, now),
+    endWithinMs: limitLeft(held.endBy, now),
   }
 }
 

@@ -19,7 +19,8 @@ import { voterIndex } from './quorum.ts'
 import { take, eachSeq, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
-import { chunkOf } from './records.ts'
+import { chunkOf, timingOf } from './records.ts'
+import { timingAfter } from './timing.ts'
 import { grantsOf } from './voter-claim.ts'
 import { holdRecords } from './voter-store.ts'
 import { outcomesOf } from './voter-compare.ts'
@@ -80,12 +81,10 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
 }
 
 function chunkFrom(voter: VoterState, entry: StoredEntry, now: Millis): StoredEntry['chunk'] {
-  const wall = now + voter.wallOffsetMs
-  return {
-    ...entry.chunk,
-    delayMs: Math.min(entry.chunk.delayMs, Math.max(0, entry.dueWallMs - wall)),
-    ageMs: Math.max(0, wall - entry.publishedWallMs),
-  }
+  const { chunk, publishedWallMs } = entry
+  // A wall clock that was set back must not make a wait longer than it was.
+  const ageMs = Math.max(0, now + voter.wallOffsetMs - publishedWallMs)
+  return { ...chunk, ...timingAfter(chunk, Math.max(0, ageMs - chunk.ageMs)), ageMs }
 }
 
 function count(ledger: Ledger, seqs: Ranges, by: 1 | -1): void {
@@ -263,8 +262,7 @@ function* checkpointRecords(voter: VoterState, ledger: Ledger, now: Millis): Gen
       first,
       count,
       spec: held.spec,
-      ageMs: Math.max(0, Math.round(now - held.publishedAt)),
-      delayMs: 0,
+      ...timingOf(held, now),
       lengths: new Uint32Array(count),
       payload: noBytes,
     }

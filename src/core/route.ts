@@ -93,8 +93,8 @@ function onReceived(machine: Machine, { from, lsn, message }: Received, now: Mil
 
 function onPublish(machine: Machine, input: Publish, now: Millis): void {
   const { voter, producer, outbox, members, init } = machine
-  const { request, spec, delayMs, lengths, payload } = input
-  const tasks = { request, spec, delayMs, ageMs: 0, since: now, lengths, payload }
+  const { request, spec, timing, lengths, payload } = input
+  const tasks = { request, spec, ...timing, since: now, lengths, payload }
   if (init.guest) return submitTasks(machine.guest, outbox, members, machine.random, tasks, now)
   if (lengths.length > 0 && voter.bytes + payload.length > voter.maxBytes) {
     outbox.effects.push({ type: 'publish-refused', request, reason: 'full', retryMs: fullRetryMs })

@@ -319,6 +319,8 @@ function displace(proposer: ProposerState, claiming: Claiming, seqs: Ranges, now
   const { info, intent, cancel, hand, tries } = claiming
   closeSettling(claiming, seqs)
   eachTask(claiming, seqs, at => setPhase(claiming, at, DROPPED))
+  // The limit is looked at again anyway.
+  if (claiming.expiry === true) return
   if (intent === 'finish' || intent === 'cancel') {
     retryLater(proposer, info, seqs, { intent, cancel, hand: undefined, tries: tries + 1 }, now)
     return
@@ -326,7 +328,8 @@ function displace(proposer: ProposerState, claiming: Claiming, seqs: Ranges, now
   for (const { message } of claiming.settlings) {
     for (const values of message.values) {
       const part = pickValues(values, seqs)
-      if (part === undefined) continue
+      // Whoever has overtaken may have begun the task; its limit is looked at again.
+      if (part === undefined || part.reason === 'expired') continue
       const own = [...(hand?.own ?? []), claiming.ballot.counter]
       const base = hand?.base ?? baseCounters(claiming)
       const next = { intent: 'raise', cancel: undefined, tries: tries + 1 } as const

@@ -3,6 +3,7 @@ import { openClaim } from './ask.ts'
 import { use } from './dispatch.ts'
 import { resubmit } from './guest.ts'
 import type { Millis } from './ids.ts'
+import { takeExpired } from './limits.ts'
 import type { Hint } from './messages.ts'
 import { persist } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
@@ -45,6 +46,10 @@ export function tick(machine: Machine, now: Millis): void {
       { ...want, queue: '', cancel: undefined, hand: undefined, tries: 0 },
       now,
     )
+  }
+  for (const expired of takeExpired(voter, now)) {
+    const want = { ...expired, any: [], anyCount: 0, sequential: false, queue: '', expiry: true }
+    openClaim(proposer, outbox, { ...want, cancel: undefined, hand: undefined, tries: 0 }, now)
   }
   gossip(machine, reannounce(announce, voter, members, now))
   rewatch(watch, voter, outbox, members, now)

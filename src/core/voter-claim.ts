@@ -166,7 +166,7 @@ function promise(
   const { ballot } = claim
   if (ballot.counter > ledger.counter) ledger.counter = ballot.counter
   reserve(outbox, ledger, ballot.counter)
-  const run = claim.intent === 'run'
+  const run = leases(claim)
   eachSeq(granted, seq => {
     const page = findPage(ledger, seq) as Page
     const slot = seq % ledger.pageTasks
@@ -184,6 +184,11 @@ function promise(
   const until = now + tentativeMs
   grantLease(voter.leases, ledger, { holder, claimId, ballot, until, tentative: true }, granted)
   persist(outbox, { type: 'granted', ledger: claim.ledger, claimId, ballot, seqs: granted })
+}
+
+/** Whether a claim leases what it is granted, and counts as a run of it. */
+function leases({ intent, idle }: Claim): boolean {
+  return intent === 'run' && !idle
 }
 
 /** Sees to it that no promise above the durable mark leaves. */
@@ -231,8 +236,7 @@ function answer(
       claimId: claim.claimId,
       ballot: claim.ballot,
       granted,
-      leaseMs:
-        claim.intent === 'run' && granted.length > 0 ? leaseLeft(voter, ledger, granted, now) : 0,
+      leaseMs: leases(claim) && granted.length > 0 ? leaseLeft(voter, ledger, granted, now) : 0,
       grants: grantsOf(ledger, granted),
       accepted: acceptedRuns(ledger, granted),
       held: verdict.held,

@@ -13,6 +13,7 @@ import {
   specAt,
 } from './ledger.ts'
 import type { Chunk, CloseLedger, OpenLedger, Store } from './messages.ts'
+import { watchLimits } from './limits.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { voterIndex } from './quorum.ts'
 import { eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
@@ -206,7 +207,8 @@ export function holdRecords(
 ): void {
   const { first, count } = chunk
   const spec = specAt(ledger, chunk.spec)
-  insertChunk(ledger.chunks, holdChunk(chunk, now, lsn))
+  const held = holdChunk(chunk, now, lsn)
+  insertChunk(ledger.chunks, held)
   voter.bytes += chunk.payload.length
   addRun(ledger.stored, first, count)
   ledger.changed = true
@@ -223,5 +225,6 @@ export function holdRecords(
   for (let i = 0; i < open.length; i += 2) {
     const dueAt = now + chunk.delayMs
     makeReady(ledger, spec, open[i] as number, open[i + 1] as number, dueAt, now)
+    watchLimits(ledger, held, open[i] as number, open[i + 1] as number)
   }
 }

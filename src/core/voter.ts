@@ -139,7 +139,7 @@ function whatIsDue(ledger: Ledger, { first, count }: Delayed, now: Millis): Rang
 export function voterWakeAt(voter: VoterState): Millis {
   let at = Math.min(voter.leases.lapseAt, voter.finishAt)
   for (const ledger of voter.ledgers.values()) {
-    at = Math.min(at, ledger.delayed[0]?.at ?? Infinity)
+    at = Math.min(at, ledger.delayed[0]?.at ?? Infinity, ledger.limits[0]?.at ?? Infinity)
     // The tasks that a restart has blocked are offered again when that is over.
     if (ledger.blockedUntil > 0) at = Math.min(at, ledger.blockedUntil)
   }

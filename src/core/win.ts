@@ -13,7 +13,8 @@ import type { Millis } from './ids.ts'
 import type { Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { endIfDone, type ProposerState, release } from './proposer.ts'
-import { eachSeq, pushRun, type Ranges } from './ranges.ts'
+import { expiredIn } from './limits.ts'
+import { eachSeq, pushRun, type Ranges, subtract } from './ranges.ts'
 import { settleValues } from './settle.ts'
 import { groupRuns, isTerminal, noBytes, pickValues, repeatValue } from './values.ts'
 import { recordsFor } from './claim-records.ts'
@@ -44,10 +45,13 @@ export function win(
   if (open.length === 0) return
   switch (claiming.intent) {
     case 'run':
+      if (claiming.expiry === true) return expireUnbegun(proposer, outbox, claiming, open, now)
       return startRuns(proposer, outbox, claiming, open, now)
     case 'raise':
       return settleHand(proposer, outbox, claiming, open, now)
     case 'cancel':
+      if (claiming.expiry === true)
+        return settleFailed(proposer, outbox, claiming, open, 'expired', now)
       return settleCancelled(proposer, outbox, claiming, open, now)
     case 'finish':
       // Another proposer has settled nothing here: what was accepted is not finished any more.
@@ -144,7 +148,7 @@ function startRuns(
     if (deliveries > proposer.maxDeliveries) pushRun(spent, seq, 1)
     else setPhase(claiming, at, FETCHING)
   })
-  if (spent.length > 0) failDeliveries(proposer, outbox, claiming, spent, now)
+  if (spent.length > 0) settleFailed(proposer, outbox, claiming, spent, 'deliveries', now)
   startFetched(proposer, outbox, claiming, now)
   fetchMissing(proposer, outbox, claiming, now)
 }
@@ -168,17 +172,41 @@ export function fetchMissing(
   return []
 }
 
-function failDeliveries(
+/** Whether nobody has begun a task but, where it is to run, the claim itself. */
+function isUnbegun(claiming: Claiming, seq: number): boolean {
+  const own = claiming.expiry === true ? 0 : 1
+  return claiming.maxGrants[placeOf(claiming, seq)] === own && !claiming.base.has(seq)
+}
+
+/** Fails what has waited too long for its first run; what somebody has begun goes on. */
+function expireUnbegun(
   proposer: ProposerState,
   outbox: Outbox,
   claiming: Claiming,
   seqs: Ranges,
   now: Millis,
 ): void {
+  const unbegun: number[] = []
+  eachSeq(seqs, seq => {
+    if (isUnbegun(claiming, seq)) pushRun(unbegun, seq, 1)
+  })
+  const begun = subtract(seqs, unbegun)
+  if (unbegun.length > 0) settleFailed(proposer, outbox, claiming, unbegun, 'expired', now)
+  if (begun.length > 0) drop(proposer, claiming, begun)
+}
+
+function settleFailed(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  seqs: Ranges,
+  reason: 'deliveries' | 'expired',
+  now: Millis,
+): void {
   const groups = groupRuns(seqs, seq => claiming.failures[placeOf(claiming, seq)] ?? 0)
   const values: Values[] = []
   for (const [failures, group] of groups) {
-    const value = { kind: 'failed', failures, delayMs: 0, reason: 'deliveries', by: '' } as const
+    const value = { kind: 'failed', failures, delayMs: 0, reason, by: '' } as const
     values.push(repeatValue(value, group, noBytes))
   }
   eachTask(claiming, seqs, at => setPhase(claiming, at, SETTLING))
@@ -194,7 +222,13 @@ export function startFetched(
 ): void {
   const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
   if (wanting.length === 0) return
-  for (const chunk of recordsFor(proposer, claiming, wanting, now)) {
+  const chunks = recordsFor(proposer, claiming, wanting, now)
+  const expired = expiredIn(chunks, seq => isUnbegun(claiming, seq))
+  if (expired.length > 0) {
+    settleFailed(proposer, outbox, claiming, expired, 'expired', now)
+    return startFetched(proposer, outbox, claiming, now)
+  }
+  for (const chunk of chunks) {
     const seqs = [chunk.first, chunk.count]
     const attempts = new Uint32Array(chunk.count)
     eachTask(claiming, seqs, (at, seq) => {

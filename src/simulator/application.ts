@@ -2,6 +2,7 @@ import type { CancelEnded, Effect, Published } from '../core/effects.ts'
 import type { LedgerId } from '../core/ids.ts'
 import type { Publish } from '../core/inputs.ts'
 import type { TaskSpec } from '../core/messages.ts'
+import type { Timing } from '../core/timing.ts'
 import { fromSeqs, type Ranges, seqsOf, subtract, union } from '../core/ranges.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
@@ -27,7 +28,7 @@ export type ApplicationEffect = Extract<
 /** Tasks to publish together. */
 export interface Batch {
   readonly spec: TaskSpec
-  readonly delayMs: number
+  readonly timing: Timing
   readonly plans: readonly Omit<Plan, 'uid'>[]
   /** Longest filler behind a plan in the payload, in bytes. */
   readonly fillBytes: number
@@ -65,12 +66,12 @@ export class Application {
     this.#nextUid = nextUid
   }
 
-  publish({ spec, delayMs, plans, fillBytes }: Batch): void {
+  publish({ spec, timing, plans, fillBytes }: Batch): void {
     if (!this.#node.running) return
     const numbered = plans.map(plan => ({ ...plan, uid: this.#nextUid() }))
     const request = ++this.#session.requests
     const columns = payloadsOf(numbered, fillBytes, this.#world.prng)
-    const input: Publish = { type: 'publish', request, spec, delayMs, ...columns }
+    const input: Publish = { type: 'publish', request, spec, timing, ...columns }
     this.#session.publishing.set(request, { input, plans: numbered })
     this.#node.input(input)
   }

@@ -6,6 +6,7 @@ import type { Cancel, Finished } from '../core/inputs.ts'
 import type { Chunk, LedgerInfo, Message } from '../core/messages.ts'
 import { bitsIn } from '../core/quorum.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
+import { limitAt } from '../core/timing.ts'
 import { type Actor, Observer } from './observer.ts'
 import { readPlan } from './plans.ts'
 import { type Chosen, LedgerHistory, type RunHistory, type TaskHistory } from './task-history.ts'
@@ -177,6 +178,8 @@ export class History extends Observer {
         task.plan = readPlan(chunk.payload, from)
         task.spec = chunk.spec
         task.dueAt = this.#now() + chunk.delayMs
+        task.startBy = limitAt(chunk.startWithinMs, this.#now())
+        task.endBy = limitAt(chunk.endWithinMs, this.#now())
         task.payloadDigest = digestBytes(chunk.payload, from, to)
         this.byUid[task.plan.uid] ??= task
       }

@@ -46,6 +46,9 @@ export class TaskHistory {
   ackedAt = Infinity
   /** When it may run, as far as decided values say. */
   dueAt = 0
+  /** When it must have begun, and when it must have ended; Infinity for no limit. */
+  startBy = Infinity
+  endBy = Infinity
   /** Voters that hold its record, or its outcome, on disk now. */
   heldBy = 0
   /** Terminal values chosen; more than one entry is a violation unless the digest is the same. */

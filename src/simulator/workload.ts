@@ -1,6 +1,7 @@
 import type { Finished } from '../core/inputs.ts'
 import type { TaskSpec } from '../core/messages.ts'
 import { seqsOf } from '../core/ranges.ts'
+import { noTiming, type Timing } from '../core/timing.ts'
 import type { Application, Batch } from './application.ts'
 import type { Behaviour, Plan } from './plans.ts'
 import type { Prng } from './prng.ts'
@@ -77,7 +78,18 @@ export class Workload {
     const only = plans.map(plan => (plan.behaviour === 'poison' ? this.#dose(plan) : plan))
     const delayMs = prng.chance(0.2) ? prng.below(20_000) : 0
     const fillBytes = prng.chance(0.03) ? prng.pick([5_000, 60_000]) : 60
-    return { spec, delayMs, plans: only, fillBytes: size > 100 ? 0 : fillBytes }
+    const timing = plain ? { ...noTiming, delayMs } : this.#timing(delayMs)
+    // What nobody serves comes to an end by its limits alone.
+    const limited = timing.startWithinMs > 0 || timing.endWithinMs > 0
+    const queue = limited && prng.chance(0.2) ? 'nobody' : spec.queue
+    return { spec: { ...spec, queue }, timing, plans: only, fillBytes: size > 100 ? 0 : fillBytes }
+  }
+
+  #timing(delayMs: number): Timing {
+    const { prng } = this.#simulation
+    const startWithinMs = prng.chance(0.1) ? delayMs + 1 + prng.below(15_000) : 0
+    const endWithinMs = prng.chance(0.1) ? delayMs + 1 + prng.below(40_000) : 0
+    return { ageMs: 0, delayMs, startWithinMs, endWithinMs }
   }
 
   #plan(spec: TaskSpec, size: number): Omit<Plan, 'uid'> {

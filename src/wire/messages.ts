@@ -136,6 +136,7 @@ const claim = record<core.Claim>(
     any: list(taskClass, maxClasses),
     anyCount: uint32,
     records: flag,
+    idle: flag,
   },
   { type: 'claim' },
 )

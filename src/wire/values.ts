@@ -116,6 +116,8 @@ export const chunk = record<Chunk>(
     delayMs: ms,
     lengths,
     payload: blob(maxFrameBytes),
+    startWithinMs: ms,
+    endWithinMs: ms,
   },
   {
     check({ first, count, lengths, payload }) {

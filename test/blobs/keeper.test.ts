@@ -7,6 +7,7 @@ import { eachNamed, isStillNamed, type NamedBlob, References } from '../../src/b
 import type { Entry } from '../../src/core/entries.ts'
 import { createMachine, replay } from '../../src/core/machine.ts'
 import type { Chunk, Values } from '../../src/core/messages.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { memoryStore as entryStore } from '../../src/store/memory-store.ts'
 import { decodeEntry, encodeEntry } from '../../src/wire/codec.ts'
 import { until } from '../libp2p/until.ts'
@@ -41,7 +42,7 @@ function stored(first: number, bodies: readonly (string | Uint8Array)[]): Entry 
     ...{ queue: 'q', priority: 0, requires: '', attempts: 3, backoff: 'fixed' },
     ...{ backoffMs: 0, backoffMaxMs: 0, timeoutMs: 0, resultTtlMs: 0 },
   }
-  const chunk = { first, count: bodies.length, spec, ageMs: 0, delayMs: 0, lengths, payload: bytes }
+  const chunk = { first, count: bodies.length, spec, ...noTiming, lengths, payload: bytes }
   return { type: 'stored', ledger, dueWallMs: 0, publishedWallMs: 0, chunk }
 }
 

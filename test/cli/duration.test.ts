@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseDuration, parseInteger } from '../../src/cli/duration.ts'
+import { parseDuration, parseInteger, parseWhen } from '../../src/cli/duration.ts'
 
 test('durations have a unit, and a bare number is milliseconds', () => {
   const cases = [
@@ -19,6 +19,17 @@ test('what is no duration is refused', () => {
   for (const text of ['', 's', '-1s', '1 s', '1w', '1e3', 'NaN', '9'.repeat(13)]) {
     assert.throws(() => parseDuration(text), /Expected a duration/, text)
   }
+})
+
+test('moments are dates, or durations from now on', () => {
+  assert.equal(parseWhen('2030-01-31T12:00Z'), Date.UTC(2030, 0, 31, 12))
+  const before = Date.now()
+  const at = parseWhen('1h')
+  assert.ok(at >= before + 3_600_000 && at <= Date.now() + 3_600_000)
+  for (const text of ['2030-13-31', '2030-01-31T25:00Z']) {
+    assert.throws(() => parseWhen(text), /Expected a date/, text)
+  }
+  assert.throws(() => parseWhen('tomorrow'), /Expected a duration/)
 })
 
 test('whole numbers have a lower bound', () => {

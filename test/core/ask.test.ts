@@ -267,7 +267,7 @@ describe('an answer', () => {
     const claiming = worker.claim(task)
     worker.take()
     const [asked] = [{ ...claiming, type: 'claim' as const, claimId: claiming.id, epoch: 0 }]
-    const claimed = grantOf({ ...asked, ledger: 'c'.repeat(32), records: false })
+    const claimed = grantOf({ ...asked, ledger: 'c'.repeat(32), records: false, idle: false })
     onClaimed(worker.proposer, worker.outbox, 'v0', claimed, worker.now)
     assert.equal(worker.sentOf('release')[0]?.message.ledger, 'c'.repeat(32))
   })

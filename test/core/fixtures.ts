@@ -25,6 +25,7 @@ import { onClaim } from '../../src/core/voter-claim.ts'
 import { onDecided } from '../../src/core/voter-compare.ts'
 import { onSettle } from '../../src/core/voter-settle.ts'
 import { onOpen, onStore } from '../../src/core/voter-store.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { createVoter, refresh, type VoterState } from '../../src/core/voter.ts'
 
 export const leaseMs = 30_000
@@ -71,7 +72,7 @@ export function chunkOf(
   const parts = payloads.map(bytes)
   const lengths = Uint32Array.from(parts, part => part.length)
   const payload = bytes(payloads.join(''))
-  const base = { first, count: payloads.length, spec: plainSpec, ageMs: 0, delayMs: 0 }
+  const base = { first, count: payloads.length, spec: plainSpec, ...noTiming }
   return { ...base, lengths, payload, ...more }
 }
 
@@ -187,6 +188,7 @@ export class TestVoter {
       any: [],
       anyCount: 0,
       records: false,
+      idle: false,
       ...more,
     }
     onClaim(this.voter, this.outbox, peer(asked), claim, this.now)

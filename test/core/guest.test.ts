@@ -4,6 +4,7 @@ import { createGuest, onSubmitted, resubmit, submitMs, submitTasks } from '../..
 import type { Submitted } from '../../src/core/messages.ts'
 import { createOutbox } from '../../src/core/outbox.ts'
 import { randomFrom } from '../../src/core/random.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { ledgerId, plainSpec } from './fixtures.ts'
 import { join, noMembers } from './peers.ts'
 
@@ -25,7 +26,7 @@ function visiting(hosts: readonly string[] = ['a', 'b']) {
   const publish = (tasks: number, now = 0) => {
     const lengths = new Uint32Array(tasks).fill(1)
     const payload = new Uint8Array(tasks)
-    const task = { request: 3, spec: plainSpec, delayMs: 0, ageMs: 0, since: now, lengths, payload }
+    const task = { request: 3, spec: plainSpec, ...noTiming, since: now, lengths, payload }
     submitTasks(guest, outbox, members, randomFrom([5, 6, 7, 8]), task, now)
   }
   const answer = (request: string, more: Partial<Submitted> = {}, now = 0) => {

@@ -5,6 +5,7 @@ import type { Finished, Input } from '../../src/core/inputs.ts'
 import { createMachine, type Machine, replay, start, step, wakeAt } from '../../src/core/machine.ts'
 import type { Hint, Message } from '../../src/core/messages.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { bytes, leaseMs, plainSpec } from './fixtures.ts'
 import { effectText, entryText, messageText, type Names } from './format.ts'
 
@@ -115,7 +116,7 @@ export class Harness {
       type: 'publish',
       request: 1,
       spec: plainSpec,
-      delayMs: 0,
+      timing: noTiming,
       ...columns,
     } as const
     this.#input(this.node(peer), publish)

@@ -59,7 +59,7 @@ class TestNode {
       intent: 'run',
       seqs: [0, 1],
     } as const
-    const rest = { any: [], anyCount: 0, records: false } as const
+    const rest = { any: [], anyCount: 0, records: false, idle: false } as const
     this.receive(peer, { type: 'claim', ...base, ...asked, ...rest })
     assert.equal(this.leases, 1)
   }

@@ -15,6 +15,7 @@ import {
 } from '../../src/core/producer.ts'
 import { randomFrom } from '../../src/core/random.ts'
 import { goneMs, maxLedgerAgeMs, maxLedgerTasks, openMs, rollMs } from '../../src/core/roll.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { createVoter, type VoterState } from '../../src/core/voter.ts'
 import { leaseMs, plainSpec } from './fixtures.ts'
 import { join, noMembers } from './peers.ts'
@@ -49,7 +50,7 @@ class TestProducer {
     const request = ++this.#request
     const lengths = new Uint32Array(tasks).fill(payload.length)
     const bytes = new TextEncoder().encode(payload.repeat(tasks))
-    const base = { request, spec: plainSpec, delayMs, ageMs: 0, since: this.now }
+    const base = { request, spec: plainSpec, ...noTiming, delayMs, since: this.now }
     publish(this.producer, this.voter, this.outbox, { ...base, lengths, payload: bytes }, this.now)
     return request
   }

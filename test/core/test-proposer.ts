@@ -85,6 +85,7 @@ export class TestProposer {
       any: [],
       anyCount: 0,
       records: false,
+      idle: false,
     }
     onClaimed(this.proposer, this.outbox, from, grantOf(asked, more), this.now)
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, it, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { defaults, resolveConfig } from '../../src/config.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { planPublish, publishDefaults } from '../../src/publish-options.ts'
 
 const source = join(import.meta.dirname, '../../src')
@@ -140,7 +141,7 @@ describe('resolveConfig', () => {
 describe('planPublish', () => {
   it('prefers options to the definition, and the definition to the defaults', () => {
     const definition = { attempts: 5, timeoutMs: 100 }
-    const { spec, delayMs } = planPublish('q', definition, { attempts: 2 }, 0)
+    const { spec, timing } = planPublish('q', definition, { attempts: 2 }, 0)
     assert.deepEqual(spec, {
       queue: 'q',
       priority: 0,
@@ -152,13 +153,19 @@ describe('planPublish', () => {
       timeoutMs: 100,
       resultTtlMs: 86_400_000,
     })
-    assert.equal(delayMs, 0)
+    assert.deepEqual(timing, noTiming)
   })
 
   it('makes a delay of a date, and none of one that has passed', () => {
-    assert.equal(planPublish('q', {}, { runAt: 5_000 }, 2_000).delayMs, 3_000)
-    assert.equal(planPublish('q', {}, { runAt: new Date(5_000) }, 2_000).delayMs, 3_000)
-    assert.equal(planPublish('q', {}, { runAt: 1_000 }, 2_000).delayMs, 0)
+    assert.equal(planPublish('q', {}, { runAt: 5_000 }, 2_000).timing.delayMs, 3_000)
+    assert.equal(planPublish('q', {}, { runAt: new Date(5_000) }, 2_000).timing.delayMs, 3_000)
+    assert.equal(planPublish('q', {}, { runAt: 1_000 }, 2_000).timing.delayMs, 0)
+  })
+
+  it('makes limits of a date and of a wait in the queue, which begins when the task is due', () => {
+    const options = { runAt: 5_000, queueTimeoutMs: 700, expiresAt: new Date(9_000) }
+    const { startWithinMs, endWithinMs } = planPublish('q', {}, options, 2_000).timing
+    assert.deepEqual([startWithinMs, endWithinMs], [3_700, 7_000])
   })
 
   const refused: readonly (readonly [string, object, RegExp])[] = [
@@ -172,11 +179,13 @@ describe('planPublish', () => {
     ['a delay and a date', { delayMs: 1, runAt: 1 }, /exclude each other; leave one out/],
     ['a date that is none', { runAt: new Date('never') }, /runAt must be a valid date/],
     ['a backoff of another kind', { backoff: { type: 'linear', delayMs: 1 } }, /'fixed' or/],
-    ...['groupKey', 'dependsOn', 'repeat', 'copies', 'key', 'requires', 'expiresAt'].map(
+    ['an expiry that has passed', { expiresAt: 0 }, /expiresAt was 0 ms ago; give a time/],
+    ['an expiry that is none', { expiresAt: Number.NaN }, /expiresAt must be a valid date/],
+    ['a wait before now', { queueTimeoutMs: -1 }, /queueTimeoutMs must be an integer from 0/],
+    ...['groupKey', 'dependsOn', 'repeat', 'copies', 'key', 'requires'].map(
       name =>
         [name, { [name]: 1 }, new RegExp(`${name} is not supported by this version`)] as const,
     ),
-    ['queueTimeoutMs', { queueTimeoutMs: 1 }, /queueTimeoutMs is not supported by this version/],
   ]
   for (const [what, options, message] of refused) {
     it(`refuses ${what}`, () => {

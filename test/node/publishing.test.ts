@@ -104,7 +104,7 @@ describe('Publishing', () => {
     const timer = setInterval(() => requests.length === 2 && resolve(), 1)
     await promise
     clearInterval(timer)
-    assert.ok((requests[1]?.delayMs ?? 0) < 60_000)
+    assert.ok((requests[1]?.timing.delayMs ?? 0) < 60_000)
     assert.notEqual(requests[1]?.request, request)
     grant(requests[1])
     assert.deepEqual(await task, { ledger: 'l', seq: 0, durable: true })

@@ -88,13 +88,12 @@ export const chunk: fc.Arbitrary<core.Chunk> = fc
       fc.constant(count),
       fc.integer({ min: 0, max: maxSeq - count }),
       spec,
-      ms,
-      ms,
+      record({ ageMs: ms, delayMs: ms, startWithinMs: ms, endWithinMs: ms }),
       column(count),
     ),
   )
-  .map(([count, first, spec, ageMs, delayMs, { lengths, blob }]) => {
-    return { first, count, spec, ageMs, delayMs, lengths, payload: blob }
+  .map(([count, first, spec, timing, { lengths, blob }]) => {
+    return { first, count, spec, ...timing, lengths, payload: blob }
   })
 
 const outcomeKind = fc.constantFrom('done', 'failed', 'cancelled')
@@ -246,6 +245,7 @@ export const messages: Members<core.Message> = {
     any: fc.array(record(taskClass), few),
     anyCount: uint32,
     records: fc.boolean(),
+    idle: fc.boolean(),
   }),
   claimed,
   renew: member('renew', {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Message, Values } from '../../src/core/messages.ts'
+import { noTiming } from '../../src/core/timing.ts'
 import { decodeEnvelope, encodeEntry, encodeEnvelope, encodeHints } from '../../src/wire/codec.ts'
 import {
   maxFrameBytes,
@@ -26,7 +27,7 @@ const spec = {
 
 function store(lengths: number[], extra: object = {}): Message {
   const payload = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
-  const chunk = { first: 0, count: lengths.length, spec, ageMs: 0, delayMs: 0 }
+  const chunk = { first: 0, count: lengths.length, spec, ...noTiming }
   return {
     type: 'store',
     ...ofLedger,

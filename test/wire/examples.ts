@@ -29,6 +29,8 @@ const chunk: Chunk = {
   delayMs: 5_000_000_000,
   lengths: Uint32Array.of(1, 0, 130),
   payload: new Uint8Array(131).fill(0x61),
+  startWithinMs: 0,
+  endWithinMs: 0,
 }
 
 const failed: Values = {
@@ -94,6 +96,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     any: [taskClass],
     anyCount: 32,
     records: true,
+    idle: false,
   },
   claimed: {
     type: 'claimed',
@@ -170,6 +173,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
 /** Messages with fields that came later. */
 const laterMessages: Record<string, Message> = {
   'store-granted': { ...messages.store, grant: { info, claimId: 2 ** 31 + 7, ballot } },
+  'claim-idle': { ...messages.claim, intent: 'run', idle: true },
 }
 
 /** Envelopes by the type of their message. */
@@ -223,6 +227,10 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
 /** Entries with fields that came later. */
 const laterEntries: Record<string, Entry> = {
   'stored-origin': { ...entriesByType.stored, origin: { guest: peer, request: 'r-1' } },
+  'stored-limits': {
+    ...entriesByType.stored,
+    chunk: { ...chunk, startWithinMs: 30_000, endWithinMs: 3_600_000 },
+  },
 }
 
 /** Journal entries by type. */

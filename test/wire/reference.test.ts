@@ -63,6 +63,7 @@ test('the generated codec reads the values that were written', () => {
     any: [{ queue: 'büro', priority: -7, requires: 'os=linux' }],
     anyCount: 9,
     records: true,
+    idle: false,
   }
   const { lsn, message: wire } = fromBinary(
     EnvelopeSchema,

@@ -58,10 +58,22 @@ export class OutcomesAreValid extends Checker {
         return size > this.context.maxDeliveries ? '' : `it was granted ${size} times`
       }
       case 'expired':
+        return this.#expiryFault(task)
       case '':
         return 'nothing leads to that'
       default:
         return reason satisfies never
     }
   }
+
+  #expiryFault({ startBy, endBy }: TaskHistory): string {
+    const by = Math.min(startBy, endBy)
+    if (by === Infinity) return 'it has no limit'
+    // A clock that is wrong, or was set while the machine was down, tells another time.
+    const early = by - this.context.now()
+    return this.context.saneClocks && early > roundingMs ? `its time is up in ${early} ms` : ''
+  }
 }
+
+/** Limits travel in whole milliseconds. */
+const roundingMs = 2

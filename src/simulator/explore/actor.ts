@@ -10,6 +10,7 @@ import { createMachine, type Machine, replay } from '../../core/machine.ts'
 import { peerAt } from '../../core/membership.ts'
 import type { Chunk, Hello, LedgerInfo, TaskSpec } from '../../core/messages.ts'
 import { onOpen, onStore } from '../../core/voter-store.ts'
+import { noTiming } from '../../core/timing.ts'
 import { createWatch } from '../../core/watch.ts'
 import { cloneOf } from './clone.ts'
 import type { NodePlan, Shape } from './plan.ts'
@@ -77,7 +78,7 @@ export function chunkOfShape(shape: Shape): Chunk {
   }
   const lengths = new Uint32Array(shape.tasks)
   const payload = new Uint8Array(0)
-  return { first: 0, count: shape.tasks, spec, ageMs: 0, delayMs: 0, lengths, payload }
+  return { first: 0, count: shape.tasks, spec, ...noTiming, lengths, payload }
 }
 
 /** A node before anything has happened. */

@@ -60,6 +60,8 @@ export const schema = {
     delayMs: [5, 'uint64'],
     lengths: [6, 'bytes'],
     payload: [7, 'bytes'],
+    startWithinMs: [8, 'uint64'],
+    endWithinMs: [9, 'uint64'],
   },
   Values: {
     seqs: [1, 'bytes'],
@@ -140,6 +142,7 @@ export const schema = {
     any: [7, 'TaskClass[]'],
     anyCount: [8, 'uint32'],
     records: [9, 'bool'],
+    idle: [10, 'bool'],
   },
   AcceptedValues: { ballot: [1, 'Ballot'], values: [2, 'Values'] },
   Refusal: { reason: [1, 'enum'], seqs: [2, 'bytes'], ms: [3, 'uint64'], counter: [4, 'uint32'] },
