@@ -26,7 +26,7 @@ import {
 } from './lease.ts'
 import type { DecidedRange, LostLease, OutcomeKind, Values } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
-import { eachSeq, countOf, pushRun, type Ranges } from './ranges.ts'
+import { eachSeq, countOf, pushRun, type Ranges, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, pickValues, stateOf } from './values.ts'
 
@@ -325,6 +325,27 @@ export function weighEvidence(
 export function awaitDecision(voter: VoterState, undecided: Undecided): void {
   voter.undecided.push(undecided)
   voter.finishAt = Math.min(voter.finishAt, undecided.at)
+}
+
+/**
+ * A majority has promised a ballot without an outcome that this voter has accepted below it: that
+ * one never comes to be, and the tasks may run again.
+ */
+export function stopFinishing(
+  voter: VoterState,
+  { ledger: id, ballot, seqs }: Pick<Undecided, 'ledger' | 'ballot' | 'seqs'>,
+  now: Millis,
+): void {
+  const ledger = voter.ledgers.get(id)
+  if (ledger === undefined) return
+  const over: number[] = []
+  eachSeq(seqs, seq => {
+    if (acceptedOf(ledger, seq).ballot.counter < ballot.counter) pushRun(over, seq, 1)
+  })
+  for (const item of voter.undecided) {
+    if (item.ledger === id) item.seqs = subtract(item.seqs, over)
+  }
+  offer(ledger, over, now)
 }
 
 /** Open tasks whose accepted terminal value waits to be finished by this voter. */

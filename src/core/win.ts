@@ -17,6 +17,7 @@ import { expiredIn } from './limits.ts'
 import { eachSeq, pushRun, type Ranges, subtract } from './ranges.ts'
 import { settleValues } from './settle.ts'
 import { groupRuns, isTerminal, noBytes, pickValues, repeatValue } from './values.ts'
+import { stopFinishing } from './voter.ts'
 import { recordsFor } from './claim-records.ts'
 
 /** How long records are waited for before another voter is asked, in milliseconds. */
@@ -54,7 +55,11 @@ export function win(
         return settleFailed(proposer, outbox, claiming, open, 'expired', now)
       return settleCancelled(proposer, outbox, claiming, open, now)
     case 'finish':
-      // Another proposer has settled nothing here: what was accepted is not finished any more.
+      // Nobody has settled this by a higher ballot: what was accepted is not finished any more.
+      if (proposer.voter !== undefined) {
+        const { info, ballot } = claiming
+        stopFinishing(proposer.voter, { ledger: info.ledger, ballot, seqs: open }, now)
+      }
       return drop(proposer, claiming, open)
     default:
       claiming.intent satisfies never

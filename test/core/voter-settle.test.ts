@@ -3,7 +3,12 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { counterLeap } from '../../src/core/ballot.ts'
 import { onSettle, terminalCount } from '../../src/core/voter-settle.ts'
-import { tentativeMs, valuesOf as heldValues } from '../../src/core/voter.ts'
+import {
+  stopFinishing,
+  takeUndecided,
+  tentativeMs,
+  valuesOf as heldValues,
+} from '../../src/core/voter.ts'
 import { ballot, bodyOf, ledgerId, leaseMs, TestVoter, valuesOf } from './fixtures.ts'
 
 const task = [0, 1]
@@ -131,6 +136,24 @@ describe('SETTLE', () => {
     voter.wait(tentativeMs)
     assert.deepEqual(voter.claim(ballot(2, 'x.1'), task).granted, [])
     assert.deepEqual(voter.claim(ballot(2, 'x.1'), task, { intent: 'finish' }).granted, task)
+  })
+
+  it('that a majority has left behind may run again, and is not finished any more', () => {
+    const voter = TestVoter.holding(2)
+    voter.claim(ballot(4), [0, 2])
+    voter.settle(ballot(4), [valuesOf([0, 2], 'done', 'ok')])
+    voter.wait(tentativeMs)
+    // A ballot below the accepted one says nothing about it.
+    stopFinishing(voter.voter, { ledger: ledgerId, ballot: ballot(3, 'v0.1'), seqs: task }, 0)
+    assert.deepEqual(voter.claim(ballot(5, 'x.1'), task).granted, [])
+    stopFinishing(voter.voter, { ledger: ledgerId, ballot: ballot(6, 'v0.1'), seqs: task }, 0)
+    const claimed = voter.claim(ballot(7, 'x.1'), [0, 2])
+    assert.deepEqual(claimed.granted, task)
+    assert.equal(claimed.accepted[0]?.values.kind, 'done')
+    assert.deepEqual(
+      takeUndecided(voter.voter, voter.now + leaseMs).map(({ seqs }) => seqs),
+      [[1, 1]],
+    )
   })
 
   it('judges every task for itself', () => {
