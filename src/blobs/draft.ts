@@ -25,7 +25,7 @@ export interface Draft {
 const reserveBytes = 64 * 2 ** 20
 
 /** Bytes after which the room is looked at again; whole chunks. */
-const checkEveryBytes = 16 * 2 ** 20
+const checkEveryBytes = 2 ** 20
 
 /** Where drafts are, in the folder of the blobs. */
 export function draftsIn(directory: string): string {

@@ -12,7 +12,9 @@ export class NoSpaceError extends Error {
 
   constructor(directory: string | undefined, blobBytes: number, options?: ErrorOptions) {
     const where =
-      directory === undefined ? 'in memory (give the node a dataDir)' : `in ${directory}`
+      directory === undefined
+        ? 'in memory; give the node a dataDir'
+        : `in ${directory}; make room there`
     super(`There is no room for ${blobBytes} bytes ${where}`, options)
     this.name = 'NoSpaceError'
     this.directory = directory
@@ -28,7 +30,8 @@ export class NoRoomAtPeersError extends Error {
   readonly blobBytes: number
 
   constructor(peers: readonly string[], blobBytes: number, options?: ErrorOptions) {
-    super(`Nodes ${peers.join(', ')} have no room for ${blobBytes} bytes`, options)
+    const who = peers.length === 1 ? `Node ${peers[0]} has` : `Nodes ${peers.join(', ')} have`
+    super(`${who} no room for ${blobBytes} bytes; make room there`, options)
     this.name = 'NoRoomAtPeersError'
     this.peers = peers
     this.blobBytes = blobBytes

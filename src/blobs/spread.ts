@@ -51,7 +51,7 @@ export async function spread(init: SpreadInit): Promise<void> {
       }
       if (full.length > 0 && !isTold) {
         isTold = true
-        init.warn(`${new NoRoomAtPeersError(full, blob.size).message}; waiting for others`)
+        init.warn(`${new NoRoomAtPeersError(full, blob.size).message}, or wait for others`)
       }
     }
     const waitMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** round)

@@ -50,7 +50,9 @@ describe('spreading a blob', () => {
     })
     await run()
     assert.deepEqual([...held], ['self', 'b'])
-    assert.deepEqual(warnings, ['Nodes c have no room for 1000 bytes; waiting for others'])
+    assert.deepEqual(warnings, [
+      'Node c has no room for 1000 bytes; make room there, or wait for others',
+    ])
   })
 
   test('gives up when too many have no room', async () => {
@@ -59,7 +61,7 @@ describe('spreading a blob', () => {
     await assert.rejects(run(), {
       name: 'NoRoomAtPeersError',
       peers: ['b', 'c'],
-      message: 'Nodes b, c have no room for 1000 bytes',
+      message: 'Nodes b, c have no room for 1000 bytes; make room there',
     })
   })
 

@@ -215,7 +215,7 @@ describe('a store on disk', () => {
     assert.equal(await store.room(), 1_000)
     await assert.rejects(store.part('ab'.repeat(32), 1_001), {
       name: 'NoSpaceError',
-      message: `There is no room for 1001 bytes in ${store.directory}`,
+      message: `There is no room for 1001 bytes in ${store.directory}; make room there`,
     })
     files.free = async () => 0
     const nearlyFull = await diskStore(t, { files })
