@@ -24,7 +24,7 @@ setInterval(() => {
   rssMax = Math.max(rssMax, rss)
 }, 20)
 
-/** A result that no memory holds, different in every mebibyte. */
+/** Bytes that no memory holds, different in every mebibyte. */
 async function* make(bytes: number): AsyncGenerator<Uint8Array> {
   for (let left = bytes, i = 0; left > 0; left -= chunk.byteLength, i++) {
     const part = Buffer.from(chunk.subarray(0, left))
@@ -44,7 +44,7 @@ const node = await createNode({
   ...{ mesh, dataDir, durability, bootstrap, mdns: false },
   listen: ['/ip4/127.0.0.1/tcp/0'],
   concurrency: role === 'worker' ? 1 : 0,
-  tasks: role === 'worker' ? { make } : {},
+  tasks: role === 'worker' ? { make, hashOf } : {},
 })
 process.on('disconnect', () => process.exit(1))
 process.on('message', message => {
@@ -55,13 +55,28 @@ process.send?.({ addresses: node.addresses })
 if (role === 'producer') {
   await node.ready({ peers: 2 })
   const times = [performance.now()]
-  const task = await node.publish<MeshBlob>('make', setup.bytes)
+  const sent = await node.publish<string>('hashOf', make(setup.bytes))
+  times.push(performance.now())
+  const heard = await sent.result()
+  times.push(performance.now())
+  // Other bytes, or they would all be there already.
+  const task = await node.publish<MeshBlob>('make', setup.bytes - 1)
   const result = await task.result()
   times.push(performance.now())
   await result.saveTo(setup.file)
   times.push(performance.now())
-  const right = (await hashOf(make(setup.bytes))) === result.hash
-  const [began = 0, done = 0, saved = 0] = times
-  const measured = { durable: task.durable, right, resultMs: done - began, saveMs: saved - done }
+  const right = {
+    input: (await hashOf(make(setup.bytes))) === heard,
+    result: (await hashOf(make(setup.bytes - 1))) === result.hash,
+  }
+  const [began = 0, published = 0, ran = 0, done = 0, saved = 0] = times
+  const measured = {
+    durable: sent.durable && task.durable,
+    right: right.input && right.result,
+    publishMs: published - began,
+    runMs: ran - published,
+    resultMs: done - ran,
+    saveMs: saved - done,
+  }
   process.send?.({ measured })
 }

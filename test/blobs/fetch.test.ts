@@ -35,6 +35,15 @@ describe('a blob', () => {
     assert.equal(network.requests.length, 2)
   })
 
+  test('that is here is of use again', async t => {
+    const { store, fetch } = setup()
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    const { hash, size } = await store.put(piecesOf(contentOf(1_000)))
+    t.mock.timers.tick(60_000)
+    await fetch({ hash, size }, [])
+    assert.equal(await store.sweep(() => false, 60_000), 0)
+  })
+
   test('of any size is one of no pieces, one or some', async () => {
     const { store, network, fetch } = setup()
     for (const size of [0, 1, pieceBytes, pieceBytes + 1]) {
