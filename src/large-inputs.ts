@@ -15,7 +15,7 @@ export type PublishBlobs = Pick<
 export const memoryBlobBytesMax = 256 * 2 ** 20
 
 /** Blobs that are given to voters at the same time. */
-const spreadsAtOnce = 4
+const spreadsAtOnce = 8
 
 /** The inputs of one publish that no record can hold, until it is over. */
 export class LargeInputs implements Disposable {

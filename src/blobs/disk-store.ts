@@ -198,12 +198,10 @@ export class DiskBlobStore implements BlobStore {
         await this.touch(hash)
         return
       }
-      await fs.mkdir(dirname(target), { recursive: true, mode: 0o700 })
+      const made = await fs.mkdir(dirname(target), { recursive: true, mode: 0o700 })
       await fs.rename(file, target)
-      if (this.#durable) {
-        await syncFolder(dirname(target))
-        await syncFolder(this.directory)
-      }
+      if (this.#durable) await syncFolder(dirname(target))
+      if (this.#durable && made !== undefined) await syncFolder(this.directory)
       const now = Date.now()
       this.#held.set(hash, { size, usedAt: now, notedAt: now })
     } catch (error) {

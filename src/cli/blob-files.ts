@@ -21,6 +21,9 @@ export function savedFile(folder: string, taskId: string, { hash }: { hash: stri
   return join(folder, `${taskId}.${hash}`)
 }
 
+/** Inputs whose files are stored at the same time. */
+const storedAtOnce = 8
+
 /** Files that are not stored again when they are named again; then all are looked at anew. */
 const rememberedMax = 1_000
 
@@ -39,21 +42,31 @@ export class InputFiles {
   }
 
   /**
-   * An input with blobs instead of its files.
+   * Inputs with blobs instead of their files.
    *
    * @throws {UsageError} A file cannot be read.
    */
-  async withBlobs(input: unknown): Promise<unknown> {
+  async allWithBlobs(inputs: readonly unknown[]): Promise<unknown[]> {
+    const done = [...inputs]
+    let next = 0
+    const line = async (): Promise<void> => {
+      for (let i = next++; i < inputs.length; i = next++) done[i] = await this.#withBlobs(inputs[i])
+    }
+    await Promise.all(Array.from({ length: storedAtOnce }, line))
+    return done
+  }
+
+  async #withBlobs(input: unknown): Promise<unknown> {
     if (typeof input !== 'object' || input === null) return input
     if (Array.isArray(input)) {
       const items: unknown[] = []
-      for (const item of input) items.push(await this.withBlobs(item))
+      for (const item of input) items.push(await this.#withBlobs(item))
       return items
     }
     if (fileKey in input) return this.#blobOf(String(input[fileKey]))
     const fields: [string, unknown][] = []
     for (const [name, value] of Object.entries(input)) {
-      fields.push([name, await this.withBlobs(value)])
+      fields.push([name, await this.#withBlobs(value)])
     }
     return Object.fromEntries(fields)
   }

@@ -92,7 +92,7 @@ class Publisher {
 
   async #publishAll(inputs: AsyncIterable<readonly unknown[]>): Promise<void> {
     for await (const given of inputs) {
-      const batch = this.#request.files === true ? await this.#withFiles(given) : given
+      const batch = this.#request.files === true ? await this.#files.allWithBlobs(given) : given
       const handles = await this.#publishBatch(batch)
       this.#replies.push({
         type: 'published',
@@ -103,12 +103,6 @@ class Publisher {
       for (const handle of handles) this.#await(handle).catch(this.#failed.reject)
       await this.#until(outstandingMax)
     }
-  }
-
-  async #withFiles(batch: readonly unknown[]): Promise<unknown[]> {
-    const inputs: unknown[] = []
-    for (const input of batch) inputs.push(await this.#files.withBlobs(input))
-    return inputs
   }
 
   async #publishBatch(batch: readonly unknown[]): Promise<TaskHandle[]> {

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { contentOf, hashOf } from '../blobs/stores.ts'
-import { Testbed, type Run, type UpNode, workHandlers } from './processes.ts'
+import { patienceMs, Testbed, type Run, type UpNode, workHandlers } from './processes.ts'
 
 const json = JSON.stringify(Array.from({ length: 10_000 }, (_, i) => ({ i, text: `row ${i} – é` })))
 const bytes = contentOf(9_000_001)
@@ -136,11 +136,21 @@ test('a large input outlives the kill of every node, and runs', async () => {
   for (const { process } of nodes) process.kill('SIGKILL')
   await Promise.all(nodes.map(({ process }) => process.exited))
 
-  const [again] = await bed.mesh({ a: {}, b: {}, c: { args: cat } })
+  const restarted = await bed.mesh({ a: {}, b: {}, c: { args: cat } })
+  const [again] = restarted
   assert.ok(again)
   const show = ['task', 'show', String(taskId), '--json', '--data', again.dataDir]
   let row = await bed.run(show)
   for (let i = 0; i < 200 && row.lines[0]?.['state'] !== 'done'; i++) row = await bed.run(show)
   assert.deepEqual(row.lines[0]?.['result'], { size: bytes.byteLength, hash })
   assert.equal(await holders(), 3, 'the one that lacked it has fetched it')
+
+  // And so does a large result.
+  await Promise.all(restarted.map(({ process }) => process.end(patienceMs, 'SIGKILL')))
+  const [last] = await bed.mesh({ b: {}, c: {} })
+  assert.ok(last)
+  const saved = bed.path('saved')
+  const get = ['task', 'show', String(taskId), '--output', saved, '--data', last.dataDir]
+  assertDone(await bed.run(get))
+  await assertHolds(saved)
 })
