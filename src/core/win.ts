@@ -295,6 +295,8 @@ export function abortRuns(
       event: { type: 'lease-lost', ledger, seqs: running, token },
     })
   }
-  release(outbox, claiming, seqs)
+  // The leases of what is being cancelled keep others from running it until that is decided; should
+  // the canceller be gone, the next beat gives them back.
+  if (reason !== 'cancelled') release(outbox, claiming, seqs)
   endIfDone(proposer, claiming)
 }

@@ -243,6 +243,13 @@ describe('a lease that is lost', () => {
     assert.equal(worker.take().find(effect => effect.type === 'abort')?.reason, 'cancelled')
   })
 
+  it('by a cancel is not given back: nobody else is to run what is being cancelled', () => {
+    const worker = running()
+    worker.take()
+    onLost(worker.proposer, worker.outbox, 'v0', { type: 'lost', lost, cancelled: true })
+    assert.deepEqual(worker.sentOf('release'), [])
+  })
+
   it('of a result that is being settled is only the lease', () => {
     const worker = running()
     const [claiming] = worker.proposer.claims.values()

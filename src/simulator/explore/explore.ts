@@ -33,6 +33,12 @@ export function explore(shape: Shape, options: { maxStates?: number } = {}): Exp
 /** The numbers of the nodes' states, then those of the messages and facts, ascending. */
 type State = Int32Array<ArrayBuffer>
 
+/** A state, and where it stands among all that were found. */
+interface Reached {
+  readonly state: State
+  readonly index: number
+}
+
 class Explorer {
   readonly #shape: Shape
   readonly #locals: Locals
@@ -47,7 +53,7 @@ class Explorer {
   readonly #taken: (Taken | undefined)[] = [undefined]
   /** Per message or fact, the node it goes to; −1 for a fact. */
   readonly #receivers: number[] = []
-  #next: { state: State; index: number }[] = []
+  #next: Reached[] = []
   #violation: string | undefined
 
   constructor(shape: Shape, maxStates: number) {
@@ -66,7 +72,7 @@ class Explorer {
   run(): Exploration {
     const first = Int32Array.from(this.#locals.first())
     this.#visited.add(this.#hashOf(first))
-    let level: { state: State; index: number }[] = [{ state: first, index: 0 }]
+    let level = [this.#begin(first)]
     let depth = 0
     while (level.length > 0 && this.#goesOn()) {
       for (const { state, index } of level) {
@@ -85,6 +91,29 @@ class Explorer {
       complete: level.length === 0 && this.#goesOn(),
       violations: this.#violation === undefined ? [] : [this.#violation],
     }
+  }
+
+  /** The state that the exploration starts from. */
+  #begin(first: State): Reached {
+    let reached: Reached = { state: first, index: 0 }
+    const go = (transition: Transition | null, taken: Taken): boolean => {
+      if (transition !== null) this.#take(reached.state, reached.index, transition, taken)
+      const next = this.#next.pop()
+      if (next !== undefined) reached = next
+      return next !== undefined
+    }
+    for (const [peer, move] of this.#shape.begins) {
+      const node = this.#shape.nodes.findIndex(plan => plan.peer === peer)
+      go(this.#locals.move(reached.state[node] as number, move), { node, item: -1, move })
+      const deliver = (item: number): boolean => {
+        const to = this.#receiverOf(item)
+        if (to < 0) return false
+        const transition = this.#locals.deliver(reached.state[to] as number, item)
+        return go(transition, { node: to, item, move: '' })
+      }
+      while (reached.state.subarray(this.#nodes).some(deliver)) continue
+    }
+    return reached
   }
 
   #goesOn(): boolean {

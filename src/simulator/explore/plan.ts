@@ -51,6 +51,8 @@ export interface Shape {
   readonly attempts: number
   readonly maxDeliveries: number
   readonly nodes: readonly NodePlan[]
+  /** Moves that are made first, each with all the messages that follow: what came before is known. */
+  readonly begins: readonly (readonly [peer: PeerId, move: string])[]
   /** Messages that are delivered; others count as lost. */
   readonly carries: readonly Message['type'][]
   /** Messages that may be delivered any number of times; others at most once. */

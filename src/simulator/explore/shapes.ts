@@ -16,6 +16,7 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
     attempts: 1,
     maxDeliveries: 5,
     nodes,
+    begins: [],
     carries: votes,
     repeats: [],
     leases: false,
@@ -77,7 +78,7 @@ export const shapes: readonly Shape[] = [
   ]),
   shape(
     'finish-or-cancel',
-    'A voter finishes an outcome while somebody cancels the task.',
+    'A worker runs; a voter finishes its outcome while somebody cancels the task.',
     [
       voter('v0', { finishes: true, ballots: 1 }),
       voter('v1'),
@@ -85,7 +86,7 @@ export const shapes: readonly Shape[] = [
       worker('w0'),
       canceller('c0', second),
     ],
-    { quick: false },
+    { begins: [['w0', 'open 0']], quick: false },
   ),
   shape(
     'finish-or-retry',
