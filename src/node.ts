@@ -51,7 +51,10 @@ export async function createNode(init: MeshNodeInit = {}): Promise<MeshNode> {
   signal?.throwIfAborted()
   if (signal !== undefined) setMaxListeners(Infinity, signal)
   const logger = config.logger ?? defaultLogger()
-  const modules = config.handlers === undefined ? [] : await loadHandlers(config.handlers)
+  const modules =
+    config.handlers === undefined
+      ? []
+      : await loadHandlers(config.handlers, { isolate: config.isolate })
 
   const store = storeOf(config)
   let network: Libp2pNetwork | undefined
@@ -101,6 +104,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
       definitions: config.tasks,
       modules,
       commands: config.commands,
+      isolate: config.isolate,
       resourceLimits: config.resourceLimits,
       blobs: workerBlobs(blobs),
       node: network.peer,

@@ -22,9 +22,15 @@ export interface Output {
   error(error: unknown): void
 }
 
-/** Words of this process, to its own stdout and stderr. */
+const toStdout = process.stdout.write.bind(process.stdout)
+
+/**
+ * Words of this process, to its own stdout and stderr. With `json` nothing else comes to stdout:
+ * what handlers print is led to stderr.
+ */
 export function createOutput(json: boolean): Output {
-  const print = (text: string): void => console.log(text)
+  if (json) process.stdout.write = process.stderr.write.bind(process.stderr)
+  const print = (text: string): void => void toStdout(`${text}\n`)
   const note = (text: string): void => console.error(text)
 
   return {

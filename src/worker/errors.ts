@@ -48,6 +48,27 @@ export class HandlerModuleError extends Error {
   }
 }
 
+/**
+ * What runs a handler has ended before the handler did: by `process.exit`, by a crash in native
+ * code, by a signal, or since memory was used up. Its task is tried again as its attempts allow.
+ */
+export class HandlerCrashedError extends Error {
+  static override name = 'HandlerCrashedError'
+
+  readonly reason: string
+
+  constructor(reason: string, queue?: string, options?: ErrorOptions) {
+    super(`Handler${queue === undefined ? '' : ` of ${queue}`} has crashed: ${reason}`, options)
+    this.name = 'HandlerCrashedError'
+    this.reason = reason
+  }
+
+  /** The same, of a handler that is known. */
+  of(queue: string): HandlerCrashedError {
+    return new HandlerCrashedError(this.reason, queue, { cause: this.cause })
+  }
+}
+
 /** Whether a value says that trying again is of no use. By name, since copies of a class differ. */
 export function isUnrecoverable(error: unknown): boolean {
   return isErrorLike(error) && error.name === 'UnrecoverableError'

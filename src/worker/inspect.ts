@@ -1,17 +1,21 @@
 import { pathToFileURL } from 'node:url'
-import { parentPort, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import type { TaskDefaults, TaskDefinitionLike } from './definition.ts'
 import { handlersOf, type ModuleHandler } from './module-handlers.ts'
 
-/** What the inspecting thread says of one module after the other. */
+/** What the inspecting thread or process says of one module after the other. */
 export type Inspected =
   | { readonly type: 'meshwork:module'; readonly handlers: readonly ModuleHandler[] }
   | { readonly type: 'meshwork:refused'; readonly reason: string }
 
-const { files } = workerData as { readonly files: readonly string[] }
+const files = isMainThread
+  ? process.argv.slice(2)
+  : (workerData as { readonly files: readonly string[] }).files
 
 for (const file of files) {
-  parentPort?.postMessage(await inspect(file))
+  const inspected = await inspect(file)
+  if (parentPort === null) process.send?.(inspected)
+  else parentPort.postMessage(inspected)
 }
 
 async function inspect(file: string): Promise<Inspected> {

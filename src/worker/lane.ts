@@ -4,10 +4,10 @@ import { checkQueue, type TaskDefinitionLike } from './definition.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 import type { WorkerInit } from './worker-init.ts'
 
-/** Who runs a queue: a definition on the main loop, a module's export in a thread, a command. */
+/** Who runs a queue: a definition on the main loop, a module's export elsewhere, a command. */
 export type LaneHandler =
   | { readonly type: 'inline'; readonly definition: TaskDefinitionLike }
-  | { readonly type: 'thread'; readonly handler: ModuleHandler }
+  | { readonly type: 'module'; readonly handler: ModuleHandler }
   | { readonly type: 'command'; readonly handler: CommandHandler }
 
 /** One queue that is served here. */
@@ -53,7 +53,7 @@ export function lanesOf(
     add(definition.name, { type: 'inline', definition }, definition.concurrency)
   }
   for (const handler of init.modules ?? []) {
-    add(handler.queue, { type: 'thread', handler }, handler.concurrency)
+    add(handler.queue, { type: 'module', handler }, handler.concurrency)
   }
   for (const handler of init.commands ?? []) {
     checkCommand(handler)

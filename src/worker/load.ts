@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -14,6 +16,12 @@ export interface LoadHandlersOptions {
    * @default 30_000
    */
   readonly importMs?: number | undefined
+  /**
+   * What modules are imported in; the same as they will run in.
+   *
+   * @default 'thread'
+   */
+  readonly isolate?: 'thread' | 'process' | undefined
 }
 
 const extensions = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts'])
@@ -21,7 +29,8 @@ const maxModules = 1_000
 
 /**
  * Finds the handlers in a module file, or in the modules of a folder (not below it). Modules are
- * imported in a thread of their own, so that one that blocks, throws or exits harms nobody.
+ * imported in a thread or process of their own, so that one that blocks, throws or exits harms
+ * nobody.
  *
  * @throws {HandlerModuleError} A module is missing or cannot be imported, or a queue is exported
  * twice.
@@ -32,7 +41,8 @@ export async function loadHandlers(
 ): Promise<readonly ModuleHandler[]> {
   const files = await modulesAt(resolve(path))
   if (files.length === 0) return []
-  const handlers = await inspectAll(files, options.importMs ?? 30_000)
+  const inspector = options.isolate === 'process' ? inspectorProcess(files) : inspectorThread(files)
+  const handlers = await inspectAll(files, inspector, options.importMs ?? 30_000)
 
   const exported = new Map<string, ModuleHandler>()
   for (const handler of handlers) {
@@ -66,9 +76,33 @@ function isModule(name: string): boolean {
   return !name.startsWith('.') && !/\.d\.[mc]?ts$/.test(name) && extensions.has(extname(name))
 }
 
-async function inspectAll(files: readonly string[], importMs: number): Promise<ModuleHandler[]> {
-  const handlers: ModuleHandler[] = []
+/** What imports modules for us, and says what they export. */
+interface Inspector {
+  readonly events: EventEmitter
+  readonly kind: 'thread' | 'process'
+  end(): unknown
+}
+
+function inspectorThread(files: readonly string[]): Inspector {
   const thread = new Worker(threadFile('inspect'), { workerData: { files } })
+  return { events: thread, kind: 'thread', end: () => thread.terminate() }
+}
+
+function inspectorProcess(files: readonly string[]): Inspector {
+  const child = fork(threadFile('inspect'), files, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  })
+  return { events: child, kind: 'process', end: () => child.kill('SIGKILL') }
+}
+
+async function inspectAll(
+  files: readonly string[],
+  inspector: Inspector,
+  importMs: number,
+): Promise<ModuleHandler[]> {
+  const { events, kind } = inspector
+  const handlers: ModuleHandler[] = []
   try {
     await new Promise<void>((resolve, reject) => {
       let at = 0
@@ -76,7 +110,7 @@ async function inspectAll(files: readonly string[], importMs: number): Promise<M
         reject(new HandlerModuleError(files[at] ?? '', reason, { cause }))
       }
       const timer = setTimeout(() => fail(`it took longer than ${importMs} ms to import`), importMs)
-      thread.on('message', (inspected: Inspected) => {
+      events.on('message', (inspected: Inspected) => {
         // A module may talk to its parent, too.
         if (inspected?.type === 'meshwork:refused') fail(inspected.reason)
         if (inspected?.type !== 'meshwork:module') return
@@ -85,14 +119,15 @@ async function inspectAll(files: readonly string[], importMs: number): Promise<M
         if (at === files.length) resolve()
         else timer.refresh()
       })
-      thread.on('error', error => fail(`${error.name}: ${error.message}`, error))
-      thread.on('exit', code => {
+      events.on('error', (error: Error) => fail(`${error.name}: ${error.message}`, error))
+      events.on('exit', (code: number | null, signal?: string | null) => {
         clearTimeout(timer)
-        fail(`it ended its thread with exit code ${code} while being imported`)
+        const how = signal ? `by ${signal}` : `with exit code ${code}`
+        fail(`it ended its ${kind} ${how} while being imported`)
       })
     })
   } finally {
-    await thread.terminate()
+    await inspector.end()
   }
   return handlers
 }

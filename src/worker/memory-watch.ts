@@ -1,39 +1,48 @@
+import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
-import type { ResourceLimits, Worker as Thread } from 'node:worker_threads'
+import type { ResourceLimits } from 'node:worker_threads'
+import type { Place } from './place.ts'
 
-/** How often is looked at the memory of threads, in milliseconds. */
+/** How often is looked at the memory of places, in milliseconds. */
 const lookMs = 100
 
-/** What a thread may allocate between two looks, in MiB. */
-const headroomMb = 1_024
+/** How much of the machine's memory all places may use together. */
+const shareOfMachine = 0.75
+
+/** Memory that handlers have, in MiB: what is given, or what V8 gives to programs on this machine. */
+export function heapLimitMb({ maxOldGenerationSizeMb }: ResourceLimits = {}): number {
+  return maxOldGenerationSizeMb ?? Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20)
+}
+
+/** Who is asked for places, and told which uses too much. */
+export interface MemoryWatchInit {
+  /** Places that are looked at; when there are none the watch rests. */
+  places(): readonly Place[]
+  exceeded(place: Place, why: string): void
+  /**
+   * Memory that all may use together, in bytes.
+   *
+   * @default three quarters of what the machine, or the container, has
+   */
+  readonly allBytes?: number | undefined
+}
 
 /**
- * The limits that threads are started with. V8's own is far above the one that is watched, since
- * V8 may end the whole process where a thread reaches it quickly.
+ * Looks how much memory each place uses, its buffers included, while handlers run. Before the
+ * system ends the whole node for what all use together, the one that uses most is ended.
  */
-export function threadLimits(given: ResourceLimits = {}): ResourceLimits {
-  return { ...given, maxOldGenerationSizeMb: 2 * watchedMb(given) + headroomMb }
-}
-
-/** Who is asked for threads, and told which uses too much. */
-export interface MemoryWatchInit {
-  readonly limits: ResourceLimits | undefined
-  /** Threads that are looked at; when there are none the watch rests. */
-  threads(): readonly Thread[]
-  exceeded(thread: Thread, usedBytes: number, limitBytes: number): void
-}
-
-/** Looks how much memory each thread uses, its buffers included, while handlers run. */
 export class MemoryWatch {
   readonly #init: MemoryWatchInit
-  readonly #limitBytes: number
-  /** Threads that have not answered, as they are in native code. */
-  readonly #asked = new WeakSet<Thread>()
+  readonly #allBytes: number
+  /** What each place used when it last answered. */
+  readonly #used = new Map<Place, number>()
+  /** Places that have not answered, as they are in native code. */
+  readonly #asked = new WeakSet<Place>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(init: MemoryWatchInit) {
     this.#init = init
-    this.#limitBytes = watchedMb(init.limits ?? {}) * 2 ** 20
+    this.#allBytes = init.allBytes ?? shareOfMachine * machineBytes()
   }
 
   start(): void {
@@ -46,26 +55,53 @@ export class MemoryWatch {
   }
 
   #look(): void {
-    const threads = this.#init.threads()
-    if (threads.length === 0) this.stop()
-    for (const thread of threads) {
-      if (this.#asked.has(thread)) continue
-      this.#asked.add(thread)
-      void this.#lookAt(thread).finally(() => this.#asked.delete(thread))
+    const places = this.#init.places()
+    if (places.length === 0) this.stop()
+    for (const place of this.#used.keys()) if (!places.includes(place)) this.#used.delete(place)
+    for (const place of places) {
+      if (this.#asked.has(place)) continue
+      this.#asked.add(place)
+      void this.#lookAt(place).finally(() => this.#asked.delete(place))
     }
   }
 
-  async #lookAt(thread: Thread): Promise<void> {
-    // It rejects when the thread is not running any more.
-    const heap = await thread.getHeapStatistics().catch(() => undefined)
-    if (heap === undefined) return
-    const usedBytes = heap.used_heap_size + heap.external_memory
-    // With `--max-old-space-size` V8's limit is another than the one that was given.
-    const limitBytes = Math.min(this.#limitBytes, heap.heap_size_limit / 2)
-    if (usedBytes > limitBytes) this.#init.exceeded(thread, usedBytes, limitBytes)
+  async #lookAt(place: Place): Promise<void> {
+    const use = await place.memory()
+    if (use === undefined) return
+    const { usedBytes, limitBytes } = use
+    this.#used.set(place, usedBytes)
+    if (usedBytes > limitBytes) {
+      const why = `used ${mebibytes(usedBytes)} of memory, over its limit of ${mebibytes(limitBytes)}`
+      this.#exceeded(place, why)
+    } else {
+      this.#weighAll()
+    }
+  }
+
+  #weighAll(): void {
+    let all = 0
+    let largest: Place | undefined
+    for (const [place, used] of this.#used) {
+      all += used
+      if (largest === undefined || used > (this.#used.get(largest) ?? 0)) largest = place
+    }
+    if (largest === undefined || all <= this.#allBytes) return
+    const used = mebibytes(this.#used.get(largest) ?? 0)
+    const together = `handlers use ${mebibytes(all)} together, over the limit of ${mebibytes(this.#allBytes)}`
+    this.#exceeded(largest, `used most memory, ${used}, while ${together}`)
+  }
+
+  #exceeded(place: Place, why: string): void {
+    this.#used.delete(place)
+    this.#init.exceeded(place, why)
   }
 }
 
-function watchedMb({ maxOldGenerationSizeMb }: ResourceLimits): number {
-  return maxOldGenerationSizeMb ?? Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20)
+function machineBytes(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`
 }

@@ -23,20 +23,20 @@ for group in $groups; do kill -s TERM -- "-$group"; done
 seconds=$2
 while [ "$seconds" -gt 0 ] && alive; do sleep 1; seconds=$((seconds - 1)); done
 for group in $groups; do kill -s KILL -- "-$group"; done
-rm -rf -- "$1"
+[ -z "$1" ] || rm -rf -- "$1"
 `
 
 /** What a guard is made with. */
 export interface OrphanGuardInit {
-  /** The folder with the working folders of all commands. */
-  readonly folder: string
+  /** The folder with the working folders of all commands, which goes with them. */
+  readonly folder?: string | undefined
   /** Time that commands have to end by themselves, in milliseconds. */
   readonly graceMs: number
 }
 
 /**
- * Sees to it that no command outlives its node, even one that is killed: a small shell process
- * that waits for the end of a pipe. Windows has no process groups, so there it does nothing.
+ * Sees to it that no command or handler outlives its node, even one that is killed: a small shell
+ * process that waits for the end of a pipe. Windows has no process groups, so there it does nothing.
  */
 export class OrphanGuard {
   readonly #init: OrphanGuardInit
@@ -69,12 +69,14 @@ export class OrphanGuard {
       guard.stdin?.end()
       await exited
     }
-    await rm(this.#init.folder, { recursive: true, force: true }).catch(() => undefined)
+    const { folder } = this.#init
+    if (folder !== undefined)
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined)
   }
 
   #start(): void {
     if (process.platform === 'win32') return
-    const { folder, graceMs } = this.#init
+    const { folder = '', graceMs } = this.#init
     const seconds = String(Math.ceil(graceMs / 1_000))
     // In a session of its own, as Ctrl-C at a terminal is for everybody in the node's.
     const guard = spawn('/bin/sh', ['-c', script, 'meshwork-guard', folder, seconds], {

@@ -1,10 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { AttemptInit } from './attempt.ts'
 import type { StoredBlob } from '../blobs/ports.ts'
+import type { Outcome } from './outcome.ts'
 import type { ThreadBytes } from './thread-blobs.ts'
 import type { ContextPublishOptions, PublishedTask } from './definition.ts'
 
-/** What every thread of a pool is started with. */
+/** What every thread, or process, of a pool is started with. */
 export interface ThreadData {
   readonly node: string
   readonly maxResultBytes: number
@@ -12,7 +13,7 @@ export interface ThreadData {
   readonly blobs: { readonly directory: string | undefined } | undefined
 }
 
-/** One run for a thread; answered by its `Outcome`. */
+/** One run for a thread or a process; answered by its `Outcome`. */
 export interface ThreadTask extends AttemptInit {
   /** Names the run between the threads. */
   readonly id: number
@@ -31,7 +32,7 @@ export interface LineOpened {
   readonly port: MessagePort
 }
 
-/** What a thread says on its line. */
+/** What a thread says on its line, or a process. */
 export type FromThread =
   /** The handler is called now, which may block the thread. */
   | { readonly type: 'started'; readonly id: number }
@@ -52,7 +53,7 @@ export type FromThread =
       readonly options: ContextPublishOptions
     }
 
-/** What a thread is told on its line. */
+/** What a thread is told on its line, or a process. */
 export type ToThread =
   | { readonly type: 'abort'; readonly id: number; readonly reason: string }
   | { readonly type: 'published'; readonly call: number; readonly task: PublishedTask }
@@ -63,8 +64,18 @@ export type ToThread =
       readonly message: string
     }
 
-/** Address of a thread's first file, beside this one: `.js` as built, `.ts` in the source. */
-export function threadFile(name: 'thread' | 'inspect'): URL {
+/** What a process says: it has no other channel for outcomes. */
+export type FromProcess =
+  | FromThread
+  | { readonly type: 'ended'; readonly id: number; readonly outcome: Outcome }
+  /** It ends, of an error that nobody has caught. */
+  | { readonly type: 'uncaught'; readonly outcome: Outcome }
+
+/** What a process is told, after its `ThreadData`. */
+export type ToProcess = ToThread | { readonly type: 'run'; readonly task: ThreadTask }
+
+/** Address of the first file of another thread or process: `.js` as built, `.ts` in the source. */
+export function threadFile(name: 'thread' | 'inspect' | 'handler-main'): URL {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   return new URL(`./${name}.${extension}`, import.meta.url)
 }

@@ -10,8 +10,14 @@ export interface WorkerInit {
   readonly concurrency: number
   /** Handlers that run on the main loop. */
   readonly definitions: readonly TaskDefinitionLike[]
-  /** Handlers that run in threads, as `loadHandlers` found them. */
+  /** Handlers that run in threads or processes, as `loadHandlers` found them. */
   readonly modules?: readonly ModuleHandler[] | undefined
+  /**
+   * What handlers of modules run in.
+   *
+   * @default 'thread'
+   */
+  readonly isolate?: 'thread' | 'process' | undefined
   /** Commands of the shell that run as processes. */
   readonly commands?: readonly CommandHandler[] | undefined
   /** Where payloads and results go that are too large for a record. */
@@ -45,21 +51,21 @@ export interface WorkerInit {
    */
   readonly blockMs?: number | undefined
   /**
-   * Time that a thread may take to start and to import a handler, in milliseconds.
+   * Time that a thread or a process may take to start and import a handler, in milliseconds.
    *
    * @default 30_000
    */
   readonly startMs?: number | undefined
   /**
-   * Time after which a thread without work ends, in milliseconds.
+   * Time after which a thread or a process without work ends, in milliseconds.
    *
    * @default 60_000
    */
   readonly idleMs?: number | undefined
   /**
-   * What each thread may use. `maxOldGenerationSizeMb` counts for all memory that its JavaScript
-   * holds, buffers too: a thread that holds more ends, and its run in an error. The default is
-   * V8's for this machine.
+   * What each thread or process may use. `maxOldGenerationSizeMb` counts for all memory that its
+   * JavaScript holds, buffers too: one that holds more ends, and its run in an error. The default
+   * is V8's for this machine.
    */
   readonly resourceLimits?: ResourceLimits | undefined
 }

@@ -9,7 +9,7 @@ import { CommandRunner } from './command-runner.ts'
 import { FetchedRun, type Starting } from './fetched-run.ts'
 import { InlineRunner } from './inline-runner.ts'
 import { type Lane, lanesOf } from './lane.ts'
-import { ThreadPool } from './thread-pool.ts'
+import { ModulePool } from './module-pool.ts'
 import type { WorkerInit } from './worker-init.ts'
 
 /**
@@ -48,7 +48,7 @@ class HandlerWorker implements Worker {
   #calling: Batch | undefined
   #stopped: string | undefined
   #events: WorkerEvents | undefined
-  #threads: ThreadPool | undefined
+  #modules: ModulePool | undefined
   #turn: NodeJS.Immediate | undefined
   #draining = false
   #stopping: Promise<void> | undefined
@@ -74,8 +74,8 @@ class HandlerWorker implements Worker {
 
   async start(events: WorkerEvents): Promise<void> {
     this.#events = events
-    const inThreads = [...this.#lanes.values()].some(lane => lane.handler.type === 'thread')
-    if (inThreads) this.#threads = this.#createThreads()
+    const some = [...this.#lanes.values()].some(lane => lane.handler.type === 'module')
+    if (some) this.#modules = this.#createModules()
   }
 
   run(run: Run): void {
@@ -129,7 +129,7 @@ class HandlerWorker implements Worker {
     for (const claim of this.#claims.values()) claim.stop('leaving')
     // Bounded, since after the grace period a run takes no slot any more.
     if (this.#active > 0) await this.#idle.promise
-    await Promise.all([this.#threads?.stop(), this.#commands.stop()])
+    await Promise.all([this.#modules?.stop(), this.#commands.stop()])
   }
 
   readonly #onTurn = (): void => {
@@ -198,8 +198,8 @@ class HandlerWorker implements Worker {
     switch (handler.type) {
       case 'inline':
         return this.#inline.start(task, handler.definition)
-      case 'thread':
-        return this.#threads?.start(task, handler.handler)
+      case 'module':
+        return this.#modules?.start(task, handler.handler)
       case 'command':
         return this.#commands.start(task, handler.handler)
       default:
@@ -294,11 +294,12 @@ class HandlerWorker implements Worker {
     )
   }
 
-  #createThreads(): ThreadPool {
+  #createModules(): ModulePool {
     const init = this.#init
-    return new ThreadPool({
+    return new ModulePool({
       node: init.node,
-      threads: init.concurrency,
+      isolate: init.isolate ?? 'thread',
+      count: init.concurrency,
       maxResultBytes: init.maxResultBytes ?? 65_536,
       graceMs: init.graceMs ?? 5_000,
       startMs: init.startMs ?? 30_000,

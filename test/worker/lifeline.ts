@@ -10,6 +10,8 @@ const patienceMs = 20_000
 
 /** A named pipe that processes hold open while they live. */
 export interface Lifeline {
+  /** The pipe, to be opened for reading and writing, as a writer alone would wait for a reader. */
+  readonly path: string
   /** For the start of a shell command: it and all that it starts hold the pipe. */
   readonly hold: string
   /** Resolves when every process that has held the pipe is gone. */
@@ -27,6 +29,5 @@ export async function lifeline(t: TestContext): Promise<Lifeline> {
   cut.catch(() => undefined)
   t.after(() => socket.destroy())
   socket.resume()
-  // Opened for both, as a writer alone would wait for a reader.
-  return { hold: `exec 9<>'${path}';`, cut }
+  return { path, hold: `exec 9<>'${path}';`, cut }
 }

@@ -66,6 +66,11 @@ suite('loadHandlers', () => {
       says: /bad\.mjs cannot be used: Error: Cannot find module .*not-there/,
     },
     {
+      name: 'a module whose TypeScript is more than types',
+      files: { 'bad.ts': 'export enum Colour { Red }' },
+      says: /bad\.ts cannot be used: SyntaxError: .*enum is not supported/i,
+    },
+    {
       name: 'a module that exits',
       files: { 'a.mjs': ok, 'bad.mjs': 'process.exit(3)' },
       says: /bad\.mjs cannot be used: it ended its thread with exit code 3 /,
@@ -96,6 +101,20 @@ suite('loadHandlers', () => {
       })
     })
   }
+
+  test('modules that are to run in processes are imported in one', async t => {
+    const path = await folder(t, { 'a.mjs': 'export function a() {}' })
+    const handlers = await loadHandlers(path, { isolate: 'process' })
+    assert.deepEqual(
+      handlers.map(({ queue }) => queue),
+      ['a'],
+    )
+    const crashing = await folder(t, { 'bad.mjs': 'process.abort()' })
+    await assert.rejects(loadHandlers(crashing, { isolate: 'process' }), {
+      name: 'HandlerModuleError',
+      message: /bad\.mjs cannot be used: it ended its process by SIGABRT while being imported$/,
+    })
+  })
 
   test('a path that is nothing or no module is refused', async t => {
     const path = await folder(t, { 'notes.txt': '' })

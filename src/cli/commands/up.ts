@@ -28,6 +28,8 @@ interface UpFlags {
   readonly drain: number
   readonly exec?: Readonly<Record<string, string>>
   readonly gossip: boolean
+  readonly handlerMemory?: number
+  readonly isolate?: boolean
   readonly label?: Readonly<Record<string, string>>
   readonly lease?: number
   readonly listen?: readonly string[]
@@ -46,6 +48,12 @@ export function upCommand(terminal: Terminal): Command {
       '--exec <queue=command>',
       'serve a queue by a shell command: payload on stdin, result from stdout; may be repeated',
       appendExec,
+    )
+    .option('--isolate', 'a process for each running handler, so that a crash harms nothing else')
+    .option(
+      '--handler-memory <mib>',
+      'memory that each running handler of a module may use (default: that of a Node.js program)',
+      text => parseInteger(text, 1),
     )
     .addOption(
       new Option('--drain <duration>', 'how long what runs may take to finish after Ctrl-C')
@@ -87,6 +95,8 @@ async function startNode(
     mesh: options.mesh ?? defaultMesh,
     secret,
     handlers,
+    isolate: flags.isolate === true ? 'process' : undefined,
+    threads: { resourceLimits: { maxOldGenerationSizeMb: flags.handlerMemory } },
     commands: flags.exec,
     concurrency: flags.concurrency,
     labels: flags.label,

@@ -1,25 +1,20 @@
 import { rm } from 'node:fs/promises'
-import type { Worker as Thread, MessagePort } from 'node:worker_threads'
 import { taskId } from '../core/ids.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
+import { HandlerCrashedError } from './errors.ts'
 import { keepResult } from './keep-result.ts'
 import type { WorkerBlobs } from './large.ts'
 import { errorOutcome, type Outcome, timeoutOutcome } from './outcome.ts'
-import type { ThreadTask, ToThread } from './thread-messages.ts'
+import type { Place } from './place.ts'
+import type { ThreadTask } from './thread-messages.ts'
 
-/** The thread that a run is in. */
-export interface RunThread {
-  readonly line: MessagePort
-  readonly thread: Thread | undefined
-}
-
-export interface ThreadRunInit {
+export interface ModuleRunInit {
   readonly task: Omit<ThreadTask, 'payload' | 'blobs'>
   readonly place: RunPlace
   readonly owner: RunOwner
   /** Time that a stopped handler may take to end, in milliseconds. */
   readonly graceMs: number
-  /** Time that a thread may take to start and to import the handler, in milliseconds. */
+  /** Time that its place may take to start and to import the handler, in milliseconds. */
   readonly startMs: number
   readonly blobs: WorkerBlobs | undefined
 }
@@ -27,31 +22,31 @@ export interface ThreadRunInit {
 /** Longest wait for a thread to be gone, in milliseconds: native code cannot be interrupted. */
 const exitMs = 2_000
 
-/** A run in a thread of the pool, as the main thread sees it. */
-export class ThreadRun implements Running {
-  /** Removes the run from its pool, with its thread if it has started. */
+/** A run in a place of the pool, as the node sees it. */
+export class ModuleRun implements Running {
+  /** Removes the run from its pool, with its place if it has started. */
   readonly killer = new AbortController()
-  readonly #init: ThreadRunInit
+  readonly #init: ModuleRunInit
   #timer: NodeJS.Timeout | undefined
-  #in: RunThread | undefined
+  #in: Place | undefined
   #stopped: string | undefined
   #dropped = false
   #killed: Promise<unknown> | undefined
   #exhausted: string | undefined
   #keeping: AbortController | undefined
 
-  constructor(init: ThreadRunInit) {
+  constructor(init: ModuleRunInit) {
     this.#init = init
     this.#timer = setTimeout(() => this.#kill(), init.startMs)
   }
 
-  get task(): ThreadRunInit['task'] {
+  get task(): ModuleRunInit['task'] {
     return this.#init.task
   }
 
   /** Where the handler is running. */
-  get thread(): Thread | undefined {
-    return this.#in?.thread
+  get in(): Place | undefined {
+    return this.#in
   }
 
   /** Whether anybody wants to know what the run reports. */
@@ -60,7 +55,7 @@ export class ThreadRun implements Running {
   }
 
   /** The handler is being called. */
-  started(where: RunThread): void {
+  started(where: Place): void {
     if (this.#killed !== undefined) return
     this.#in = where
     clearTimeout(this.#timer)
@@ -70,9 +65,9 @@ export class ThreadRun implements Running {
     }
   }
 
-  /** The thread uses more memory than it may. */
-  exhausted(usedBytes: number, limitBytes: number): void {
-    this.#exhausted ??= `used ${mebibytes(usedBytes)} of memory, over its limit of ${mebibytes(limitBytes)}`
+  /** Its place uses more memory than it may. */
+  exhausted(why: string): void {
+    this.#exhausted ??= why
     this.#kill()
   }
 
@@ -81,7 +76,7 @@ export class ThreadRun implements Running {
     this.#stop(reason)
   }
 
-  /** The pool has an answer: the run's outcome, or why its thread ended. */
+  /** The pool has an answer: the run's outcome, or why its place ended. */
   async finish(result: Promise<Outcome>): Promise<void> {
     const outcome = await result.catch((error: unknown) => this.#crashOutcome(error))
     clearTimeout(this.#timer)
@@ -94,7 +89,7 @@ export class ThreadRun implements Running {
     owner.over(place)
   }
 
-  /** The thread is done with the run; its result has to go elsewhere. */
+  /** The handler is done; its result has to go elsewhere. */
   async #keep(outcome: Outcome): Promise<Outcome> {
     const { blobs, task } = this.#init
     if (this.#stopped === undefined) {
@@ -117,14 +112,13 @@ export class ThreadRun implements Running {
       this.#kill()
       return
     }
-    const message: ToThread = { type: 'abort', id: this.#init.task.id, reason }
-    this.#in.line.postMessage(message)
+    this.#in.tell({ type: 'abort', id: this.#init.task.id, reason })
     this.#timer = setTimeout(() => this.#kill(), this.#init.graceMs)
   }
 
   #kill(): void {
     if (this.#killed !== undefined) return
-    this.#killed = this.#in === undefined ? Promise.resolve() : exitOf(this.#in.thread)
+    this.#killed = this.#in === undefined ? Promise.resolve() : exitOf(this.#in)
     this.#tellStuck()
     this.killer.abort()
   }
@@ -135,14 +129,16 @@ export class ThreadRun implements Running {
     const { queue, ledger, seq } = this.#init.task
     const run = `Handler of ${queue} (task ${taskId(ledger, seq)}) is stuck`
     const late = `it did not end ${this.#init.graceMs} ms after its signal was aborted`
-    this.#init.owner.warn(`${run}: ${late}; its thread was ended`)
+    this.#init.owner.warn(`${run}: ${late}; its ${this.#in.kind} was ended`)
   }
 
   #crashOutcome(error: unknown): Outcome {
-    if (this.#killed === undefined) return errorOutcome(error)
     const { queue, file } = this.#init.task
+    if (this.#killed === undefined) {
+      return errorOutcome(error instanceof HandlerCrashedError ? error.of(queue) : error)
+    }
     if (this.#exhausted !== undefined) {
-      const message = `Handler of ${queue} ${this.#exhausted}; its thread was ended`
+      const message = `Handler of ${queue} ${this.#exhausted}; its ${this.#in?.kind} was ended`
       return errorOutcome({ name: 'OutOfMemoryError', message })
     }
     const late = `was not ready to run after ${this.#init.startMs} ms`
@@ -150,18 +146,9 @@ export class ThreadRun implements Running {
   }
 }
 
-/** When a thread is gone, or has been waited for long enough. */
-function exitOf(thread: Thread | undefined): Promise<unknown> {
-  if (thread === undefined) return Promise.resolve()
+/** When a place is gone, or has been waited for long enough. */
+function exitOf(place: Place): Promise<unknown> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, exitMs)
-  thread.once('exit', () => {
-    clearTimeout(timer)
-    resolve()
-  })
-  return promise
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`
+  return Promise.race([place.gone(), promise]).finally(() => clearTimeout(timer))
 }
