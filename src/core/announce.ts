@@ -4,9 +4,8 @@ import { chunkOfSeq, type Ledger } from './ledger.ts'
 import { fullPeers, type Membership, peerAt } from './membership.ts'
 import type { LedgerInfo, Backlog, Backlogs, Hint, LedgerBacklog, Sync } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
-import { voterIndex } from './quorum.ts'
+import { voterIndex, votesWith } from './quorum.ts'
 import { countOf } from './ranges.ts'
-import { isFellow } from './voter-compare.ts'
 import type { VoterState } from './voter.ts'
 
 /** First wait before what stays unclaimed is announced again, and the longest, in milliseconds. */
@@ -64,7 +63,7 @@ export function createAnnounce(): AnnounceState {
 /** Whether there are workers that do not vote in a ledger, so that hints are of use. */
 export function hasAudience(members: Membership, info: LedgerInfo): boolean {
   for (const { peer, hello } of fullPeers(members)) {
-    if (hello.concurrency > 0 && voterIndex(info, peer) < 0) return true
+    if (hello.concurrency > 0 && !votesWith(info, peer, hello.storageId)) return true
   }
   return false
 }
@@ -245,14 +244,16 @@ export function pull(
 export function onSync(
   voter: VoterState,
   outbox: Outbox,
+  members: Membership,
   from: PeerId,
   { queues }: Sync,
   now: Millis,
 ): void {
+  const storageId = members.peers.get(from)?.hello?.storageId ?? ''
   const ledgers: LedgerBacklog[] = []
   for (const ledger of voter.ledgers.values()) {
     if (ledgers.length >= syncLedgers) break
-    if (isFellow(ledger, from)) continue
+    if (votesWith(ledger.info, from, storageId)) continue
     const classes = backlogsOf(ledger, syncRuns, now).filter(({ queue }) => queues.includes(queue))
     const { info, counter } = ledger
     if (classes.length > 0) ledgers.push({ info, counter, classes: classes.slice(0, 64) })

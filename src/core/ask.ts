@@ -46,9 +46,14 @@ export function openClaim(
 }
 
 /** Asks the voters that are to be asked now. */
-function askNext(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now: Millis): void {
+export function askNext(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  now: Millis,
+): void {
   const { voters } = claiming.info
-  const single = claiming.sequential || (claiming.any.length > 0 && claiming.answered === 0)
+  const single = claiming.sequential || (claiming.any.length > 0 && claiming.count === 0)
   for (let v = 0; v < voters.length; v++) {
     const peer = voters[v]?.peer ?? ''
     if ((claiming.asked & (1 << v)) !== 0) continue
@@ -118,12 +123,19 @@ export function onClaimed(
   }
   const v = voterIndex(claiming.info, from)
   if (v < 0 || !sameBallot(claiming.ballot, claimed.ballot)) return
-  if (claiming.count === 0) fixSeqs(claiming, claimed.granted)
+  if (claiming.count === 0) pick(proposer, claiming, claimed.granted)
   claiming.answered |= 1 << v
   claiming.chunks.push(...claimed.chunks)
   noteGrants(claiming, v, claimed)
   noteRefusals(proposer, outbox, claiming, v, claimed, now)
   count(proposer, outbox, claiming, now)
+}
+
+/** Of any task, the first voter's answer tells which ones the claim is about. */
+function pick(proposer: ProposerState, claiming: Claiming, granted: Ranges): void {
+  const { info, any: classes } = claiming
+  if (granted.length > 0) fixSeqs(claiming, granted)
+  else proposer.news.exhausted.push({ ledger: info.ledger, classes })
 }
 
 /** A grant for a claim that is over: its lease must not live on. */

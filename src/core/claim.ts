@@ -70,6 +70,8 @@ export interface Claiming {
   asked: number
   answered: number
   confirmed: number
+  /** Voters that have lost the ledger: whoever is in their place grants and accepts nothing. */
+  gone: number
   /** Records that came with grants. */
   readonly chunks: Chunk[]
   readonly settlings: Settling[]
@@ -137,6 +139,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
     asked: 0,
     answered: 0,
     confirmed: 0,
+    gone: 0,
     chunks: [],
     settlings: [],
     open: 0,

@@ -40,8 +40,9 @@ export function addHint(
     hints.set(info.ledger, (hint = { info, classes: new Map(), heardAt: now }))
   }
   hint.heardAt = now
-  for (const { queue, priority, requires, ageMs, seqs } of classes) {
-    const key = `${priority}|${requires}|${queue}`
+  for (const backlog of classes) {
+    const { queue, priority, requires, ageMs, seqs } = backlog
+    const key = keyOf(backlog)
     let known = hint.classes.get(key)
     if (known === undefined) {
       const publishedAt = now - ageMs
@@ -75,6 +76,15 @@ export function dropHint(hints: Hints, ledger: LedgerId, seqs: Ranges): void {
     removeRuns(known.seqs, seqs)
     if (known.seqs.length === 0) hint.classes.delete(key)
   }
+}
+
+/** Forgets all tasks of some classes: whoever is asked for one has none. */
+export function dropClasses(hints: Hints, ledger: LedgerId, classes: readonly TaskClass[]): void {
+  for (const taskClass of classes) hints.get(ledger)?.classes.delete(keyOf(taskClass))
+}
+
+function keyOf({ queue, priority, requires }: TaskClass): string {
+  return `${priority}|${requires}|${queue}`
 }
 
 /** How many tasks are known of. */

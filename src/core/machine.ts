@@ -4,7 +4,7 @@ import { tellDrained } from './drain.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
 import { guestWakeAt } from './guest.ts'
-import { dropHint } from './hints.ts'
+import { dropClasses, dropHint } from './hints.ts'
 import { onGuestPublished, rememberFrom, requestsOf } from './host.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
@@ -168,6 +168,7 @@ function takeNews(machine: Machine, now: Millis): boolean {
     const forMs = reason === 'held' || reason === 'not-due' ? Math.min(5_000, ms) : 250
     if (from !== machine.init.peer) avoid(dispatch, ledger, seqs, forMs, now)
   }
+  for (const { ledger, classes } of news.exhausted) dropClasses(announce.hints, ledger, classes)
   for (const { ledger, seqs } of news.lost) {
     dropHint(announce.hints, ledger, seqs)
     avoid(dispatch, ledger, seqs, contend(dispatch, proposer, ledger), now)

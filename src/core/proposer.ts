@@ -1,7 +1,7 @@
 import type { Ballot } from './ballot.ts'
 import { type Claiming, eachTask } from './claim.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
-import type { LedgerInfo, Refusal, Values } from './messages.ts'
+import type { LedgerInfo, Refusal, TaskClass, Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { nextFraction, type Random } from './random.ts'
 import { fromSeqs, intersect, type Ranges, subtract } from './ranges.ts'
@@ -31,6 +31,8 @@ export interface ProposerNews {
   }[]
   /** Claimed tasks that somebody else has, or that are settled. */
   readonly refused: { ledger: LedgerId; refusal: Refusal; from: PeerId }[]
+  /** Classes of which the voter that was to pick a task has none to give. */
+  readonly exhausted: { ledger: LedgerId; classes: readonly TaskClass[] }[]
   /** Claims for a run that ended without one, by task. */
   readonly lost: { ledger: LedgerId; seqs: Ranges }[]
   /** Runs that ended, so that their slots are free. */
@@ -110,7 +112,7 @@ export function createProposer(
 
 /** Nothing new. */
 export function noNews(): ProposerNews {
-  return { won: [], refused: [], lost: [], freed: [], cancelEnded: [] }
+  return { won: [], refused: [], exhausted: [], lost: [], freed: [], cancelEnded: [] }
 }
 
 /** Learns how far a ledger's counters have got. */
@@ -129,7 +131,8 @@ export function nextBallot(proposer: ProposerState, ledger: LedgerId): Ballot {
 /** Forgets a claim of which nothing is left. */
 export function endIfDone(proposer: ProposerState, claiming: Claiming): void {
   if (claiming.open > 0) return
-  if (claiming.count === 0 && claiming.answered === 0) return
+  // Of any task, somebody is still to pick.
+  if (claiming.count === 0 && claiming.asked !== claiming.answered) return
   proposer.claims.delete(claiming.id)
   proposer.byBallot.delete(`${claiming.info.ledger}|${claiming.ballot.counter}`)
 }

@@ -1,4 +1,4 @@
-import type { PeerId } from './ids.ts'
+import type { PeerId, StorageId } from './ids.ts'
 import type { LedgerInfo } from './messages.ts'
 
 /** How many of `voters` are a majority. */
@@ -18,4 +18,9 @@ export function voterIndex(info: LedgerInfo, peer: PeerId): number {
   const { voters } = info
   for (let i = 0; i < voters.length; i++) if (voters[i]?.peer === peer) return i
   return -1
+}
+
+/** Whether a peer votes with the storage that it has now: without its old one it is somebody else. */
+export function votesWith(info: LedgerInfo, peer: PeerId, storageId: StorageId): boolean {
+  return info.voters[voterIndex(info, peer)]?.storageId === storageId
 }

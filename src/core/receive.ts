@@ -11,7 +11,7 @@ import { onGoodbye, onHello } from './peering.ts'
 import { onOpened, onStored } from './producer.ts'
 import { onClaimed, onRecords } from './ask.ts'
 import { sawCounter } from './proposer.ts'
-import { onLost, onRenewed } from './renew.ts'
+import { onLost, onRenewed, onUnknownLedger } from './renew.ts'
 import { onRelease, onRenew } from './session.ts'
 import { onAccepted } from './settle.ts'
 import { onClaim } from './voter-claim.ts'
@@ -96,9 +96,11 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
       for (const { info, counter } of message.ledgers) sawCounter(proposer, info.ledger, counter)
       onBacklogs(announce, voter, message, now)
       return true
-    case 'closed':
     case 'unknown-ledger':
-      // Nothing waits for these: a ledger that a voter does not know is left to its majority.
+      onUnknownLedger(proposer, outbox, from, message.ledger, now)
+      return true
+    case 'closed':
+      // Nothing waits for it.
       return true
     default:
       return false
@@ -144,7 +146,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
     case 'watch':
       return onWatch(watch, voter, outbox, from, message)
     case 'sync':
-      return onSync(voter, outbox, from, message, now)
+      return onSync(voter, outbox, machine.members, from, message, now)
     case 'submit':
       return onSubmit(machine, from, message, now)
     default:

@@ -8,15 +8,15 @@ import {
   SETTLING,
   tasksWhere,
 } from './claim.ts'
-import type { Millis, PeerId } from './ids.ts'
+import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { sessionDigest } from './lease.ts'
 import type { HeldLease, Lost, LostLease, Renewed } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
-import { count, lose, openClaim, refuseAll } from './ask.ts'
+import { askNext, count, lose, openClaim, refuseAll } from './ask.ts'
 import { type Beats, claimMs, type ProposerState } from './proposer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { pushRun, type Ranges } from './ranges.ts'
-import { resettle, resettleMs } from './settle.ts'
+import { countAccepts, resettle, resettleMs } from './settle.ts'
 import { fetchMissing, abortRuns } from './win.ts'
 
 /** How long a beat waits for its answer before another is sent, in milliseconds. */
@@ -341,10 +341,39 @@ export function onVoterDown(
   proposer.up.delete(peer)
   for (const claiming of [...proposer.claims.values()]) {
     const v = voterIndex(claiming.info, peer)
-    if (v < 0 || (claiming.asked & (1 << v)) === 0 || (claiming.answered & (1 << v)) !== 0) continue
-    refuseAll(claiming, v)
-    count(proposer, outbox, claiming, now)
+    if (v >= 0) takeAsRefused(proposer, outbox, claiming, v, now)
   }
+}
+
+/** A voter has lost what it knew of a ledger. */
+export function onUnknownLedger(
+  proposer: ProposerState,
+  outbox: Outbox,
+  peer: PeerId,
+  ledger: LedgerId,
+  now: Millis,
+): void {
+  for (const claiming of [...proposer.claims.values()]) {
+    const v = claiming.info.ledger === ledger ? voterIndex(claiming.info, peer) : -1
+    if (v < 0) continue
+    claiming.gone |= 1 << v
+    takeAsRefused(proposer, outbox, claiming, v, now)
+  }
+}
+
+function takeAsRefused(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  v: number,
+  now: Millis,
+): void {
+  if (claiming.settlings.length > 0) countAccepts(proposer, outbox, claiming, now)
+  if ((claiming.asked & (1 << v)) === 0 || (claiming.answered & (1 << v)) !== 0) return
+  refuseAll(claiming, v)
+  // Of any task, the next voter picks instead.
+  if (claiming.count === 0) askNext(proposer, outbox, claiming, now)
+  count(proposer, outbox, claiming, now)
 }
 
 /** A voter is back: what it has not answered is sent again. */

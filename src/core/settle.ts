@@ -23,7 +23,7 @@ import {
   retryLater,
   sawCounter,
 } from './proposer.ts'
-import { voterIndex } from './quorum.ts'
+import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { countOf, intersect, pushRun, type Ranges, subtract, take } from './ranges.ts'
 import { retryDelayMs } from './retry.ts'
 import { groupRuns, isTerminal, pickValues, sliceValues } from './values.ts'
@@ -260,7 +260,7 @@ function overtaken(
 }
 
 /** Acts on what the accepts say now. */
-function countAccepts(
+export function countAccepts(
   proposer: ProposerState,
   outbox: Outbox,
   claiming: Claiming,
@@ -268,15 +268,30 @@ function countAccepts(
 ): void {
   const decided: number[] = []
   const displaced: number[] = []
+  const silent = silentVoters(proposer, claiming)
   eachTask(claiming, claiming.seqs, (at, seq) => {
     if (claiming.phase[at] !== SETTLING) return
-    const verdict = tally(claiming, claiming.accepts[at] as number, claiming.nacks[at] as number)
+    const accepts = claiming.accepts[at] as number
+    const nacks = claiming.nacks[at] as number
+    const against = nacks === 0 ? 0 : nacks | (silent & ~accepts)
+    const verdict = tally(claiming, accepts, against)
     if (verdict === 'won') pushRun(decided, seq, 1)
     else if (verdict === 'lost') pushRun(displaced, seq, 1)
   })
   if (decided.length > 0) tellDecided(proposer, outbox, claiming, decided)
   if (displaced.length > 0) displace(proposer, claiming, displaced, now)
   endIfDone(proposer, claiming)
+}
+
+/**
+ * Voters that accept nothing for now, as long as the others are a majority. Where one is ahead already
+ * they are not waited for: under a higher ballot the others can settle without them.
+ */
+function silentVoters(proposer: ProposerState, { info, gone }: Claiming): number {
+  let silent = gone
+  for (const [v, { peer }] of info.voters.entries()) if (!proposer.up.has(peer)) silent |= 1 << v
+  const { length } = info.voters
+  return length - bitsIn(silent) < majorityOf(length) ? 0 : silent
 }
 
 function tellDecided(

@@ -73,8 +73,12 @@ describe('an announcement', () => {
     const members = noMembers()
     join(members, 'v1', 0)
     join(members, 'idler', 0, { concurrency: 0 })
-    const fresh = new Set([ledgerId])
-    assert.deepEqual(announceFresh(createAnnounce(), own.voter, members, fresh, own.now), [])
+    const announced = () => {
+      return announceFresh(createAnnounce(), own.voter, members, new Set([ledgerId]), own.now)
+    }
+    assert.deepEqual(announced(), [])
+    join(members, 'v1', 0, { storageId: 'another' })
+    assert.equal(announced().length, 1, 'without its disk v1 does not vote')
   })
 
   it('of what stays unclaimed is repeated, later each time, with a new round', () => {
@@ -171,13 +175,20 @@ describe('presence', () => {
 
 describe('SYNC', () => {
   it('is answered by the open tasks of the queues asked for', () => {
-    const { own } = setup()
-    onSync(own.voter, own.outbox, 'worker', { type: 'sync', queues: ['hash'] }, own.now)
+    const { own, members } = setup()
+    const sync = (from: string, queue: string): void => {
+      onSync(own.voter, own.outbox, members, from, { type: 'sync', queues: [queue] }, own.now)
+    }
+    sync('worker', 'hash')
     assert.deepEqual(own.reply('backlogs').ledgers, [{ info, counter: 0, classes: [backlog] }])
-    onSync(own.voter, own.outbox, 'worker', { type: 'sync', queues: ['mail'] }, own.now)
+    sync('worker', 'mail')
     assert.deepEqual(own.reply('backlogs').ledgers, [])
-    onSync(own.voter, own.outbox, 'v1', { type: 'sync', queues: ['hash'] }, own.now)
+    join(members, 'v1', 0)
+    sync('v1', 'hash')
     assert.deepEqual(own.reply('backlogs').ledgers, [], 'a fellow voter knows them itself')
+    join(members, 'v1', 0, { storageId: 'another' })
+    sync('v1', 'hash')
+    assert.equal(own.reply('backlogs').ledgers.length, 1, 'without its disk it does not')
   })
 
   it('goes to one peer after another, less and less often, until it helps', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { claimMs, maxBackoffMs, maxRepairs, maxTries, nextBallot } from '../../src/core/proposer.ts'
 import { sawCounter } from '../../src/core/proposer.ts'
-import { onVoterDown } from '../../src/core/renew.ts'
+import { onUnknownLedger, onVoterDown } from '../../src/core/renew.ts'
 import { ballot, bytes, chunkOf, grantOf, ledgerId } from './fixtures.ts'
 import { recordsOf, TestProposer } from './test-proposer.ts'
 import { onClaimed } from '../../src/core/ask.ts'
@@ -159,6 +159,30 @@ describe('one after the other', () => {
     assert.deepEqual(claimsSent(worker), ['v1'])
   })
 
+  it('a voter that has lost the ledger is passed over, and the next one asked', () => {
+    const worker = new TestProposer()
+    worker.claim(task, { sequential: true })
+    worker.take()
+    onUnknownLedger(worker.proposer, worker.outbox, 'v0', ledgerId, worker.now)
+    assert.deepEqual(claimsSent(worker), ['v1'])
+    onUnknownLedger(worker.proposer, worker.outbox, 'v1', ledgerId, worker.now)
+    assert.deepEqual(claimsSent(worker), [])
+    assert.deepEqual(worker.proposer.news.lost, [{ ledger: ledgerId, seqs: task }])
+  })
+
+  it('any task: where the first voter has lost the ledger, the next one picks', () => {
+    const worker = new TestProposer()
+    const any = [{ queue: 'hash', priority: 0, requires: '' }]
+    const claiming = worker.claim([], { any, anyCount: 3, sequential: true })
+    worker.take()
+    onUnknownLedger(worker.proposer, worker.outbox, 'v0', ledgerId, worker.now)
+    const [next] = worker.sentOf('claim')
+    assert.deepEqual([next?.to, next?.message.any], ['v1', any])
+    worker.answer('v1', claiming, { granted: [4, 2], grants: [2, 1] })
+    const [last] = worker.sentOf('claim')
+    assert.deepEqual([last?.to, last?.message.seqs, last?.message.any], ['v2', [4, 2], []])
+  })
+
   it('any task: the first voter picks, the others are asked for the same', () => {
     const worker = new TestProposer()
     const any = [{ queue: 'hash', priority: 0, requires: '' }]
@@ -184,6 +208,7 @@ describe('one after the other', () => {
     })
     worker.answer('v0', claiming, { granted: [], grants: [], leaseMs: 0 })
     assert.equal(worker.proposer.claims.size, 0)
+    assert.deepEqual(worker.proposer.news.exhausted, [{ ledger: ledgerId, classes: claiming.any }])
   })
 })
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { Settle } from '../../src/core/messages.ts'
 import { createProposer } from '../../src/core/proposer.ts'
 import { randomFrom } from '../../src/core/random.ts'
-import { onVoterUp } from '../../src/core/renew.ts'
+import { onUnknownLedger, onVoterDown, onVoterUp } from '../../src/core/renew.ts'
 import { retryDelayMs } from '../../src/core/retry.ts'
 import { onFinished, resettleMs } from '../../src/core/settle.ts'
 import { onClaimed, openClaim } from '../../src/core/ask.ts'
@@ -206,6 +206,33 @@ describe('a SETTLE that is behind at a majority', () => {
     worker.answer('v0', raise)
     worker.answer('v1', raise)
     assert.equal(worker.sentOf('settle')[0]?.message.ballot.counter, raise.ballot.counter)
+  })
+
+  it('is raised, too, where one is behind and another one is down', () => {
+    const { worker, settle } = settling()
+    worker.accept('v0', settle)
+    worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
+    assert.deepEqual(worker.proposer.retries, [])
+    onVoterDown(worker.proposer, worker.outbox, 'v2', worker.now)
+    assert.equal(worker.retry().intent, 'raise')
+  })
+
+  it('is raised, too, where one is behind and another one has lost the ledger', () => {
+    const { worker, settle } = settling()
+    worker.accept('v0', settle)
+    onUnknownLedger(worker.proposer, worker.outbox, 'v2', ledgerId, worker.now)
+    assert.deepEqual(worker.proposer.retries, [])
+    worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
+    assert.equal(worker.retry().intent, 'raise')
+  })
+
+  it('waits for who is down where no majority is up to raise it', () => {
+    const { worker, settle } = settling()
+    for (const peer of ['v0', 'v2']) {
+      onVoterDown(worker.proposer, worker.outbox, peer, worker.now)
+    }
+    worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
+    assert.deepEqual(worker.proposer.retries, [])
   })
 
   it('stays with the majority that accepted it if only one is behind', () => {

@@ -139,7 +139,7 @@ export class Relabeller {
       const column = fields[key] as Uint8Array
       column.forEach((mask, at) => (column[at] = this.#mask(mask)))
     }
-    for (const key of ['asked', 'answered', 'confirmed']) {
+    for (const key of ['asked', 'answered', 'confirmed', 'gone']) {
       fields[key] = this.#mask(fields[key] as number)
     }
     for (const key of ['until', 'sentAt']) {
