@@ -7,6 +7,7 @@ import { fromSeqs, type Ranges, seqsOf, subtract, union } from '../core/ranges.t
 import type { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
 import { payloadsOf, type Plan } from './plans.ts'
+import { Prng } from './prng.ts'
 import type { TaskHistory } from './task-history.ts'
 import type { World } from './world.ts'
 
@@ -14,14 +15,7 @@ import type { World } from './world.ts'
 export type ApplicationEffect = Extract<
   Effect,
   {
-    type:
-      | 'published'
-      | 'publish-refused'
-      | 'outcomes'
-      | 'cancel-ended'
-      | 'progress-seen'
-      | 'quarantine'
-      | 'report'
+    type: 'published' | 'publish-refused' | 'outcomes' | 'cancel-ended' | 'progress-seen' | 'report'
   }
 >
 
@@ -54,6 +48,7 @@ export class Application {
   readonly #world: World
   readonly #node: SimulatedNode
   readonly #nextUid: () => number
+  readonly #prng: Prng
   /** Tasks that were acknowledged to users of this node, in whatever process. */
   readonly #own: TaskHistory[] = []
   #session: Session = newSession()
@@ -64,13 +59,14 @@ export class Application {
     this.#world = world
     this.#node = node
     this.#nextUid = nextUid
+    this.#prng = Prng.named(world.options.seed, `application ${node.index}`)
   }
 
   publish({ spec, timing, plans, fillBytes }: Batch): void {
     if (!this.#node.running) return
     const numbered = plans.map(plan => ({ ...plan, uid: this.#nextUid() }))
     const request = ++this.#session.requests
-    const columns = payloadsOf(numbered, fillBytes, this.#world.prng)
+    const columns = payloadsOf(numbered, fillBytes, this.#prng)
     const input: Publish = { type: 'publish', request, spec, timing, ...columns }
     this.#session.publishing.set(request, { input, plans: numbered })
     this.#node.input(input)
@@ -88,6 +84,16 @@ export class Application {
     for (const task of tasks) this.#session.watched.add(task)
   }
 
+  /** Stops waiting for tasks that were published elsewhere. */
+  unwatch(tasks: readonly TaskHistory[]): void {
+    if (!this.#node.running) return
+    const others = tasks.filter(task => !this.#own.includes(task))
+    for (const [ledger, seqs] of byLedger(others)) {
+      this.#node.input({ type: 'unwatch-tasks', ledger, seqs })
+    }
+    for (const task of others) this.#session.watched.delete(task)
+  }
+
   /** A new process knows nothing of what users of the one before had waited for. */
   began(): void {
     this.#session = newSession()
@@ -99,12 +105,18 @@ export class Application {
     const { peer, running } = this.#node
     if (!running) return
     const { publishing, cancelling, watched, learned } = this.#session
-    for (const request of publishing.keys()) yield `${peer}: publish ${request} is unanswered`
+    const { ledgers } = this.#world.history
+    // A publish in a ledger that has lost its majority waits for ever.
+    const mayWait = [...ledgers.values()].some(ledger => ledger.isLost)
+    if (!mayWait) {
+      for (const request of publishing.keys()) yield `${peer}: publish ${request} is unanswered`
+    }
     for (const [request, { gaveUp }] of cancelling) {
       if (!gaveUp) yield `${peer}: cancel ${request} is unanswered`
     }
     for (const task of watched) {
-      if (!learned.has(task)) yield `${peer}: the outcome of ${task.name} has not arrived`
+      if (learned.has(task) || task.ledger.isLost) continue
+      yield `${peer}: the outcome of ${task.name} has not arrived`
     }
   }
 
@@ -128,9 +140,6 @@ export class Application {
         break
       case 'cancel-ended':
         this.#cancelEnded(actor, effect)
-        break
-      case 'quarantine':
-        this.#violation('core', `${actor.peer} is quarantined: ${effect.reason}`)
         break
       case 'progress-seen':
         count('progress seen')

@@ -1,12 +1,20 @@
 import type { Abort, Run } from '../core/effects.ts'
 import { isDirect } from '../core/direct-grant.ts'
-import type { Entry } from '../core/entries.ts'
-import type { Lsn, PeerId } from '../core/ids.ts'
+import type { Entry, GrantedEntry } from '../core/entries.ts'
+import { type LedgerId, type Lsn, type NodeId, type PeerId, peerOf } from '../core/ids.ts'
 import type { Finished } from '../core/inputs.ts'
 import type { Message } from '../core/messages.ts'
-import { seqsOf } from '../core/ranges.ts'
+import { type Ranges, seqsOf } from '../core/ranges.ts'
 import type { History } from './history.ts'
 import { type Actor, Observer } from './observer.ts'
+import type { TaskHistory } from './task-history.ts'
+
+interface Grant {
+  readonly node: NodeId
+  readonly counter: number
+  /** Whether its holder has had an answer to a beat since. */
+  renewed: boolean
+}
 
 /**
  * Counts what the protocol has gone through, so that it can be seen whether a set of runs
@@ -15,6 +23,10 @@ import { type Actor, Observer } from './observer.ts'
 export class Coverage extends Observer {
   readonly #history: History
   readonly #count: (name: string) => void
+  /** The last grant of a run that a voter made and that is not known to be over, by task. */
+  readonly #grants = new Map<NodeId, Map<TaskHistory, Grant>>()
+  /** Ballots of claims to finish what somebody left. */
+  readonly #finishers = new Set<number>()
 
   constructor(history: History, count: (name: string) => void) {
     super()
@@ -30,21 +42,40 @@ export class Coverage extends Observer {
     }
   }
 
+  override stopped({ node }: Actor, _kept: Lsn): void {
+    for (const grants of this.#grants.values()) {
+      for (const [task, grant] of grants) if (grant.node === node) grants.delete(task)
+    }
+    this.#grants.delete(node)
+  }
+
   override started(_actor: Actor, recovered: readonly Entry[]): void {
     if (recovered.some(({ type }) => type === 'accepted')) this.#count('restart with accepts')
     if (recovered.some(({ type }) => type === 'grants')) this.#count('restart from a checkpoint')
   }
 
-  override wrote(_actor: Actor, _lsn: Lsn, entry: Entry): void {
+  override wrote({ node }: Actor, _lsn: Lsn, entry: Entry): void {
     this.#count(`wrote ${entry.type}`)
+    if (entry.type === 'granted') return this.#granted(node, entry)
+    if (entry.type === 'released') this.#freed(node, entry.ledger, entry.seqs)
     if (entry.type !== 'accepted') return
-    for (const { kind } of entry.values) if (kind === 'pending') this.#count('retry accepted')
+    for (const { kind, seqs } of entry.values) {
+      this.#freed(node, entry.ledger, seqs)
+      if (kind === 'pending') this.#count('retry accepted')
+    }
   }
 
-  override asked(_actor: Actor, _to: PeerId, message: Message): void {
+  override asked({ node }: Actor, to: PeerId, message: Message): void {
     switch (message.type) {
       case 'claim':
         this.#count(message.any.length > 0 ? 'claim any' : `claim ${message.intent}`)
+        if (message.intent === 'finish')
+          this.#finishers.add(this.#history.ballotKey(message.ballot))
+        break
+      case 'settle':
+        if (this.#finishers.has(this.#history.ballotKey(message.ballot))) {
+          this.#count('finisher settled')
+        }
         break
       case 'claimed':
         if (isDirect(message.claimId) && message.granted.length > 0) this.#count('granted directly')
@@ -65,6 +96,9 @@ export class Coverage extends Observer {
       case 'renewed':
         if (message.sendList) this.#count('session list asked for')
         if (message.lost.length > 0) this.#count('session lease lost')
+        for (const grant of this.#grants.get(node)?.values() ?? []) {
+          if (peerOf(grant.node) === to) grant.renewed = true
+        }
         break
       default:
         break
@@ -86,5 +120,25 @@ export class Coverage extends Observer {
 
   override finished(_actor: Actor, { kind }: Finished): void {
     this.#count(`run ended ${kind}`)
+  }
+
+  /** A run is granted: if another one was before, and nobody gave that back, its lease is over. */
+  #granted(voter: NodeId, { ledger, seqs, ballot }: GrantedEntry): void {
+    let grants = this.#grants.get(voter)
+    if (grants === undefined) this.#grants.set(voter, (grants = new Map()))
+    for (const seq of seqsOf(seqs)) {
+      const task = this.#history.task(ledger, seq)
+      const before = grants.get(task)
+      if (before !== undefined && before.counter !== ballot.counter) {
+        this.#count(before.renewed ? 'lease expired' : 'tentative lease expired')
+      }
+      grants.set(task, { node: ballot.proposer, counter: ballot.counter, renewed: false })
+    }
+  }
+
+  #freed(voter: NodeId, ledger: LedgerId, seqs: Ranges): void {
+    const grants = this.#grants.get(voter)
+    if (grants === undefined || grants.size === 0) return
+    for (const seq of seqsOf(seqs)) grants.delete(this.#history.task(ledger, seq))
   }
 }

@@ -3,7 +3,7 @@ import type { Abort, Published, Run } from '../core/effects.ts'
 import type { AcceptedEntry, Entry, GrantedEntry } from '../core/entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
-import type { Chunk, LedgerInfo, Message } from '../core/messages.ts'
+import type { Chunk, LedgerInfo, Message, Voter } from '../core/messages.ts'
 import { bitsIn } from '../core/quorum.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
@@ -103,6 +103,15 @@ export class History extends Observer {
     this.#holdOnly(actor, held)
   }
 
+  override lost(_index: number, voter: Voter): void {
+    for (const ledger of this.ledgers.values()) {
+      const bit = ledger.bitOf(voter)
+      if (bit === 0) continue
+      ledger.lostBy |= bit
+      forget(ledger, bit)
+    }
+  }
+
   override asked(actor: Actor, _to: PeerId, message: Message): void {
     if (message.type === 'open') this.#learn(message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
@@ -189,7 +198,7 @@ export class History extends Observer {
 
   #noteGrant(actor: Actor, { ledger, ballot, seqs }: GrantedEntry): void {
     const history = this.ledger(ledger)
-    const bit = history.bitOf(actor.peer)
+    const bit = history.bitOf(actor)
     const key = this.ballotKey(ballot)
     // A claim begins when it is asked, or with the first vote where a producer has made it.
     this.#claimBegins(ledger, ballot)
@@ -212,7 +221,7 @@ export class History extends Observer {
 
   #tally(actor: Actor, entry: AcceptedEntry): void {
     const ledger = this.ledger(entry.ledger)
-    const bit = ledger.bitOf(actor.peer)
+    const bit = ledger.bitOf(actor)
     const key = this.ballotKey(entry.ballot)
     const { counter } = entry.ballot
     for (const values of entry.values) {
@@ -232,10 +241,8 @@ export class History extends Observer {
   /** What a voter now has on its disk instead of all that it had. */
   #holdOnly(actor: Actor, entries: readonly Entry[]): void {
     for (const ledger of this.ledgers.values()) {
-      const bit = ledger.bitOf(actor.peer)
-      if (bit === 0) continue
-      ledger.openedBy &= ~bit
-      for (const task of ledger.tasks()) task.heldBy &= ~bit
+      const bit = ledger.bitOf(actor)
+      if (bit !== 0) forget(ledger, bit)
     }
     for (const entry of entries) this.#hold(actor, entry)
   }
@@ -244,7 +251,7 @@ export class History extends Observer {
     if (entry.type === 'opened') this.#learn(entry)
     if (entry.type !== 'stored' && entry.type !== 'settled' && entry.type !== 'opened') return
     const ledger = this.ledger(entry.ledger)
-    const bit = ledger.bitOf(actor.peer)
+    const bit = ledger.bitOf(actor)
     if (entry.type === 'opened') {
       ledger.openedBy |= bit
       return
@@ -255,7 +262,11 @@ export class History extends Observer {
       return
     }
     for (const { seqs } of entry.outcomes) {
-      for (const seq of seqsOf(seqs)) ledger.task(seq).heldBy |= bit
+      for (const seq of seqsOf(seqs)) {
+        const task = ledger.task(seq)
+        task.heldBy |= bit
+        task.settledBy |= bit
+      }
     }
   }
 
@@ -273,5 +284,14 @@ export class History extends Observer {
   #endRun(run: RunHistory, end: string): void {
     run.endedAt = this.#now()
     run.end = end
+  }
+}
+
+/** A voter has nothing of a ledger on its disk. */
+function forget(ledger: LedgerHistory, bit: number): void {
+  ledger.openedBy &= ~bit
+  for (const task of ledger.tasks()) {
+    task.heldBy &= ~bit
+    task.settledBy &= ~bit
   }
 }

@@ -291,7 +291,9 @@ export class Network {
     const { prng } = this.#init
     const { latencyMs, tailP, tailMs } = this.#init.faults()
     const ms = prng.between(...latencyMs)
-    return prng.chance(tailP) ? ms + prng.between(0, tailMs) : ms
+    if (!prng.chance(tailP)) return ms
+    this.#init.count('frame: delayed')
+    return ms + prng.between(0, tailMs)
   }
 
   #after(ms: number, call: () => void): void {

@@ -1,9 +1,10 @@
-import type { PeerId } from '../core/ids.ts'
+import type { PeerId, StorageId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
-import { Disk } from './disk.ts'
+import { Disk, type DiskImage } from './disk.ts'
 import type { Host } from './network.ts'
 import { NodeClock } from './node-clock.ts'
 import type { Actor } from './observer.ts'
+import { Prng } from './prng.ts'
 import { type Ending, Process } from './process.ts'
 import type { Capacity, Worker } from './worker.ts'
 import type { World } from './world.ts'
@@ -24,19 +25,29 @@ export class SimulatedNode implements Host {
   readonly capacity: Capacity
   powered = true
   starts = 0
+  /** Why it never starts again; undefined while it may. */
+  out: string | undefined
   readonly #world: World
+  readonly #prng: Prng
+  /** Whether its turns, and its syncs, take `slowBy` times as long. */
+  readonly #slow: { readonly turns: boolean; readonly disk: boolean }
   #disk: Disk
   #clock: NodeClock
   #process: Process | undefined
   #wallSkewMs: number
+  /** Writes and messages so far. */
+  #points = 0
 
   constructor(world: World, { index, peer, guest, capacity }: NodeInit) {
     this.#world = world
+    this.#prng = Prng.named(world.options.seed, `node ${index}`)
     this.index = index
     this.peer = peer
     this.guest = guest
     this.capacity = capacity
-    this.#wallSkewMs = world.prng.between(-60_000, 60_000)
+    const { slowNodeP, slowDiskP } = world.faults()
+    this.#slow = { turns: this.#prng.chance(slowNodeP), disk: this.#prng.chance(slowDiskP) }
+    this.#wallSkewMs = this.#prng.between(-60_000, 60_000)
     this.#disk = this.#newDisk()
     this.#clock = this.#newClock()
   }
@@ -58,6 +69,15 @@ export class SimulatedNode implements Host {
     return this.#process?.worker
   }
 
+  get disk(): Pick<Disk, 'storageId' | 'problem' | 'full' | 'failsNext'> {
+    return this.#disk
+  }
+
+  /** Writes and messages of all its processes so far. */
+  get points(): number {
+    return this.#points
+  }
+
   /** Starts a process on what the disk holds. */
   start(): void {
     if (this.running) return
@@ -72,8 +92,11 @@ export class SimulatedNode implements Host {
       peer,
       guest,
       capacity,
+      prng: this.#prng,
       disk: this.#disk,
       clock: this.#clock,
+      slow: this.#slow.turns,
+      point: weight => this.#point(weight),
       end: how => {
         if (this.#process === process) this.end(how)
       },
@@ -115,6 +138,24 @@ export class SimulatedNode implements Host {
     this.#process?.clockJumped()
   }
 
+  /** A copy of what is on its disk. */
+  copyDisk(): DiskImage {
+    return this.#disk.copy()
+  }
+
+  /** Puts a copy, or nothing at all, in the place of what is on its disk. It must not run. */
+  replaceDisk(image?: DiskImage): StorageId {
+    const { storageId } = this.#disk
+    if (image === undefined) this.#disk = this.#newDisk()
+    else this.#disk.restore(image)
+    return storageId
+  }
+
+  /** Flips a bit on its disk; false if there is nothing on it. */
+  flipBit(): boolean {
+    return this.#disk.flipBit()
+  }
+
   /** Gives the core an input, now or when the process is able to. */
   input(input: Input): void {
     this.#process?.input(input)
@@ -149,15 +190,41 @@ export class SimulatedNode implements Host {
     this.#process?.hints(from.peer, bytes)
   }
 
+  /** Whether the process dies at a write or a message, and how. */
+  #point(weight: number): Ending | undefined {
+    this.#points += 1
+    const { options, faults, count, disturbed } = this.#world
+    const { crashAt } = options
+    if (crashAt?.index === this.index && crashAt.point === this.#points) {
+      disturbed.any = true
+      return crashAt.how
+    }
+    const { crashPointP, powerP } = faults()
+    if (!this.#prng.chance(crashPointP * weight)) return undefined
+    count('crash within a turn')
+    return this.#prng.chance(powerP) ? 'power' : 'kill'
+  }
+
   #newDisk(): Disk {
-    return new Disk(this.#world, lsn => this.#process?.durable(lsn))
+    const { agenda, now, faults, count } = this.#world
+    const prng = this.#prng
+    const { disk: slow } = this.#slow
+    return new Disk(
+      { agenda, prng, now, faults, count, slow },
+      {
+        durable: lsn => this.#process?.durable(lsn),
+        failed: () => {
+          count('sync failed')
+          this.end('exit')
+        },
+      },
+    )
   }
 
   /** The monotonic clock of a machine that has just been switched on. */
   #newClock(): NodeClock {
-    const { prng, faults } = this.#world
-    const { drift } = faults()
-    const rate = 1 + (drift === 0 ? 0 : prng.between(-drift, drift))
-    return new NodeClock(rate, prng.between(0, 100_000), this.#wallSkewMs)
+    const { drift } = this.#world.faults()
+    const rate = 1 + (drift === 0 ? 0 : this.#prng.between(-drift, drift))
+    return new NodeClock(rate, this.#prng.between(0, 100_000), this.#wallSkewMs)
   }
 }

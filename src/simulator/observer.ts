@@ -2,7 +2,7 @@ import type { Abort, CancelEnded, OutcomesKnown, Published, Run } from '../core/
 import type { Entry } from '../core/entries.ts'
 import type { Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
-import type { Message } from '../core/messages.ts'
+import type { Message, Voter } from '../core/messages.ts'
 
 /** One process start of one simulated node, as observers see it. */
 export interface Actor {
@@ -23,6 +23,9 @@ export abstract class Observer {
 
   /** A process has ended; entries above `kept` are lost. */
   stopped(_actor: Actor, _kept: Lsn): void {}
+
+  /** What a disk held is gone for good, or must not be used any more. */
+  lost(_index: number, _voter: Voter): void {}
 
   wrote(_actor: Actor, _lsn: Lsn, _entry: Entry): void {}
 

@@ -19,6 +19,10 @@ export class Observers extends Observer {
     for (const one of this.#all) one.stopped(...told)
   }
 
+  override lost(...told: Told<'lost'>): void {
+    for (const one of this.#all) one.lost(...told)
+  }
+
   override wrote(...told: Told<'wrote'>): void {
     for (const one of this.#all) one.wrote(...told)
   }

@@ -1,6 +1,8 @@
 import type { CorePort } from './core-port.ts'
 import { realCore } from './core-port.ts'
-import type { FaultMix, Faults } from './faults.ts'
+import type { FaultKind, FaultName } from './fault-kinds.ts'
+import type { Faults } from './faults.ts'
+import type { Ending } from './process.ts'
 import type { Tamper } from './tamper.ts'
 
 /** What a simulation is made of; the seed alone decides everything that is drawn. */
@@ -26,11 +28,23 @@ export interface SimulationOptions {
    */
   voters?: number | undefined
   /**
-   * What goes wrong, by name or in detail.
+   * What goes wrong: kinds of faults, or groups of them.
    *
-   * @default 'none'
+   * @default ['none']
    */
-  faults?: FaultMix | Faults | undefined
+  faults?: readonly FaultName[] | undefined
+  /**
+   * Kinds that are left out of `faults`.
+   *
+   * @default []
+   */
+  without?: readonly FaultKind[] | undefined
+  /**
+   * What faults are like, in the place of what is drawn.
+   *
+   * @default {}
+   */
+  parameters?: Partial<Faults> | undefined
   /**
    * How long a lease lasts without renewal, in milliseconds.
    *
@@ -85,6 +99,8 @@ export interface SimulationOptions {
    * @default 64
    */
   pageTasks?: number | undefined
+  /** One process dies at one of the writes and messages of its node, counted from 1. */
+  crashAt?: CrashAt | undefined
   /** Properties whose violations count; all of them if left out. */
   only?: readonly string[] | undefined
   /** The protocol; another one only to test the simulation itself. */
@@ -95,9 +111,16 @@ export interface SimulationOptions {
   onTrace?: ((line: string) => void) | undefined
 }
 
+/** A write or a message at which a node's process dies, instead of making it. */
+export interface CrashAt {
+  readonly index: number
+  readonly point: number
+  readonly how: Ending
+}
+
 /** Options with their defaults. */
 export type SimulationConfig = {
-  readonly [K in keyof SimulationOptions]-?: K extends 'onTrace' | 'only'
+  readonly [K in keyof SimulationOptions]-?: K extends 'onTrace' | 'only' | 'crashAt'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -109,7 +132,9 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     nodes: options.nodes ?? 5,
     guests: options.guests ?? 0,
     voters: options.voters ?? 3,
-    faults: options.faults ?? 'none',
+    faults: options.faults ?? ['none'],
+    without: options.without ?? [],
+    parameters: options.parameters ?? {},
     leaseMs: options.leaseMs ?? 30_000,
     maxDeliveries: options.maxDeliveries ?? 5,
     concurrency: options.concurrency ?? 4,
@@ -121,6 +146,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     pageTasks: options.pageTasks ?? 64,
     core: options.core ?? realCore,
     tamper: options.tamper ?? {},
+    crashAt: options.crashAt,
     only: options.only,
     onTrace: options.onTrace,
   }

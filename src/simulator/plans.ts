@@ -11,7 +11,9 @@ export const behaviours = [
   'unfit',
   /** Never ends by itself. */
   'hanging',
-  /** Takes the node down that runs it. */
+  /** Lets nothing else of its node's process run meanwhile. */
+  'blocking',
+  /** Takes the node down that runs it; with `throws`, after it has blocked it. */
   'poison',
 ] as const
 
@@ -23,7 +25,7 @@ export interface Plan {
   /** Unique in a simulation. */
   readonly uid: number
   readonly behaviour: Behaviour
-  /** `flaky`: how many runs throw. */
+  /** `flaky`: how many runs throw. `poison`: whether it blocks. */
   readonly throws: number
   /** How long a run takes. At most 65,535. */
   readonly durationMs: number

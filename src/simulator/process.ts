@@ -1,4 +1,4 @@
-import type { Effect, Send } from '../core/effects.ts'
+import type { Effect, Persist, Send } from '../core/effects.ts'
 import { type Lsn, type Millis, nodeId, type PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import type { Machine } from '../core/machine.ts'
@@ -9,6 +9,7 @@ import type { Disk } from './disk.ts'
 import type { NodeClock } from './node-clock.ts'
 import type { Actor } from './observer.ts'
 import { Outgoing } from './outgoing.ts'
+import type { Prng } from './prng.ts'
 import { type Capacity, Worker } from './worker.ts'
 import type { World } from './world.ts'
 
@@ -23,6 +24,11 @@ export interface ProcessInit {
   readonly capacity: Capacity
   readonly disk: Disk
   readonly clock: NodeClock
+  readonly prng: Prng
+  /** Whether its turns take `slowBy` times as long. */
+  readonly slow: boolean
+  /** A write or a message is next, that so much hangs on: tells how the process dies of it. */
+  readonly point: (weight: number) => Ending | undefined
   /** Ends this process. */
   readonly end: (how: Ending) => void
 }
@@ -45,20 +51,22 @@ export class Process {
   #backlog: (() => void)[] = []
   /** What the next turn takes in. */
   #inputs: Input[] = []
+  /** How far the journal is durable, as this process has been told. */
+  #durable: Lsn = 0
   #turnIsDue = false
   #busy = false
 
   constructor(world: World, init: ProcessInit) {
     this.#world = world
     this.#init = init
-    const { prng, options, trace, core } = world
-    const { index, peer, guest, capacity, disk, clock } = init
+    const { options, trace, core } = world
+    const { index, peer, guest, capacity, disk, clock, prng } = init
     const incarnation = prng.hex(16)
     const { storageId } = disk
     this.actor = { index, peer, node: nodeId(peer, incarnation), storageId, guest }
     trace.add(world.now(), peer, { type: 'fault', text: `starts as ${incarnation}` })
     this.worker = this.#newWorker()
-    this.#alarm = new AlarmClock(world, clock, spins => this.#ring(spins))
+    this.#alarm = new AlarmClock({ ...world, prng }, clock, spins => this.#ring(spins))
     this.#machine = core.createMachine({
       peer,
       incarnation,
@@ -82,6 +90,7 @@ export class Process {
   start(): void {
     const { core, observers, tamper } = this.#world
     const { lsn, entries } = this.#init.disk.recover()
+    this.#durable = lsn
     const found = tamper.recovered?.(this.actor, entries) ?? entries
     observers.started(this.actor, entries)
     this.#turn(() => {
@@ -140,6 +149,7 @@ export class Process {
   /** The journal is durable up to here. */
   durable(lsn: Lsn): void {
     this.whenAble(() => {
+      this.#durable = lsn
       this.#world.observers.durable(this.actor, lsn)
       this.#outgoing.release(lsn, send => this.#leave(send))
       this.#input({ type: 'durable', lsn })
@@ -182,7 +192,8 @@ export class Process {
   }
 
   #newWorker(): Worker {
-    const { agenda, prng, now, history, count } = this.#world
+    const { agenda, now, history, count, block } = this.#world
+    const { prng, index } = this.#init
     return new Worker({
       agenda,
       prng,
@@ -198,6 +209,10 @@ export class Process {
         count('poisoned')
         this.#init.end('kill')
       },
+      blocked: ms => {
+        count('handler blocks')
+        block(index, ms)
+      },
       throwsOf: uid => history.throwsOf(uid),
     })
   }
@@ -207,8 +222,10 @@ export class Process {
     if (tamper.input === undefined) this.#inputs.push(input)
     else this.#inputs.push(...tamper.input(this.actor, input))
     if (this.#turnIsDue || this.#busy) return
-    const { prng, faults, agenda, now } = this.#world
-    const ms = prng.between(...faults().turnMs)
+    const { faults, agenda, now } = this.#world
+    const { prng, slow } = this.#init
+    const { turnMs, slowBy } = faults()
+    const ms = prng.between(...turnMs) * (slow ? slowBy : 1)
     if (ms === 0) return this.#takeTurns()
     this.#turnIsDue = true
     agenda.add(now() + ms, new Call(() => this.whenAble(this.#takeTurns)))
@@ -239,19 +256,21 @@ export class Process {
   }
 
   #perform(asked: Effect[]): void {
-    const { faults, prng, trace, tamper, now, count } = this.#world
+    const { trace, tamper, now } = this.#world
     const effects = tamper.effects?.(this.actor, asked) ?? asked
-    const { crashInTurnP } = faults()
-    const crashes = prng.chance(crashInTurnP) || prng.chance(crashInTurnP * votesIn(effects))
-    const until = crashes ? prng.below(effects.length + 1) : effects.length
-    for (let i = 0; i < until && this.running; i++) {
-      const effect = effects[i] as Effect
+    for (const effect of effects) {
+      if (effect.type === 'persist' && this.#diesAt(weightOf(effect))) return
+      if (!this.running) return
       trace.add(now(), this.actor.peer, effect)
       this.#performOne(effect)
     }
-    if (!crashes || !this.running) return
-    count('crash within a turn')
-    this.#init.end(prng.chance(faults().powerP) ? 'power' : 'kill')
+  }
+
+  #diesAt(weight: number): boolean {
+    const how = this.#init.point(weight)
+    if (how === undefined) return false
+    this.#init.end(how)
+    return true
   }
 
   #performOne(effect: Effect): void {
@@ -260,7 +279,12 @@ export class Process {
     const { disk, index } = this.#init
     switch (effect.type) {
       case 'persist': {
-        this.#world.trace.bytes(disk.append(effect.entry))
+        const bytes = disk.append(effect.entry)
+        if (bytes === undefined) {
+          this.#world.count('disk full')
+          return this.#init.end('exit')
+        }
+        this.#world.trace.bytes(bytes)
         if (disk.lsn !== effect.lsn) throw new RangeError(`${effect.lsn} follows ${disk.lsn - 1}`)
         observers.wrote(actor, effect.lsn, effect.entry)
         break
@@ -268,7 +292,7 @@ export class Process {
       case 'send':
         if (effect.to === actor.peer) throw new RangeError('A message to oneself is sent')
         observers.asked(actor, effect.to, effect.message)
-        if (effect.after > disk.durable) this.#outgoing.put(effect)
+        if (effect.after > this.#durable) this.#outgoing.put(effect)
         else this.#leave(effect)
         break
       case 'gossip':
@@ -293,9 +317,12 @@ export class Process {
       case 'outcomes':
       case 'cancel-ended':
       case 'progress-seen':
-      case 'quarantine':
       case 'report':
         this.#world.application(actor, effect)
+        break
+      case 'quarantine':
+        this.#init.end('exit')
+        this.#world.quarantined(index, effect.reason)
         break
       default:
         effect satisfies never
@@ -307,10 +334,12 @@ export class Process {
     if (to >= 0 && to !== this.#init.index) act(to)
   }
 
-  #leave({ to, message }: Send): void {
+  #leave(send: Send): void {
+    if (!this.running || this.#diesAt(weightOf(send))) return
+    const { to, message } = send
     const { observers, trace, count, network } = this.#world
     observers.sent(this.actor, to, message)
-    const bytes = encodeEnvelope({ lsn: this.#init.disk.durable, message })
+    const bytes = encodeEnvelope({ lsn: this.#durable, message })
     trace.bytes(bytes)
     count(`sent ${message.type}`)
     this.#toward(to, index => network.send(this.#init.index, index, bytes))
@@ -348,16 +377,14 @@ export class Process {
 /** Turns that may follow from each other at one moment. */
 const roundsMax = 1_000
 
-/** How much likelier a crash is in a turn with so many effects that votes hang on. */
-const voteWeight = 20
+/** How much likelier a crash is where a task or its outcome hangs on what is next. */
+const weightMost = 20
 
-function votesIn(effects: readonly Effect[]): number {
-  let votes = 0
-  for (const effect of effects) {
-    if (effect.type === 'send' && effect.message.type === 'settle') votes += 1
-    else if (effect.type === 'persist' && effect.entry.type === 'accepted') votes += 1
-  }
-  return votes * voteWeight
+const weighty: ReadonlySet<string> = new Set(['settle', 'accepted', 'open', 'store', 'stored'])
+
+function weightOf(effect: Persist | Send): number {
+  const { type } = effect.type === 'send' ? effect.message : effect.entry
+  return weighty.has(type) ? weightMost : 1
 }
 
 /** The multiaddr of a simulated node. */

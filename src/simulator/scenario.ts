@@ -1,5 +1,5 @@
 import type { Violation } from './checkers/checker.ts'
-import type { FaultMix, Faults } from './faults.ts'
+import type { FaultName } from './fault-kinds.ts'
 import type { SimulationOptions } from './options.ts'
 import { Prng } from './prng.ts'
 import { Simulation } from './simulation.ts'
@@ -8,8 +8,8 @@ import { Workload } from './workload.ts'
 /** One run from a seed: what is not given is drawn from it. */
 export interface ScenarioOptions extends Partial<SimulationOptions> {
   readonly seed: number
-  /** @default 'swarm' */
-  readonly faults?: FaultMix | Faults | undefined
+  /** @default ['swarm'] */
+  readonly faults?: readonly FaultName[] | undefined
   /** About how many tasks are published. */
   readonly tasks?: number | undefined
   /** How long faults go on, in virtual milliseconds. */
@@ -29,49 +29,59 @@ export interface ScenarioResult {
   readonly hash: string
   readonly simulatedMs: number
   readonly violations: readonly Violation[]
+  /** What was asked for, and what the seed has made of it. */
+  readonly options: ScenarioOptions
+  readonly drawn: ScenarioShape
   readonly simulation: Simulation
 }
 
+/** What a cluster looks like and how much happens in it. */
+export interface ScenarioShape {
+  readonly nodes: number
+  readonly guests: number
+  readonly tasks: number
+  readonly faultyMs: number
+}
+
 const settleMsMax = 30 * 60_000
+
+/** How long users go on after everything has healed before what hangs is cancelled. */
+const hangingMs = 5_000
 
 /**
  * Runs one seed: users at work while things go wrong, then everything heals, and what is owed
  * must come about.
  */
 export function runScenario(options: ScenarioOptions): ScenarioResult {
-  const { seed, faults = 'swarm' } = options
-  const prng = new Prng(seed).fork()
-  const plain = faults === 'none'
-  const faultyMs = prng.pick([20_000, 60_000, 120_000])
-  const tasks = prng.pick([10, 60, 60, 300])
-  const simulation = new Simulation({ ...shapeOf(prng), ...given(options), seed, faults })
-  const length = options.faultyMs ?? faultyMs
+  const { seed, faults = ['swarm'] } = options
+  const shape = shapeOf(seed)
+  const { tasks, faultyMs, settleMs, ...given } = withoutMissing(options)
+  const simulation = new Simulation({ ...shape.cluster, ...given, seed, faults })
+  const { nodes, guests } = simulation.options
+  const drawn = { nodes, guests, tasks: tasks ?? shape.tasks, faultyMs: faultyMs ?? shape.faultyMs }
   const workload = new Workload(simulation, {
-    tasks: options.tasks ?? tasks,
-    durationMs: length * 0.8,
-    plain,
+    tasks: drawn.tasks,
+    durationMs: drawn.faultyMs * 0.8,
+    plain: faults.every(name => name === 'none'),
   })
-  simulation.run(length)
-  if (simulation.drawnFaults.fullRestart) {
-    for (const { index } of simulation.nodes) {
-      simulation.crash(
-        index,
-        simulation.prng.chance(simulation.drawnFaults.powerP) ? 'power' : 'kill',
-      )
-    }
-  }
+  simulation.run(drawn.faultyMs)
+  if (simulation.faults().fullRestart) simulation.restartAll()
   simulation.heal()
-  simulation.run(5_000)
+  simulation.run(hangingMs)
   workload.cancelHanging()
-  simulation.settle(options.settleMs ?? settleMsMax)
+  simulation.settle(settleMs ?? settleMsMax)
   const { hash, violations, stats } = simulation
-  return { seed, hash, simulatedMs: stats.simulatedMs, violations, simulation }
+  const { simulatedMs } = stats
+  return { seed, hash, simulatedMs, violations, options, drawn, simulation }
 }
 
-/** Draws what the cluster looks like. */
-function shapeOf(prng: Prng): Omit<SimulationOptions, 'seed'> {
+/** Draws what the cluster looks like, and how much happens. */
+function shapeOf(
+  seed: number,
+): Pick<ScenarioShape, 'tasks' | 'faultyMs'> & { cluster: Omit<SimulationOptions, 'seed'> } {
+  const prng = Prng.named(seed, 'shape')
   const nodes = prng.pick([1, 2, 3, 3, 4, 5, 5, 7])
-  return {
+  const cluster = {
     nodes,
     guests: prng.pick([0, 0, 1, 2]),
     voters: prng.pick([1, 3, 3, 3, 3, 5]),
@@ -81,11 +91,16 @@ function shapeOf(prng: Prng): Omit<SimulationOptions, 'seed'> {
     gossip: prng.chance(0.75),
     known: prng.chance(0.75) ? 'all' : 'first',
     pageTasks: prng.pick([2, 16, 1_024]),
+  } as const
+  return {
+    cluster,
+    faultyMs: prng.pick([20_000, 60_000, 120_000]),
+    tasks: prng.pick([10, 60, 60, 300]),
   }
 }
 
-/** The options that are not left out. */
-function given(options: ScenarioOptions): Partial<SimulationOptions> {
-  const { tasks: _, faultyMs: __, settleMs: ___, ...rest } = options
-  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+/** Options without those that are there and undefined, so that they do not hide what is drawn. */
+function withoutMissing(options: ScenarioOptions): ScenarioOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given) as unknown as ScenarioOptions
 }

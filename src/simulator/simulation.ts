@@ -2,13 +2,15 @@ import type { PeerId } from '../core/ids.ts'
 import type { Finished } from '../core/inputs.ts'
 import { Agenda, Call } from './agenda.ts'
 import { Application, type ApplicationEffect } from './application.ts'
+import type { Disturbed, Violation } from './checkers/checker.ts'
 import { createCheckers } from './checkers/create-checkers.ts'
-import type { Violation } from './checkers/checker.ts'
 import type { CorePort } from './core-port.ts'
 import { Coverage } from './coverage.ts'
-import { calm, type Faults, faultsOf, healed } from './faults.ts'
+import { drawFaults, type FaultMix } from './fault-kinds.ts'
+import { type Faults, healed, saneClocks } from './faults.ts'
 import { History } from './history.ts'
-import { owedBy } from './liveness.ts'
+import { debtsOf } from './liveness/debts.ts'
+import { Mishaps } from './mishaps.ts'
 import { Nemesis } from './nemesis.ts'
 import { Network } from './network.ts'
 import { SimulatedNode } from './node.ts'
@@ -16,7 +18,6 @@ import type { Actor } from './observer.ts'
 import { Observers } from './observers.ts'
 import { resolveOptions, type SimulationConfig, type SimulationOptions } from './options.ts'
 import { Prng } from './prng.ts'
-import type { Ending } from './process.ts'
 import type { Tamper } from './tamper.ts'
 import { Trace } from './trace.ts'
 import type { World } from './world.ts'
@@ -24,15 +25,11 @@ import type { World } from './world.ts'
 /** Violations after which nothing more is collected. */
 const violationsMax = 20
 
-/** How long an idle worker may overlook a due task, beyond two leases. */
-const overlookedMsMax = 60_000
-
 /** A simulated cluster on the real core, in virtual time. The seed decides everything. */
 export class Simulation implements World {
   readonly options: SimulationConfig
   readonly core: CorePort
   readonly tamper: Tamper
-  readonly prng: Prng
   readonly agenda = new Agenda()
   readonly trace: Trace
   readonly history: History
@@ -41,45 +38,45 @@ export class Simulation implements World {
   readonly nodes: SimulatedNode[] = []
   readonly applications: Application[] = []
   readonly violations: Violation[] = []
+  readonly mishaps: Mishaps
+  /** What goes wrong before `heal`. */
+  readonly mix: FaultMix
+  readonly disturbed: Disturbed
+  /** When every node went down at once, if they did. */
+  restartedAt = -Infinity
   /** Called when handlers have ended, before the core is told. */
   onFinished: (actor: Actor, finished: Finished) => void = () => {}
   /** How often what has happened, by name. */
   readonly counts = new Map<string, number>()
-  /** What goes wrong before `heal`. */
-  readonly drawnFaults: Faults
+  readonly #prng: Prng
   #faults: Faults
-  #nemesis: Nemesis | undefined
+  #nemesis: Nemesis
   #nowMs = 0
   #events = 0
   #uids = 0
 
   constructor(options: SimulationOptions) {
     const config = resolveOptions(options)
+    const { seed } = config
     this.options = config
     this.core = config.core
     this.tamper = config.tamper
-    this.prng = new Prng(config.seed)
+    this.#prng = Prng.named(seed, 'cluster')
     this.trace = new Trace(config.onTrace)
-    const { faults } = config
-    this.drawnFaults = typeof faults === 'string' ? faultsOf(faults, this.prng.fork()) : faults
-    this.#faults = this.drawnFaults
+    const { kinds, faults } = drawFaults(seed, { names: config.faults, without: config.without })
+    this.mix = { kinds, faults: { ...faults, ...config.parameters } }
+    this.#faults = this.mix.faults
+    this.disturbed = { any: this.mix.kinds.length > 0, clocks: !saneClocks(this.#faults) }
     this.history = new History(this.now)
-    const checkers = createCheckers({
-      history: this.history,
-      now: this.now,
-      report: this.report,
-      maxDeliveries: config.maxDeliveries,
-      faults: this.drawnFaults,
-    })
-    this.observers = new Observers([
-      this.history,
-      ...checkers,
-      new Coverage(this.history, this.count),
-    ])
-    this.network = new Network(this)
+    const { history, now, report, disturbed } = this
+    const { maxDeliveries } = config
+    const checkers = createCheckers({ history, now, report, maxDeliveries, disturbed })
+    this.observers = new Observers([history, ...checkers, new Coverage(history, this.count)])
+    this.network = new Network({ ...this.#shared(), prng: Prng.named(seed, 'network') })
+    this.mishaps = new Mishaps(this)
     for (let index = 0; index < config.nodes + config.guests; index++) this.#addNode(index)
     this.#introduce()
-    this.#nemesis = new Nemesis(this, this.drawnFaults)
+    this.#nemesis = new Nemesis(this, this.#faults)
   }
 
   /** Global virtual time since the start, in milliseconds. */
@@ -95,6 +92,8 @@ export class Simulation implements World {
     if (this.options.only?.includes(violation.property) === false) return
     if (this.violations.length < violationsMax) this.violations.push(violation)
   }
+
+  readonly block = (index: number, ms: number): void => this.mishaps.pause(index, ms)
 
   get stats(): { simulatedMs: number; events: number; tasks: number; runs: number } {
     let tasks = 0
@@ -133,14 +132,17 @@ export class Simulation implements World {
 
   /** Ends all faults: the network is whole, who was paused goes on, who was down comes back. */
   heal(): void {
-    this.#note('everything heals')
+    this.note('everything heals')
     const { lossP } = this.#faults
     this.#faults = healed(this.#faults)
-    this.#nemesis?.stop()
+    this.#nemesis.stop()
     this.network.unblockAll()
     for (const node of this.nodes) {
+      node.disk.full = false
+      node.disk.failsNext = false
       node.resume(0)
-      if (!node.running) this.after(this.prng.between(0, 2_000), () => this.restart(node.index))
+      if (node.running) continue
+      this.after(this.#prng.between(0, 2_000), () => this.mishaps.restart(node.index))
     }
     if (lossP > 0) this.#breakAllStreams()
   }
@@ -150,104 +152,30 @@ export class Simulation implements World {
    * violation: liveness holds once faults have stopped.
    */
   settle(limitMs: number): void {
-    const begun = this.#nowMs
-    const until = begun + limitMs
-    const overlookedMs = 2 * this.options.leaseMs + overlookedMsMax
-    let owed: string[] = []
+    const healedAt = this.#nowMs
+    let owed = 0
     do {
       this.run(1_000)
-      // What faults have held up is not overlooked.
-      const since = this.#nowMs - overlookedMs
-      owed = owedBy(this, since < begun ? -Infinity : since)
-      const overlooked = owed.find(text => text.includes('overlooked'))
-      if (overlooked !== undefined) this.#owe(overlooked)
-    } while (owed.length > 0 && this.#nowMs < until && this.violations.length === 0)
-    if (this.violations.length > 0) return
-    for (const text of owed.slice(0, 10)) this.#owe(text)
-  }
-
-  /** Ends a node's process. Nobody restarts it but `restart`, `heal` or `autoRestart`. */
-  crash(index: number, how: Ending = 'kill'): void {
-    this.count(how === 'power' ? 'power lost' : 'killed')
-    this.node(index).end(how)
-  }
-
-  restart(index: number): void {
-    const node = this.node(index)
-    if (node.running) return
-    this.count('restarted')
-    node.start()
-    this.applications[index]?.began()
-  }
-
-  /** Stops a node on purpose: it gives back what has not started, and says goodbye. */
-  leave(index: number): void {
-    const node = this.node(index)
-    const { actor } = node
-    if (actor === undefined) return
-    this.count('left')
-    const onlyNow = (call: () => void) => (): void => {
-      if (node.actor === actor) call()
-    }
-    node.input({ type: 'drain' })
-    node.whenAble(() => node.worker?.drain())
-    const goodbyeMs = this.prng.between(0, 3_000)
-    this.after(
-      goodbyeMs,
-      onlyNow(() => node.input({ type: 'leave' })),
-    )
-    this.after(
-      goodbyeMs + 500,
-      onlyNow(() => node.end('exit')),
-    )
-  }
-
-  /** Stops a node from taking anything in, for a while. */
-  pause(index: number, ms: number, options: { readonly sleeps?: boolean } = {}): void {
-    const node = this.node(index)
-    const { actor } = node
-    if (actor === undefined || node.paused) return
-    this.count('paused')
-    this.#note(`${node.peer} is paused for ${Math.round(ms)} ms`)
-    node.pause()
-    this.after(ms, () => {
-      if (node.actor === actor) node.resume(options.sleeps === true ? ms : 0)
-    })
-  }
-
-  /** Keeps two groups of nodes apart, or only the first from reaching the second. */
-  partition(
-    some: readonly number[],
-    others: readonly number[],
-    options: { readonly oneWay?: boolean } = {},
-  ): () => void {
-    const { oneWay = false } = options
-    this.count(oneWay ? 'one-way partition' : 'partition')
-    this.#note(`${some.join()} ${oneWay ? '-|' : '|'} ${others.join()}`)
-    const pairs = some.flatMap(from => others.map(to => [from, to] as const))
-    for (const [from, to] of pairs) {
-      this.network.block(from, to)
-      if (!oneWay) this.network.block(to, from)
-    }
-    return () => {
-      this.#note(`${some.join()} & ${others.join()}`)
-      for (const [from, to] of pairs) {
-        this.network.unblock(from, to)
-        if (!oneWay) this.network.unblock(to, from)
+      const debts = debtsOf(this, healedAt)
+      owed = debts.length
+      const isOver = this.#nowMs >= healedAt + limitMs
+      const due = debts.filter(({ overdue }) => isOver || overdue)
+      if (this.violations.length > 0) return
+      for (const { property, message } of due) {
+        this.report({ property, atMs: this.#nowMs, message })
       }
+      if (isOver) return
+    } while (owed > 0 && this.violations.length === 0)
+  }
+
+  /** Takes every node down at once. */
+  restartAll(): void {
+    this.restartedAt = this.#nowMs
+    this.count('full restart')
+    for (const { index, running } of this.nodes) {
+      const power = this.#prng.chance(this.#faults.powerP)
+      if (running) this.mishaps.crash(index, power ? 'power' : 'kill')
     }
-  }
-
-  /** Switches all faults off for good, as `heal` does, without repairing anything. */
-  calmDown(): void {
-    this.#faults = calm
-    this.#nemesis?.stop()
-  }
-
-  node(index: number): SimulatedNode {
-    const node = this.nodes[index]
-    if (node === undefined) throw new RangeError(`There is no node ${index}`)
-    return node
   }
 
   finished(actor: Actor, finished: Finished): void {
@@ -259,13 +187,27 @@ export class Simulation implements World {
     this.applications[actor.index]?.effect(actor, effect)
   }
 
+  quarantined(index: number, reason: string): void {
+    this.mishaps.quarantine(index, reason)
+  }
+
   ended(node: SimulatedNode): void {
     if (!this.options.autoRestart) return
-    this.after(this.prng.between(...this.#faults.downMs), () => this.restart(node.index))
+    const ms = this.#prng.between(...this.#faults.downMs)
+    this.after(ms, () => this.mishaps.restart(node.index))
+  }
+
+  readonly note = (text: string): void => {
+    this.trace.add(this.#nowMs, '', { type: 'fault', text })
+  }
+
+  #shared(): Pick<World, 'agenda' | 'now' | 'faults' | 'count'> {
+    const { agenda, now, faults, count } = this
+    return { agenda, now, faults, count }
   }
 
   #addNode(index: number): void {
-    const { nodes, concurrency, queues } = this.options
+    const { nodes, concurrency, queues, seed } = this.options
     const guest = index >= nodes
     const served = guest ? [] : queues.map(queue => ({ queue, concurrency }))
     const node = new SimulatedNode(this, {
@@ -277,7 +219,11 @@ export class Simulation implements World {
     this.nodes.push(node)
     this.network.add(node)
     this.applications.push(new Application(this, node, () => this.#uids++))
-    this.after(this.prng.between(0, 500), () => this.restart(index))
+    const prng = Prng.named(seed, `start ${index}`)
+    const isLate = index > 0 && prng.chance(this.#faults.lateP)
+    if (isLate) this.count('joins late')
+    const startMs = prng.between(0, isLate ? this.#faults.lateMs : 500)
+    this.after(startMs, () => this.mishaps.restart(index))
   }
 
   #introduce(): void {
@@ -295,14 +241,6 @@ export class Simulation implements World {
     for (const { index: a } of this.nodes) {
       for (let b = 0; b < a; b++) this.network.breakStream(a, b)
     }
-  }
-
-  #note(text: string): void {
-    this.trace.add(this.#nowMs, '', { type: 'fault', text })
-  }
-
-  #owe(message: string): void {
-    this.report({ property: 'liveness', atMs: this.#nowMs, message })
   }
 }
 

@@ -1,6 +1,6 @@
-import type { LedgerId, NodeId, PeerId } from '../core/ids.ts'
+import type { LedgerId, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { LedgerInfo, TaskSpec } from '../core/messages.ts'
-import { majorityOf, voterIndex } from '../core/quorum.ts'
+import { bitsIn, majorityOf } from '../core/quorum.ts'
 import type { Plan } from './plans.ts'
 import type { ValueDigest } from './value-digest.ts'
 
@@ -51,6 +51,8 @@ export class TaskHistory {
   endBy = Infinity
   /** Voters that hold its record, or its outcome, on disk now. */
   heldBy = 0
+  /** Voters that know its outcome. */
+  settledBy = 0
   /** Terminal values chosen; more than one entry is a violation unless the digest is the same. */
   readonly chosen: Chosen[] = []
   readonly tallies: Tally[] = []
@@ -106,6 +108,8 @@ export class LedgerHistory {
   info: LedgerInfo | undefined
   /** Voters on whose disks it is opened. */
   openedBy = 0
+  /** Voters whose disks are gone for good. */
+  lostBy = 0
   /** When the first claim under a ballot was made, by ballot. */
   readonly claimedAt = new Map<number, number>()
   readonly #tasks: TaskHistory[] = []
@@ -119,6 +123,17 @@ export class LedgerHistory {
     return this.info === undefined ? Infinity : majorityOf(this.info.voters.length)
   }
 
+  /** Whether so many disks are gone that no majority is left. */
+  get isLost(): boolean {
+    return (this.info?.voters.length ?? 0) - bitsIn(this.lostBy) < this.majority
+  }
+
+  /** Whether every majority that is left has one of these voters in it. */
+  meetsEveryMajority(mask: number): boolean {
+    const others = (this.info?.voters.length ?? 0) - bitsIn(mask | this.lostBy)
+    return others < this.majority
+  }
+
   task(seq: number): TaskHistory {
     let task = this.#tasks[seq]
     if (task === undefined) this.#tasks[seq] = task = new TaskHistory(this, seq)
@@ -129,9 +144,13 @@ export class LedgerHistory {
     for (const task of this.#tasks) if (task !== undefined) yield task
   }
 
-  /** The bit of a peer in masks of voters; 0 if it does not vote. */
-  bitOf(peer: PeerId): number {
-    const index = this.info === undefined ? -1 : voterIndex(this.info, peer)
-    return index < 0 ? 0 : 2 ** index
+  /** The bit of a voter in masks; 0 if it does not vote, or not on the disk that it has now. */
+  bitOf({ peer, storageId }: { readonly peer: PeerId; readonly storageId: StorageId }): number {
+    const voters = this.info?.voters ?? []
+    for (let i = 0; i < voters.length; i++) {
+      const voter = voters[i]
+      if (voter?.peer === peer) return voter.storageId === storageId ? 2 ** i : 0
+    }
+    return 0
   }
 }

@@ -21,6 +21,8 @@ export interface WorkerInit {
   readonly whenAble: (call: () => void) => void
   readonly finished: (finished: Finished) => void
   readonly reported: (reported: Reported) => void
+  /** A task lets nothing else of its process run. */
+  readonly blocked: (ms: number) => void
   /** A task takes its node down. */
   readonly killed: () => void
   /** How many runs of a task have thrown, anywhere. */
@@ -148,7 +150,13 @@ export class Worker {
     const { timeoutMs } = group.run.spec
     const byEnd = new Map<number, number[]>()
     for (const i of started) {
-      const { behaviour, durationMs } = readPlan(group.run.payload, group.offsets[i] as number)
+      const { behaviour, durationMs, throws } = readPlan(
+        group.run.payload,
+        group.offsets[i] as number,
+      )
+      if (behaviour === 'blocking' || (behaviour === 'poison' && throws > 0)) {
+        this.#init.blocked(durationMs)
+      }
       let ms = behaviour === 'hanging' ? Infinity : durationMs
       if (timeoutMs > 0) ms = Math.min(ms, timeoutMs)
       if (ms === Infinity) continue
@@ -254,6 +262,7 @@ function indexesOf(group: Group, state: number): number[] {
 function endOf(behaviour: Behaviour, throwsLeft: number): Finished['kind'] | 'killed' {
   switch (behaviour) {
     case 'done':
+    case 'blocking':
       return 'done'
     case 'flaky':
       return throwsLeft > 0 ? 'error' : 'done'

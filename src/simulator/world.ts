@@ -2,7 +2,7 @@ import type { PeerId } from '../core/ids.ts'
 import type { Finished } from '../core/inputs.ts'
 import type { Agenda } from './agenda.ts'
 import type { ApplicationEffect } from './application.ts'
-import type { Violation } from './checkers/checker.ts'
+import type { Disturbed, Violation } from './checkers/checker.ts'
 import type { CorePort } from './core-port.ts'
 import type { Faults } from './faults.ts'
 import type { History } from './history.ts'
@@ -11,7 +11,6 @@ import type { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
 import type { Observers } from './observers.ts'
 import type { SimulationConfig } from './options.ts'
-import type { Prng } from './prng.ts'
 import type { Tamper } from './tamper.ts'
 import type { Trace } from './trace.ts'
 
@@ -19,7 +18,6 @@ import type { Trace } from './trace.ts'
 export interface World {
   readonly options: SimulationConfig
   readonly core: CorePort
-  readonly prng: Prng
   readonly agenda: Agenda
   readonly network: Network
   readonly history: History
@@ -33,6 +31,8 @@ export interface World {
   /** Counts what has happened, by name. */
   readonly count: (name: string) => void
   readonly report: (violation: Violation) => void
+  /** A handler of a node lets nothing else of its process run. */
+  readonly block: (index: number, ms: number) => void
   /** Calls at a later moment of virtual time. */
   after(ms: number, call: () => void): void
   /** The process of a peer, if one runs. */
@@ -41,6 +41,9 @@ export interface World {
   finished(actor: Actor, finished: Finished): void
   /** An effect that concerns the application of a node. */
   application(actor: Actor, effect: ApplicationEffect): void
+  /** A node has found that its disk must not be used. */
+  quarantined(index: number, reason: string): void
+  readonly disturbed: Disturbed
   /** A process has ended, for whatever reason. */
   ended(node: SimulatedNode): void
 }

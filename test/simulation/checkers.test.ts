@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { calm as noFaults, type FaultMix, type Faults } from '../../src/simulator/faults.ts'
+import type { FaultName } from '../../src/simulator/fault-kinds.ts'
 import { runScenario, type ScenarioOptions } from '../../src/simulator/scenario.ts'
 import type { Tamper } from '../../src/simulator/tamper.ts'
 import * as sabotage from './sabotage.ts'
@@ -9,7 +9,7 @@ interface Control {
   readonly name: string
   readonly property: string
   readonly tamper: () => Tamper
-  readonly faults: FaultMix | Faults
+  readonly faults: FaultName
   readonly more?: Partial<ScenarioOptions>
 }
 
@@ -21,7 +21,7 @@ const controls: readonly Control[] = [
     name: 'S1: proposers that do not read what is accepted decide twice',
     property: 'S1',
     tamper: () => sabotage.blindProposers,
-    faults: 'loss',
+    faults: 'network',
     more: stormy,
   },
   {
@@ -85,7 +85,7 @@ const controls: readonly Control[] = [
     name: 'S10: a run starts by grants of one voter',
     property: 'S10',
     tamper: sabotage.quorumOfOne,
-    faults: 'loss',
+    faults: 'network',
     more: stormy,
   },
   {
@@ -117,21 +117,45 @@ const controls: readonly Control[] = [
     name: 'publish: a request is numbered again after a crash',
     property: 'publish',
     tamper: () => sabotage.forgetfulHosts,
-    faults: { ...noFaults, lossP: 0.3, crashEveryMs: 2_000, downMs: [200, 1_000] },
-    more: { ...calm, nodes: 1, guests: 2 },
+    faults: 'crashes',
+    more: {
+      ...{ ...calm, nodes: 1, guests: 2 },
+      parameters: { lossP: 0.3, crashEveryMs: 2_000, downMs: [200, 1_000] },
+    },
   },
   {
-    name: 'liveness: outcomes never reach a majority',
-    property: 'liveness',
+    name: 'L1: outcomes never reach a majority',
+    property: 'L1',
     tamper: () => sabotage.lostSettlements,
     faults: 'none',
     more: { ...calm, settleMs: 60_000 },
   },
   {
-    name: 'liveness: workers overlook due tasks',
-    property: 'liveness',
+    name: 'L2: workers overlook due tasks',
+    property: 'L2',
     tamper: () => sabotage.noClaims,
     faults: 'none',
+  },
+  {
+    name: 'L3: a voter never learns what was decided',
+    property: 'L3',
+    tamper: () => sabotage.forgottenOutcomes,
+    faults: 'none',
+    more: { ...calm, settleMs: 60_000 },
+  },
+  {
+    name: 'L4: a publisher is not told the outcome',
+    property: 'L4',
+    tamper: () => sabotage.untoldOutcomes,
+    faults: 'none',
+    more: { ...calm, settleMs: 60_000 },
+  },
+  {
+    name: 'L6: nodes that have all been down forget their tasks',
+    property: 'L6',
+    tamper: () => sabotage.forgottenLedgers,
+    faults: 'full-restart',
+    more: { ...calm, tasks: 200, settleMs: 60_000 },
   },
   {
     name: 'core: what the core throws is reported',
@@ -148,7 +172,7 @@ describe('each checker finds the bug that it is there for', () => {
   for (const { name, property, tamper, faults, more = calm } of controls) {
     test(name, () => {
       for (let seed = 1; seed <= seedsMax; seed++) {
-        const options = { ...more, seed, faults, only: [property] }
+        const options = { ...more, seed, faults: [faults], only: [property] }
         const { violations } = runScenario({ ...options, tamper: tamper() })
         if (violations.length === 0) continue
         assert.ok(violations.every(violation => violation.property === property))

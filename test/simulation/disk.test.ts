@@ -6,17 +6,24 @@ import { Disk } from '../../src/simulator/disk.ts'
 import { calm, type Span } from '../../src/simulator/faults.ts'
 import { Prng } from '../../src/simulator/prng.ts'
 
-function setup(seed = 1, fsyncMs: Span = [5, 5]) {
+function setup(seed = 1, fsyncMs: Span = [5, 5], slow = false) {
   const agenda = new Agenda()
   let nowMs = 0
   const synced: number[] = []
+  const counts = new Set<string>()
+  const failures: number[] = []
   const init = {
     agenda,
     prng: new Prng(seed),
     now: () => nowMs,
-    faults: () => ({ ...calm, fsyncMs }),
+    faults: () => ({ ...calm, fsyncMs, slowBy: 10 }),
+    count: (name: string) => counts.add(name),
+    slow,
   }
-  const disk = new Disk(init, lsn => synced.push(lsn))
+  const disk = new Disk(init, {
+    durable: lsn => synced.push(lsn),
+    failed: () => failures.push(disk.durable),
+  })
   const run = (ms: number): void => {
     const until = nowMs + ms
     while (agenda.nextAt <= until) {
@@ -25,7 +32,7 @@ function setup(seed = 1, fsyncMs: Span = [5, 5]) {
     }
     nowMs = until
   }
-  return { disk, synced, run }
+  return { disk, synced, failures, counts, run }
 }
 
 function entry(mark: number): Entry {
@@ -104,5 +111,79 @@ test('a disk without delay is durable at once', () => {
   const { disk, synced } = setup(1, [0, 0])
   disk.append(entry(1))
   disk.flush()
+  assert.deepEqual(synced, [1])
+})
+
+test('a power loss may tear the first entry that it takes, which the next start cuts', () => {
+  let torn = 0
+  for (let seed = 0; seed < 40; seed++) {
+    const { disk, run, counts } = setup(seed)
+    disk.append(entry(1))
+    disk.flush()
+    run(5)
+    disk.append(entry(2))
+    disk.flush()
+    disk.crash(true)
+    const { lsn, entries } = disk.recover()
+    assert.deepEqual(marks(entries), [1, 2].slice(0, lsn))
+    if (counts.has('torn write cut')) torn += 1
+  }
+  assert.ok(torn > 5 && torn < 35, String(torn))
+})
+
+test('a failed sync makes nothing durable, and the disk unfit to start from', () => {
+  const { disk, synced, failures, run } = setup()
+  disk.append(entry(1))
+  disk.failsNext = true
+  disk.flush()
+  run(20)
+  assert.deepEqual(synced, [])
+  assert.deepEqual(failures, [0])
+  assert.match(disk.problem ?? '', /sync/)
+})
+
+test('a flipped bit is found by the next start', () => {
+  const { disk, run } = setup()
+  assert.equal(disk.flipBit(), false, 'there is nothing on it')
+  disk.append(entry(1))
+  disk.flush()
+  run(5)
+  assert.equal(disk.problem, undefined)
+  assert.equal(disk.flipBit(), true)
+  assert.match(disk.problem ?? '', /checksum/)
+})
+
+test('a full disk takes nothing, and what is on it stays', () => {
+  const { disk } = setup()
+  disk.append(entry(1))
+  disk.full = true
+  assert.equal(disk.append(entry(2)), undefined)
+  disk.full = false
+  disk.append(entry(3))
+  assert.deepEqual(marks(disk.recover().entries), [1, 3])
+})
+
+test('an old copy takes the place of what came after it', () => {
+  const { disk, run } = setup()
+  disk.append(entry(1))
+  disk.flush()
+  run(5)
+  disk.append(entry(2))
+  const copy = disk.copy()
+  disk.flush()
+  run(5)
+  assert.equal(disk.durable, 2)
+  disk.restore(copy)
+  assert.deepEqual(marks(disk.recover().entries), [1], 'the copy has what was durable')
+  assert.equal(disk.durable, 1)
+})
+
+test('a slow disk takes so many times as long', () => {
+  const { disk, synced, run } = setup(1, [5, 5], true)
+  disk.append(entry(1))
+  disk.flush()
+  run(49)
+  assert.deepEqual(synced, [])
+  run(1)
   assert.deepEqual(synced, [1])
 })

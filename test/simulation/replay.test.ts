@@ -9,18 +9,18 @@ const small = { tasks: 30, faultyMs: 20_000 } as const
 test('a seed gives the same run every time, and another seed another', () => {
   for (const faults of ['none', 'chaos', 'swarm'] as const) {
     for (const seed of [3, 4]) {
-      const [first, second] = [1, 2].map(() => runScenario({ ...small, seed, faults }))
+      const [first, second] = [1, 2].map(() => runScenario({ ...small, seed, faults: [faults] }))
       assert.equal(first?.hash, second?.hash)
       assert.equal(first?.simulatedMs, second?.simulatedMs)
     }
-    const hashes = [5, 6, 7].map(seed => runScenario({ ...small, seed, faults }).hash)
+    const hashes = [5, 6, 7].map(seed => runScenario({ ...small, seed, faults: [faults] }).hash)
     assert.equal(new Set(hashes).size, 3)
   }
 })
 
 test('a line of the trace is made for every input and effect, and changes nothing', () => {
   const lines: string[] = []
-  const options = { ...small, seed: 8, faults: 'chaos' } as const
+  const options = { ...small, seed: 8, faults: ['chaos'] } as const
   const traced = runScenario({ ...options, onTrace: line => lines.push(line) })
   assert.equal(traced.hash, runScenario(options).hash)
   assert.ok(lines.some(line => line.includes('<- ') && line.includes('CLAIMED ')))
@@ -53,6 +53,8 @@ test('the command prints a line per seed that any later run repeats', async () =
     'simulatedMs',
     'wallMs',
     'violations',
+    'faults',
+    'coverage',
   ])
   assert.deepEqual([first?.['seed'], second?.['seed']], [11, 12])
   assert.deepEqual(
@@ -66,7 +68,7 @@ test('the command exits with 2 and its usage for what it does not understand', a
   const run = promisify(execFile)(process.execPath, ['scripts/simulate.ts', '--faults', 'frogs'])
   await assert.rejects(run, (error: Error & { code?: number; stderr?: string }) => {
     assert.equal(error.code, 2)
-    assert.match(error.stderr ?? '', /--faults MIX/)
+    assert.match(error.stderr ?? '', /no kind of fault called frogs[^]*--faults LIST/)
     return true
   })
 })

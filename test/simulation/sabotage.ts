@@ -200,3 +200,24 @@ export function brokenCore(): Tamper {
     },
   }
 }
+
+/** One voter forgets what it was told to be decided. */
+export const forgottenOutcomes: Tamper = {
+  effects: (actor, effects) =>
+    effects.map(effect =>
+      actor.index === 1 && effect.type === 'persist' && effect.entry.type === 'settled'
+        ? { ...effect, entry: { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0 } }
+        : effect,
+    ),
+}
+
+/** Users of one node are told of no outcome. */
+export const untoldOutcomes: Tamper = {
+  effects: (actor, effects) =>
+    effects.filter(effect => actor.index !== 0 || effect.type !== 'outcomes'),
+}
+
+/** Voters come back without their ledgers. */
+export const forgottenLedgers: Tamper = {
+  recovered: (_actor, entries) => entries.filter(entry => entry.type === 'started'),
+}

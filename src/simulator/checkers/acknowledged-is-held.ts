@@ -6,7 +6,10 @@ import type { Actor } from '../observer.ts'
 import type { TaskHistory } from '../task-history.ts'
 import { Checker } from './checker.ts'
 
-/** S5: a task that was acknowledged is on the disks of a majority until it is decided. */
+/**
+ * S5: a task that was acknowledged is held by a voter of every majority until it is decided, as long
+ * as a majority of the disks is left.
+ */
 export class AcknowledgedIsHeld extends Checker {
   override published(actor: Actor, { parts, durable }: Published): void {
     for (const { ledger, seqs } of parts) {
@@ -26,9 +29,14 @@ export class AcknowledgedIsHeld extends Checker {
     this.#checkAll(actor, 'after a checkpoint')
   }
 
+  override lost(index: number): void {
+    for (const task of this.history.acknowledged())
+      this.#check(task, `without the disk of ${index}`)
+  }
+
   #checkAll(actor: Actor, when: string): void {
     for (const ledger of this.history.ledgers.values()) {
-      if (ledger.bitOf(actor.peer) === 0) continue
+      if (ledger.bitOf(actor) === 0) continue
       for (const task of ledger.tasks()) {
         if (task.ackedAt < Infinity && task.decided === undefined) {
           this.#check(task, `${when} of ${actor.peer}`)
@@ -38,8 +46,8 @@ export class AcknowledgedIsHeld extends Checker {
   }
 
   #check(task: TaskHistory, when: string): void {
-    const holders = bitsIn(task.heldBy)
-    if (holders >= task.ledger.majority || task.decided !== undefined) return
-    this.violation('S5', `${task.name} is on ${holders} disks, ${when}`)
+    const { ledger, heldBy, decided, name } = task
+    if (decided !== undefined || ledger.isLost || ledger.meetsEveryMajority(heldBy)) return
+    this.violation('S5', `${name} is on ${bitsIn(heldBy)} disks, ${when}`)
   }
 }

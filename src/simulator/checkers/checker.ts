@@ -1,9 +1,10 @@
 import type { History } from '../history.ts'
 import { Observer } from '../observer.ts'
+import type { LedgerHistory } from '../task-history.ts'
 
 /** A property that did not hold. */
 export interface Violation {
-  /** `S1` … `S10` of the protocol, or a word for what has no number. */
+  /** `S1` … `S11` or `L1` … `L6`, or a word for what has no number. */
   readonly property: string
   /** Virtual time, in milliseconds. */
   readonly atMs: number
@@ -16,10 +17,15 @@ export interface CheckerContext {
   readonly now: () => number
   readonly report: (violation: Violation) => void
   readonly maxDeliveries: number
-  /** Whether no clock is wrong and no process is ever paused. */
-  readonly saneClocks: boolean
-  /** Whether nothing at all goes wrong. */
-  readonly faultFree: boolean
+  readonly disturbed: Disturbed
+}
+
+/** What has gone wrong so far, as far as it excuses something. */
+export interface Disturbed {
+  /** Anything at all: not even a run too many is excused without. */
+  any: boolean
+  /** A clock was wrong, or a process did not run when it was time to. */
+  clocks: boolean
 }
 
 /** Watches one property. Told of everything after the history has taken it in. */
@@ -35,7 +41,9 @@ export abstract class Checker extends Observer {
     return this.context.history
   }
 
-  protected violation(property: string, message: string): void {
+  /** Reports, unless what it is about has lost the disks of a majority: nothing is promised then. */
+  protected violation(property: string, message: string, ledger?: LedgerHistory): void {
+    if (ledger?.isLost === true) return
     this.context.report({ property, atMs: this.context.now(), message })
   }
 }

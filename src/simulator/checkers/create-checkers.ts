@@ -1,36 +1,20 @@
-import { isFaultFree, saneClocks, type Faults } from '../faults.ts'
-import type { History } from '../history.ts'
 import { AcknowledgedIsHeld } from './acknowledged-is-held.ts'
 import { BallotCarriesOneValue } from './ballot-carries-one-value.ts'
-import type { Checker, CheckerContext, Violation } from './checker.ts'
+import type { Checker, CheckerContext } from './checker.ts'
 import { DurableBeforeSent } from './durable-before-sent.ts'
+import { NoRunAfterDecision } from './no-run-after-decision.ts'
 import { NumberedOnce } from './numbered-once.ts'
 import { OneChosenValue } from './one-chosen-value.ts'
+import { OneHolder } from './one-holder.ts'
 import { OutcomesAgree } from './outcomes-agree.ts'
 import { OutcomesAreValid } from './outcomes-are-valid.ts'
 import { PayloadsAreKept } from './payloads-are-kept.ts'
-import { NoRunAfterDecision, OneHolder, StartsAreGranted, TokensGrow } from './runs.ts'
+import { StartsAreGranted } from './starts-are-granted.ts'
+import { TokensGrow } from './tokens-grow.ts'
 import { VotersKeepTheirWord } from './voters-keep-their-word.ts'
 
-/** What checkers need of a simulation. */
-export interface CheckersInit {
-  readonly history: History
-  readonly now: () => number
-  readonly report: (violation: Violation) => void
-  readonly maxDeliveries: number
-  readonly faults: Faults
-}
-
 /** All checkers of one simulation. */
-export function createCheckers(init: CheckersInit): Checker[] {
-  const context: CheckerContext = {
-    history: init.history,
-    now: init.now,
-    report: init.report,
-    maxDeliveries: init.maxDeliveries,
-    saneClocks: saneClocks(init.faults),
-    faultFree: isFaultFree(init.faults),
-  }
+export function createCheckers(context: CheckerContext): Checker[] {
   return [
     new OneChosenValue(context),
     new OutcomesAgree(context),

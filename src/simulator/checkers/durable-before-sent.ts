@@ -41,14 +41,14 @@ export class DurableBeforeSent extends Checker {
     switch (message.type) {
       case 'opened': {
         const ledger = this.history.ledger(message.ledger)
-        if ((ledger.openedBy & ledger.bitOf(actor.peer)) === 0) {
+        if ((ledger.openedBy & ledger.bitOf(actor)) === 0) {
           this.violation('durable', `${actor.peer} tells ${to} OPENED before it is on disk`)
         }
         break
       }
       case 'stored': {
         const ledger = this.history.ledger(message.ledger)
-        const bit = ledger.bitOf(actor.peer)
+        const bit = ledger.bitOf(actor)
         for (const seq of seqsOf(message.stored)) {
           if ((ledger.task(seq).heldBy & bit) !== 0) continue
           this.violation('durable', `${actor.peer} tells ${to} STORED ${seq} before it is on disk`)
@@ -68,7 +68,7 @@ export class DurableBeforeSent extends Checker {
 
   #accepted(actor: Actor, to: PeerId, { ledger: id, ballot, accepted }: Accepted): void {
     const ledger = this.history.ledger(id)
-    const bit = ledger.bitOf(actor.peer)
+    const bit = ledger.bitOf(actor)
     const key = this.history.ballotKey(ballot)
     for (const seq of seqsOf(accepted)) {
       const { tallies, name } = ledger.task(seq)

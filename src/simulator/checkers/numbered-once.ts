@@ -21,6 +21,11 @@ export class NumberedOnce extends Checker {
     this.durable(actor, kept)
   }
 
+  /** Without its disk it cannot know what it has numbered. */
+  override lost(index: number): void {
+    this.#numbered[index] = new Map()
+  }
+
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
     if (entry.type !== 'stored') return
     const producer = this.history.ledger(entry.ledger).info?.producer ?? ''

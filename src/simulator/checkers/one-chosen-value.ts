@@ -19,6 +19,7 @@ export class OneChosenValue extends Checker {
         'S1',
         `${task.name} has two outcomes: ${digests.describe(other.digest)} at ballot ` +
           `${other.counter}, ${digests.describe(chosen.digest)} at ballot ${chosen.counter}`,
+        task.ledger,
       )
     }
     // A later ballot must have read what was chosen, so it can carry nothing else.
@@ -28,6 +29,7 @@ export class OneChosenValue extends Checker {
         'S1',
         `${task.name}: ${digests.describe(digest)} is accepted at ballot ${counter}, above ` +
           `${digests.describe(chosen.digest)}, chosen at ballot ${chosen.counter}`,
+        task.ledger,
       )
     }
   }

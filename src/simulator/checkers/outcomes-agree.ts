@@ -27,7 +27,8 @@ export class OutcomesAgree extends Checker {
     }
     for (const seq of seqsOf(ended.tooLate)) {
       const task = this.history.task(ended.ledger, seq)
-      if (task.decided === undefined) this.violation('S2', `${task.name}: too late for nothing`)
+      if (task.decided !== undefined) continue
+      this.violation('S2', `${task.name}: too late for nothing`, task.ledger)
     }
   }
 
@@ -62,7 +63,7 @@ export class OutcomesAgree extends Checker {
     const { decided } = task
     if (decided !== undefined && digests.factsOf(decided.digest)?.kind === kind) return
     const truth = decided === undefined ? 'undecided' : digests.describe(decided.digest)
-    this.violation('S2', `${who} ${kind} for ${task.name}, which is ${truth}`)
+    this.violation('S2', `${who} ${kind} for ${task.name}, which is ${truth}`, task.ledger)
   }
 
   #compare(who: string, ledger: LedgerId, values: Values): void {
@@ -71,7 +72,8 @@ export class OutcomesAgree extends Checker {
       const task = this.history.task(ledger, seq)
       if (task.decided?.digest === digest) return
       const truth = task.decided === undefined ? 'undecided' : digests.describe(task.decided.digest)
-      this.violation('S2', `${who} ${digests.describe(digest)} for ${task.name}, which is ${truth}`)
+      const said = `${who} ${digests.describe(digest)} for ${task.name}`
+      this.violation('S2', `${said}, which is ${truth}`, task.ledger)
     })
   }
 
@@ -85,6 +87,7 @@ export class OutcomesAgree extends Checker {
         'S2',
         `${task.name}: ballot ${counter} carries ${digests.describe(digest)} after ` +
           `${digests.describe(decided.digest)} was decided at ballot ${decided.counter}`,
+        task.ledger,
       )
     })
   }

@@ -21,7 +21,8 @@ export class OutcomesAreValid extends Checker {
     const wrong = facts === undefined ? 'nothing is known of it' : this.#faultOf(task, facts)
     if (wrong === '') return
     const { digests } = this.history
-    this.violation('S4', `${task.name} is ${digests.describe(digest)}, but ${wrong}`)
+    const message = `${task.name} is ${digests.describe(digest)}, but ${wrong}`
+    this.violation('S4', message, task.ledger)
   }
 
   #faultOf(task: TaskHistory, facts: ValueFacts): string {
@@ -71,7 +72,8 @@ export class OutcomesAreValid extends Checker {
     if (by === Infinity) return 'it has no limit'
     // A clock that is wrong, or was set while the machine was down, tells another time.
     const early = by - this.context.now()
-    return this.context.saneClocks && early > roundingMs ? `its time is up in ${early} ms` : ''
+    const isSane = !this.context.disturbed.clocks
+    return isSane && early > roundingMs ? `its time is up in ${early} ms` : ''
   }
 }
 

@@ -43,6 +43,11 @@ export class VotersKeepTheirWord extends Checker {
     this.durable(actor, kept)
   }
 
+  /** Without its disk it is another voter, which has said nothing yet. */
+  override lost(index: number): void {
+    this.#registers[index] = new Map()
+  }
+
   override asked(actor: Actor, _to: PeerId, message: Message): void {
     if (message.type !== 'claimed') return
     const { ledger, ballot, granted } = message

@@ -1,0 +1,30 @@
+import { bitsIn } from '../../core/quorum.ts'
+import type { RunHistory } from '../task-history.ts'
+import { RunChecker } from './run-checker.ts'
+
+/**
+ * S10: every start has a grant of a majority of its own, and without faults none is in vain:
+ * a task starts again only after it threw, ran out of time or was given back unstarted.
+ */
+export class StartsAreGranted extends RunChecker {
+  protected override begun(run: RunHistory): void {
+    const { task, peer, token } = run
+    const granted = bitsIn(task.grants.get(run.ballotKey) ?? 0)
+    if (granted < task.ledger.majority) {
+      const message = `${task.name} runs on ${peer} by ${granted} grants of token ${token}`
+      this.violation('S10', message, task.ledger)
+    }
+    for (const other of task.runs) {
+      if (other === run) continue
+      if (other.ballotKey === run.ballotKey && other.end !== 'released') {
+        const message = `${task.name} runs on ${peer} twice with token ${token}`
+        this.violation('S10', message, task.ledger)
+      }
+      // Without faults a process ends only by a task that takes it down.
+      const excused = ['error', 'timeout', 'released', 'crashed'].includes(other.end)
+      if (this.context.disturbed.any || excused) continue
+      const end = other.end === '' ? 'while it runs' : `after it was ${other.end}`
+      this.violation('S10', `${task.name} runs on ${peer} ${end} on ${other.peer}, without a fault`)
+    }
+  }
+}

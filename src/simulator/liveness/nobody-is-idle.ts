@@ -1,0 +1,34 @@
+import type { SimulatedNode } from '../node.ts'
+import type { Simulation } from '../simulation.ts'
+import type { TaskHistory } from '../task-history.ts'
+import { type Debt, type Liveness, storyOf, undecided } from './debt.ts'
+
+/** How long an idle worker may overlook a due task, beyond two leases. */
+const overlookedMsMax = 60_000
+
+/** L2: no capable worker is idle while a due task is leased to nobody. */
+export const nobodyIsIdle: Liveness = function* (simulation, healedAt): Generator<Debt> {
+  const since = simulation.now() - 2 * simulation.options.leaseMs - overlookedMsMax
+  // What faults have held up is not overlooked.
+  if (since < healedAt) return
+  for (const task of undecided(simulation)) {
+    if (!isOverlooked(simulation, task, since)) continue
+    const message = `${task.name} is overlooked: ${storyOf(task)}`
+    yield { property: 'L2', message, overdue: true }
+  }
+}
+
+/** Whether a task could have run since a moment, on a worker that has been idle since then. */
+function isOverlooked(simulation: Simulation, task: TaskHistory, since: number): boolean {
+  if (task.dueAt > since) return false
+  for (const run of task.runs) if (run.endedAt > since) return false
+  const queue = task.spec?.queue ?? ''
+  return simulation.nodes.some(node => hasBeenIdle(node, queue, since))
+}
+
+function hasBeenIdle(node: SimulatedNode, queue: string, since: number): boolean {
+  const { worker, running, guest, paused } = node
+  if (worker === undefined || !running || guest || paused) return false
+  const serves = node.capacity.queues.some(served => served.queue === queue)
+  return serves && worker.roomSince < since
+}

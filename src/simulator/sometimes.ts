@@ -1,0 +1,128 @@
+/**
+ * What must happen somewhere in some hundred seeds. A rule that no run comes near to is not tested
+ * by them, however often they pass.
+ */
+export const sometimes = [
+  // What goes wrong with nodes.
+  'killed',
+  'power lost',
+  'crash within a turn',
+  'full restart',
+  'poisoned',
+  'handler blocks',
+  'paused',
+  'wall clock set',
+  'left',
+  'departed',
+  'joins late',
+  'restart with accepts',
+  'restart from a checkpoint',
+  // With the network.
+  'partition',
+  'one-way partition',
+  'bridged partition',
+  'flapping connection',
+  'frame: lost',
+  'frame: duplicated',
+  'frame: reordered',
+  'frame: delayed',
+  'frame: no stream',
+  'stream: down',
+  // With disks.
+  'checkpoint',
+  'unsynced entries lost',
+  'torn write cut',
+  'sync failed',
+  'bit flipped',
+  'disk full',
+  'start refused: disk full',
+  'disk wiped',
+  'disk rolled back',
+  'quarantined: a sync has failed',
+  'quarantined: an entry has another checksum',
+  'quarantined: others have seen more of it',
+  // Claims.
+  'claim run',
+  'claim any',
+  'claim raise',
+  'claim finish',
+  'claim cancel',
+  'refused settled',
+  'refused not-due',
+  'refused blocked',
+  'refused held',
+  'refused behind',
+  'refused missing',
+  'granted with an accepted value',
+  'granted with records',
+  'granted directly',
+  'finisher settled',
+  // Leases.
+  'tentative lease expired',
+  'lease expired',
+  'sent renewed',
+  'wrote released',
+  'session list asked for',
+  'session lease lost',
+  'abort lease-lost',
+  'abort cancelled',
+  'abort leaving',
+  'sent lost',
+  // Runs.
+  'another run',
+  'two runs at once',
+  'run ended error',
+  'run ended timeout',
+  'run ended unrecoverable',
+  'run ended result',
+  'run ended released',
+  // Decisions.
+  'retry accepted',
+  'settle behind',
+  'settle settled',
+  'settle missing',
+  'an outcome is chosen again by a later ballot',
+  'outcome done',
+  'outcome cancelled',
+  'outcome failed(attempts)',
+  'outcome failed(unrecoverable)',
+  'outcome failed(timeout)',
+  'outcome failed(result)',
+  'outcome failed(deliveries)',
+  'outcome failed(expired)',
+  'cancelled',
+  'cancelled too late',
+  // Records on their way.
+  'published',
+  'sent submit',
+  'sent compare',
+  'sent fetch',
+  'sent records',
+  'sent sync',
+  'sent watch',
+  'sent unwatch',
+  'sent goodbye',
+  'sent progress',
+  'store settled',
+] as const
+
+/** How often each of them has happened, over some runs. */
+export class CoverageTable {
+  readonly #counts = new Map<string, number>()
+
+  add(counts: ReadonlyMap<string, number>): void {
+    for (const [name, count] of counts) {
+      this.#counts.set(name, (this.#counts.get(name) ?? 0) + count)
+    }
+  }
+
+  /** Each event that must happen, with how often it has. */
+  rows(): { readonly event: string; readonly count: number }[] {
+    return sometimes.map(event => ({ event, count: this.#counts.get(event) ?? 0 }))
+  }
+
+  /** What has never happened. */
+  missing(): string[] {
+    return this.rows().flatMap(({ event, count }) => (count === 0 ? [event] : []))
+  }
+}
