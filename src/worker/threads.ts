@@ -1,6 +1,11 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { MessagePort, type ResourceLimits, type Worker as Thread } from 'node:worker_threads'
+import {
+  MessagePort,
+  receiveMessageOnPort,
+  type ResourceLimits,
+  type Worker as Thread,
+} from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { heapLimitMb } from './memory-watch.ts'
 import type { Outcome } from './outcome.ts'
@@ -40,6 +45,8 @@ export class Threads implements Places<ThreadTask, Outcome> {
   readonly #init: ThreadsInit
   readonly #pool: Piscina<ThreadTask, Outcome>
   readonly #places = new Map<MessagePort, ThreadPlace>()
+  /** The line of each run that has started. */
+  readonly #lines = new Map<number, MessagePort>()
 
   constructor(init: ThreadsInit) {
     this.#init = init
@@ -68,8 +75,13 @@ export class Threads implements Places<ThreadTask, Outcome> {
     return [...this.#places.values()]
   }
 
-  run(task: ThreadTask, signal: AbortSignal): Promise<Outcome> {
-    return this.#pool.run(task, { signal })
+  async run(task: ThreadTask, signal: AbortSignal): Promise<Outcome> {
+    try {
+      return await this.#pool.run(task, { signal })
+    } finally {
+      this.#hearAll(task.id)
+      this.#lines.delete(task.id)
+    }
   }
 
   async stop(): Promise<void> {
@@ -86,8 +98,26 @@ export class Threads implements Places<ThreadTask, Outcome> {
     const place = new ThreadPlace(thread, port, heapLimitMb(this.#init.resourceLimits) * 2 ** 20)
     this.#places.set(port, place)
     port.on('close', () => this.#places.delete(port))
-    port.on('message', (message: FromThread) => this.#init.heard(message, place))
+    port.on('message', (message: FromThread) => this.#hear(message, port, place))
     port.unref()
+  }
+
+  #hear(message: FromThread, line: MessagePort, place: Place): void {
+    if (message.type === 'started') this.#lines.set(message.id, line)
+    this.#init.heard(message, place)
+  }
+
+  /** What a run has said before its end came over the other channel may still be on its line. */
+  #hearAll(id: number): void {
+    const line = this.#lines.get(id)
+    for (const [port, place] of this.#places) {
+      if (line !== undefined && line !== port) continue
+      for (;;) {
+        const received = receiveMessageOnPort(port) as { message: FromThread } | undefined
+        if (received === undefined) break
+        this.#hear(received.message, port, place)
+      }
+    }
   }
 }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { PNG } from 'pngjs'
+import { lifeline } from '../worker/lifeline.ts'
 import { batchMs, ndjson, Testbed, untilContains } from './processes.ts'
 
 const examples = join(import.meta.dirname, '../../docs/examples')
@@ -58,10 +60,11 @@ test('a command that fails is retried, and tells why in the end', async () => {
   assert.match(absent.stderr, /^error: .*Command of absent was not found/m)
 })
 
-test('a node that is killed takes its commands with it, and another runs the task', async () => {
+test('a node that is killed takes its commands with it, and another runs the task', async t => {
   await using bed = new Testbed()
-  const log = bed.path('pids.log')
-  const command = `echo "$PPID $$" >> '${log}'; sleep 1000 & test -e '${bed.path('gate')}' || wait`
+  const line = await lifeline(t)
+  const log = bed.path('up.log')
+  const command = `test -e '${bed.path('gate')}' && exit; ${line.hold} echo up >> '${log}'; sleep 1000 & wait`
   const args = ['--exec', `hold=${command}`]
   const [publisher, worker] = await bed.mesh({ publisher: { concurrency: 0 }, worker: { args } })
   assert.ok(publisher && worker)
@@ -69,14 +72,83 @@ test('a node that is killed takes its commands with it, and another runs the tas
     ['publish', 'hold', '0', '--wait', '--json', '--data', publisher.dataDir],
     {},
   )
-  await untilContains(log, `${worker.process.pid} `)
-  const [, group = ''] = (await readFile(log, 'utf8')).split(/\s/)
+  await untilContains(log, 'up')
   await writeFile(bed.path('gate'), '')
   worker.process.kill('SIGKILL')
+  await line.cut
   const other = await bed.up('other', { args, bootstrap: [publisher] })
   assert.deepEqual(await publish.exited, { code: 0, signal: null })
   assert.partialDeepStrictEqual(publish.lines, [{ node: other.peerId }])
-  assert.throws(() => process.kill(-Number(group), 0), { code: 'ESRCH' })
+})
+
+// Members that only their group tells of: in the background, in a subshell, deaf to SIGTERM.
+const family = `sleep 1000 & (trap '' TERM; sleep 1000; true) & echo up >&2; wait; wait`
+
+test('a cancelled task ends all that its command has started', async t => {
+  await using bed = new Testbed()
+  const line = await lifeline(t)
+  const log = bed.path('up.log')
+  const args = ['--exec', `hold=${line.hold} echo up >> '${log}'; ${family}`]
+  const [publisher, worker] = await bed.mesh({ publisher: { concurrency: 0 }, worker: { args } })
+  assert.ok(publisher && worker)
+  const publish = ['publish', 'hold', '0', '--wait', '--json', '--data', publisher.dataDir]
+  const waiting = bed.spawn(publish)
+  await untilContains(log, 'up')
+  const claimed = await worker.process.when(
+    'a claim',
+    ({ event }) => event === 'task:claimed',
+    batchMs,
+  )
+  const task = String(claimed['taskId'])
+  const cancelled = await bed.run(['task', 'cancel', task, '--data', publisher.dataDir])
+  assert.equal(cancelled.code, 0, cancelled.stderr)
+  await line.cut
+  assert.equal((await waiting.exited).code, 1)
+  assert.partialDeepStrictEqual(waiting.lines, [{ taskId: task, state: 'cancelled' }])
+})
+
+test('a command whose time is up is ended with all that it has started', async t => {
+  await using bed = new Testbed()
+  const line = await lifeline(t)
+  const node = await bed.up('a', { args: ['--exec', `hold=${line.hold} ${family}`] })
+  const flags = ['--timeout', '300ms', '--attempts', '1', '--wait', '--json']
+  const run = await bed.run(['publish', 'hold', '0', ...flags, '--data', node.dataDir])
+  await line.cut
+  assert.equal(run.code, 1)
+  assert.partialDeepStrictEqual(run.lines, [{ state: 'failed', reason: 'timeout' }])
+})
+
+test('a command whose node has slept for too long is ended, as another has the task', async t => {
+  await using bed = new Testbed()
+  const line = await lifeline(t)
+  const log = bed.path('up.log')
+  const lease = ['--lease', '1s']
+  const slow = `${line.hold} echo up >> '${log}'; ${family}`
+  const [publisher, sleeper] = await bed.mesh({
+    publisher: { concurrency: 0, args: lease },
+    sleeper: { args: [...lease, '--exec', `hold=${slow}`] },
+  })
+  assert.ok(publisher && sleeper)
+  const waiting = bed.spawn([
+    'publish',
+    'hold',
+    '0',
+    '--wait',
+    '--json',
+    '--data',
+    publisher.dataDir,
+  ])
+  await untilContains(log, 'up')
+  sleeper.process.kill('SIGSTOP')
+  const other = await bed.up('other', {
+    args: [...lease, '--exec', 'hold=echo 7'],
+    bootstrap: [publisher],
+  })
+  assert.deepEqual(await waiting.exited, { code: 0, signal: null })
+  assert.partialDeepStrictEqual(waiting.lines, [{ result: 7, node: other.peerId }])
+  sleeper.process.kill('SIGCONT')
+  await line.cut
+  await sleeper.process.when('its loss', ({ event }) => event === 'lease:lost', batchMs)
 })
 
 test('a second Ctrl-C ends commands at once', async () => {
@@ -132,6 +204,19 @@ test('the example in Python counts words', { skip: lacksPython }, async () => {
   const bad = await bed.run([...publish, '{"words":6}', '--data', node.dataDir])
   assert.equal(bad.code, 1)
   assert.match(String(bad.lines[0]?.['error']), /ended with exit code 1: expected \{"text"/)
+})
+
+test('the example in shell tells what it was given', async () => {
+  await using bed = new Testbed()
+  const args = ['--exec', `digest=sh '${join(examples, 'digest.sh')}'`]
+  const node = await bed.up('a', { args })
+  const bytes = randomBytes(100_000)
+  await writeFile(bed.path('payload'), bytes)
+  const publish = ['publish', 'digest', `@${bed.path('payload')}`, '--raw', '--wait', '--json']
+  const run = await bed.run([...publish, '--data', node.dataDir])
+  assert.equal(run.code, 0, run.stderr)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  assert.deepEqual(run.lines[0]?.['result'], { bytes: 100_000, sha256 })
 })
 
 test('the example in shell makes thumbnails', { skip: lacksMagick }, async () => {

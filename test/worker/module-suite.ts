@@ -204,6 +204,21 @@ export function moduleSuite({ isolate, says, memory }: Isolation): void {
     assert.ok(told.includes('log a line'))
   })
 
+  test('nothing that a run has said is lost when it ends', async t => {
+    const it = await start(t)
+    it.worker.run(
+      runOf(
+        'tell',
+        Array.from({ length: 200 }, () => 0),
+      ),
+    )
+    await it.ended(200)
+    const said = Map.groupBy(it.reported, seqOf)
+    const last = [...said.values()].map(all => String(Buffer.from(all.at(-1)?.body ?? [])))
+    assert.equal(last.filter(body => body === '{"at":3}').length, 200)
+    assert.equal(it.reported.filter(({ kind }) => kind === 'log').length, 200)
+  })
+
   test('a handler publishes from where it is', async t => {
     const it = await start(t)
     it.worker.run(runOf('publishOne', [{ width: 2 }]))
