@@ -86,7 +86,7 @@ export const shapes: readonly Shape[] = [
       worker('w0'),
       canceller('c0', second),
     ],
-    { begins: [['w0', 'open 0']], quick: false },
+    { begins: [['w0', 'open 0']], quick: false, maxStates: 10_000_000 },
   ),
   shape(
     'finish-or-retry',
