@@ -250,13 +250,14 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   }
 
   metrics(): Readonly<Record<string, number>> {
-    const { machine, driver, worker } = this.#init
+    const { machine, driver, worker, blobs } = this.#init
     const { written, durable } = driver.lsns
     return {
       ...metricsOf(machine),
       journalEntries: written,
       journalEntriesDurable: durable,
       runsHeld: worker.held,
+      blobBytesMoved: blobs.movedBytes(),
       runsFinished: worker.finished,
       runsReleased: worker.released,
     }

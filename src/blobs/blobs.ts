@@ -105,6 +105,11 @@ export class Blobs {
     this.#keeper.named(named)
   }
 
+  /** Bytes of blobs that were moved between nodes, as far as this one has to do with it. */
+  movedBytes(): number {
+    return this.#init.network.movedBytes()
+  }
+
   /** Deletes what nothing names any more. */
   sweep(): Promise<void> {
     return this.#keeper.sweep()

@@ -108,6 +108,8 @@ export interface BlobNetwork {
   put(peer: PeerId, gift: BlobGift, options: BlobCallOptions): Promise<PutAnswer>
   /** Answers peers that ask for blobs, and takes those that they give. */
   serve(server: BlobServer): void
+  /** Bytes that have gone to peers or come from them, or that peers move on behalf of this node. */
+  movedBytes(): number
 }
 
 export interface BlobCallOptions {

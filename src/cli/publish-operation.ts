@@ -5,6 +5,7 @@ import { Channel } from './channel.ts'
 import { NoMajorityError } from './errors.ts'
 import type { OutcomeReply, PublishRequest, Reply } from './requests.ts'
 import { untilServed } from './served.ts'
+import { Stall } from './stall.ts'
 
 /** Outcomes waited for at the same time; reading more inputs waits until there are fewer. */
 const outstandingMax = 100_000
@@ -107,12 +108,12 @@ class Publisher {
 
   async #publishBatch(batch: readonly unknown[]): Promise<TaskHandle[]> {
     const { queue, options, waitTimeoutMs } = this.#request
-    const late = AbortSignal.timeout(waitTimeoutMs)
-    const signal = AbortSignal.any([this.#signal, late])
+    using stall = new Stall(this.#node, waitTimeoutMs)
+    const signal = AbortSignal.any([this.#signal, stall.signal])
     try {
       return await this.#node.publishMany(queue, batch, { ...options, signal })
     } catch (error) {
-      if (late.aborted && !this.#signal.aborted) {
+      if (stall.signal.aborted && !this.#signal.aborted) {
         throw new NoMajorityError(waitTimeoutMs, { cause: error })
       }
       throw error

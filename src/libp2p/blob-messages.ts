@@ -31,7 +31,7 @@ const statuses = ['found', 'missing', 'want', 'full', 'stored', 'wait'] as const
 export interface BlobAnswer {
   /**
    * `found` tells the size, `want` the offset that bytes are wanted from, `wait` that the answer
-   * is still to come.
+   * is still to come, and how many bytes of blobs the node has moved by now.
    */
   readonly status: (typeof statuses)[number]
   readonly number: number

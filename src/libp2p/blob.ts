@@ -44,6 +44,7 @@ export class BlobStreams implements BlobNetwork {
   readonly #serving = new Set<AbortController>()
   readonly #slots = new Slots(streamsPerPeer)
   #server: BlobServer | undefined
+  #moved = 0
 
   constructor(init: BlobStreamsInit) {
     this.#init = init
@@ -67,6 +68,10 @@ export class BlobStreams implements BlobNetwork {
     this.#server = server
   }
 
+  movedBytes(): number {
+    return this.#moved
+  }
+
   async *get(
     peer: string,
     { hash, size, offset, length }: BlobRequest,
@@ -79,7 +84,7 @@ export class BlobStreams implements BlobNetwork {
       call.done()
       throw new BlobUnavailableError(hash)
     }
-    yield* call.bytes.readAll(length)
+    yield* call.counted(call.bytes.readAll(length))
     call.done()
   }
 
@@ -90,7 +95,7 @@ export class BlobStreams implements BlobNetwork {
     let { status, number } = await call.answer()
     let isRead = true
     if (status === 'want') {
-      for await (const chunk of gift.read(number)) {
+      for await (const chunk of call.counted(gift.read(number))) {
         isRead = await call.bytes.writeUnheard(chunk)
         if (!isRead) break
       }
@@ -109,7 +114,7 @@ export class BlobStreams implements BlobNetwork {
     if (connection === undefined) throw new NotFoundError(`Peer ${peer} is not connected`)
     const options = { signal, maxOutboundStreams: streamsPerPeer }
     const stream = await openStream(connection, this.#init.protocol, options)
-    const call = new Call(stream, this.#init.idleMs, signal)
+    const call = this.#callOn(stream, signal)
     try {
       await call.bytes.write(encodeAsk(ask))
     } catch (error) {
@@ -119,9 +124,18 @@ export class BlobStreams implements BlobNetwork {
     return call
   }
 
+  #callOn(stream: Stream, signal: AbortSignal): Call {
+    return new Call(stream, {
+      idleMs: this.#init.idleMs,
+      signal,
+      moved: () => this.#moved,
+      onMoved: bytes => (this.#moved += bytes),
+    })
+  }
+
   // A rejection makes libp2p reset the stream, which is all that a bad peer is owed.
   readonly #answer = async (stream: Stream, { remotePeer }: Connection): Promise<void> => {
-    const { isWelcome, idleMs, log } = this.#init
+    const { isWelcome, log } = this.#init
     const server = this.#server
     if (server === undefined || !isWelcome(remotePeer.toString())) {
       throw new ProtocolError('Blobs are not served')
@@ -130,7 +144,7 @@ export class BlobStreams implements BlobNetwork {
     const serving = new AbortController()
     this.#serving.add(serving)
     try {
-      await using call = new Call(stream, idleMs, serving.signal)
+      await using call = this.#callOn(stream, serving.signal)
       stream.addEventListener('close', () => serving.abort(new ProtocolError('Peer has gone')))
       const ask = decodeAsk(await call.bytes.read(requestBytes))
       if (ask.type === 'get') await give(server, ask, call)
@@ -156,7 +170,8 @@ async function give(
     return
   }
   await call.say({ status: 'found', number: size })
-  for await (const chunk of server.read(hash, { offset, length })) await call.bytes.write(chunk)
+  const range = server.read(hash, { offset, length })
+  for await (const chunk of call.counted(range)) await call.bytes.write(chunk)
 }
 
 async function take(
@@ -170,7 +185,8 @@ async function take(
   if (receiver !== 'have') {
     try {
       await call.say({ status: 'want', number: receiver.offset })
-      for await (const chunk of call.bytes.readAll(size - receiver.offset)) {
+      const gift = call.bytes.readAll(size - receiver.offset)
+      for await (const chunk of call.counted(gift)) {
         await receiver.write(chunk)
       }
       await call.meanwhile(receiver.finish())
@@ -186,17 +202,27 @@ async function take(
 
 const closeMs = 5_000
 
+interface CallInit {
+  readonly idleMs: number
+  readonly signal: AbortSignal
+  /** Bytes of all blobs that this node has moved. */
+  readonly moved: () => number
+  /** This node, or the peer on its behalf, has moved so many more. */
+  readonly onMoved: (bytes: number) => void
+}
+
 /** One stream, from its request to its end. What is not done when it is disposed of is reset. */
 class Call implements AsyncDisposable {
   readonly bytes: ByteStream
   readonly #stream: Stream
-  readonly #idleMs: number
+  readonly #init: CallInit
   readonly #signal: AbortSignal
   #isDone = false
 
-  constructor(stream: Stream, idleMs: number, signal: AbortSignal) {
+  constructor(stream: Stream, init: CallInit) {
+    const { idleMs, signal } = init
     this.#stream = stream
-    this.#idleMs = idleMs
+    this.#init = init
     this.#signal = signal
     this.bytes = new ByteStream(stream, { idleMs })
     setMaxListeners(Infinity, signal)
@@ -209,23 +235,35 @@ class Call implements AsyncDisposable {
     this.#isDone = true
   }
 
+  /** Bytes of a blob, counted as they pass. */
+  async *counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      this.#init.onMoved(chunk.byteLength)
+      yield chunk
+    }
+  }
+
   say(answer: BlobAnswer): Promise<void> {
     return this.bytes.write(encodeAnswer(answer))
   }
 
   /** The next answer that is one. */
   async answer(): Promise<BlobAnswer> {
+    let before: number | undefined
     for (;;) {
       const answer = decodeAnswer(await this.bytes.read(answerBytes))
       if (answer.status !== 'wait') return answer
+      if (before !== undefined && answer.number > before) this.#init.onMoved(answer.number - before)
+      before = answer.number
     }
   }
 
   /** Waits for work of this side, and lets the peer know that it goes on. */
   async meanwhile<T>(work: Promise<T>): Promise<T> {
     const saying = setInterval(() => {
-      this.say({ status: 'wait', number: 0 }).catch((error: unknown) => this.bytes.fail(error))
-    }, this.#idleMs / 4)
+      const wait = { status: 'wait', number: this.#init.moved() } as const
+      this.say(wait).catch((error: unknown) => this.bytes.fail(error))
+    }, this.#init.idleMs / 4)
     try {
       return await work
     } finally {

@@ -158,6 +158,7 @@ class MeshNetwork implements Libp2pNetwork {
   }
 
   readonly blobs: BlobNetwork = {
+    movedBytes: () => this.#mesh?.blobs.movedBytes() ?? 0,
     get: (peer, request, options) => this.#started().blobs.get(peer, request, options),
     put: async (peer, gift, options) => this.#started().blobs.put(peer, gift, options),
     serve: server => {

@@ -55,6 +55,10 @@ export class FakeNetwork implements BlobNetwork {
   }
 
   serve(): void {}
+
+  movedBytes(): number {
+    return 0
+  }
 }
 
 /** A range of some bytes, chunk by chunk. */

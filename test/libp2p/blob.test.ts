@@ -181,6 +181,26 @@ describe('blobs of peers', () => {
     assert.equal(await put, 'stored')
   })
 
+  test('that are spread by a peer are seen to move', async t => {
+    const [a, b] = await startPair(t, { timings: { blobIdleMs: 400 } })
+    const server = serve(b)
+    const spread = Promise.withResolvers<void>()
+    server.spread = () => spread.promise
+    const bytes = contentOf(100_000)
+    const movedBytes = (): number => a.network.blobs.movedBytes()
+    const put = a.network.blobs.put(b.network.peer, gift(bytes, true), { signal })
+    await until(() => movedBytes() === bytes.byteLength, 'it was sent')
+    const other = server.add(contentOf(50_000, 2))
+    // What the peer moves meanwhile counts here, too.
+    const request = { ...other, offset: 0, length: other.size }
+    const c = await startNode(t, { bootstrap: b.network.addresses() })
+    await c.until(() => c.isUp(b.network.peer), 'another node sees the peer')
+    await readAll(c.network.blobs.get(b.network.peer, request, { signal }))
+    await until(() => movedBytes() === bytes.byteLength + other.size, 'it moves')
+    spread.resolve()
+    assert.equal(await put, 'stored')
+  })
+
   test('are not sent faster than they are read, nor read faster than they are taken', async t => {
     const [a, b] = await startPair(t)
     const server = serve(b)

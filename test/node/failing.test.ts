@@ -54,6 +54,7 @@ function setup() {
       },
       put: () => Promise.reject(new Error('There are no peers')),
       serve: () => {},
+      movedBytes: () => 0,
     },
     machine,
     warn: () => {},
