@@ -113,7 +113,7 @@ export class Threads implements Places<ThreadTask, Outcome> {
     for (const [port, place] of this.#places) {
       if (line !== undefined && line !== port) continue
       for (;;) {
-        const received = receiveMessageOnPort(port) as { message: FromThread } | undefined
+        const received = receiveMessageOnPort(port)
         if (received === undefined) break
         this.#hear(received.message, port, place)
       }
