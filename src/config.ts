@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import { type ComponentLogger, InvalidParametersError, type Libp2p } from '@libp2p/interface'
 import { notSupported } from './errors.ts'
+import { shellQueue } from './shell/task.ts'
 import { maxLabelsBytes, maxPeers, maxQueueBytes, maxQueues, maxVoters } from './wire/limits.ts'
 import type { CommandHandler } from './worker/command-runner.ts'
 import type { TaskContext, TaskDefaults, TaskDefinitionLike } from './worker/definition.ts'
@@ -18,6 +19,9 @@ export type Tasks =
 export type Commands = Readonly<
   Record<string, string | { readonly command: string; readonly concurrency?: number | undefined }>
 >
+
+/** Facts about a node, by their names. */
+export type Labels = Readonly<Record<string, string | number | boolean>>
 
 /** How a node is made. Everything may be left out. */
 export interface MeshNodeInit {
@@ -56,6 +60,14 @@ export interface MeshNodeInit {
    */
   readonly commands?: Commands | undefined
 
+  /**
+   * Whether the node runs any command that a member of the mesh sends it, with the rights of its
+   * own process: those of `meshwork run` and `meshwork map`.
+   *
+   * @default false
+   */
+  readonly allowRun?: boolean | undefined
+
   /** Limits of each thread or process; one that uses more memory is ended, its run in an error. */
   readonly threads?: { readonly resourceLimits?: ResourceLimits | undefined } | undefined
 
@@ -66,7 +78,7 @@ export interface MeshNodeInit {
   readonly concurrency?: number | undefined
 
   /** Facts about this node, shown to whoever asks. */
-  readonly labels?: Readonly<Record<string, string | number | boolean>> | undefined
+  readonly labels?: Labels | undefined
 
   /** Where the node keeps its identity, its votes and its tasks. Without one, in memory only. */
   readonly dataDir?: string | undefined
@@ -158,6 +170,7 @@ export interface MeshNodeConfig {
   readonly handlers: string | undefined
   readonly isolate: 'thread' | 'process'
   readonly commands: readonly CommandHandler[]
+  readonly allowRun: boolean
   readonly resourceLimits: ResourceLimits | undefined
   readonly concurrency: number
   readonly labels: Readonly<Record<string, string>>
@@ -187,6 +200,7 @@ export const defaults = Object.freeze({
   durability: 'disk',
   gossip: true,
   isolate: 'thread',
+  allowRun: false,
   guest: false,
 } satisfies MeshNodeInit)
 
@@ -210,6 +224,7 @@ const supported: ReadonlySet<string> = new Set<keyof MeshNodeInit>([
   'handlers',
   'isolate',
   'commands',
+  'allowRun',
   'threads',
   'concurrency',
   'labels',
@@ -243,6 +258,7 @@ export function resolveConfig(init: MeshNodeInit): MeshNodeConfig {
     handlers: init.handlers,
     isolate: init.isolate ?? defaults.isolate,
     commands: commandsOf(init.commands ?? {}),
+    allowRun: init.allowRun ?? defaults.allowRun,
     resourceLimits: init.threads?.resourceLimits,
     concurrency: init.concurrency ?? (guest ? 0 : availableParallelism()),
     labels: labelsOf(init.labels ?? {}),
@@ -288,7 +304,7 @@ function check(config: MeshNodeConfig): void {
   if (isolate !== 'thread' && isolate !== 'process') {
     throw invalid('isolate', `'thread' or 'process'`, isolate)
   }
-  for (const name of ['mdns', 'gossip', 'guest'] as const) {
+  for (const name of ['mdns', 'gossip', 'allowRun', 'guest'] as const) {
     if (typeof config[name] !== 'boolean') throw invalid(name, 'true or false', config[name])
   }
   for (const name of ['listen', 'bootstrap', 'allow'] as const) checkTexts(name, config[name])
@@ -298,6 +314,7 @@ function check(config: MeshNodeConfig): void {
       throw invalid(`resourceLimits.${name}`, 'above 0', value)
   }
   const queues = [...tasks.map(({ name }) => name), ...config.commands.map(({ queue }) => queue)]
+  if (config.allowRun) queues.push(shellQueue)
   if (queues.length > maxQueues) throw invalid('tasks', `at most ${maxQueues}`, queues.length)
   if (guest && (queues.length > 0 || config.handlers !== undefined || concurrency > 0)) {
     throw new InvalidParametersError('A guest runs nothing: leave tasks and concurrency out')
@@ -382,7 +399,12 @@ function commandsOf(commands: Commands): CommandHandler[] {
   })
 }
 
-function labelsOf(labels: NonNullable<MeshNodeInit['labels']>): Record<string, string> {
+/**
+ * Labels as text, in the order of their names.
+ *
+ * @throws {InvalidParametersError} A name or a value cannot be one.
+ */
+export function labelsOf(labels: Labels): Record<string, string> {
   const entries = Object.entries(labels).map(([name, value]) => {
     if (!labelNamePattern.test(name)) {
       throw invalid('The name of a label', 'letters, digits, hyphens, dots', name)

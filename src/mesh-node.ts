@@ -5,6 +5,7 @@ import type { TypedEventTarget } from 'main-event'
 import type { MeshNodeEvents } from './events.ts'
 import type { NodeHealth } from './node-health.ts'
 import type { PublishOptions } from './publish-options.ts'
+import type { MeshCommands } from './shell-access.ts'
 import type { TaskHandle } from './task-handle.ts'
 import type { NodeInfo, PeerInfo, QueueInfo, TaskInfo, TaskState } from './task-info.ts'
 import type { TaskDefinition } from './worker/definition.ts'
@@ -41,6 +42,8 @@ export interface MeshNode extends TypedEventTarget<MeshNodeEvents>, AsyncDisposa
   readonly addresses: readonly string[]
   /** Resolves with why, should the node stop by itself, and with `undefined` when it is stopped. */
   readonly stopped: Promise<Error | undefined>
+  /** The commands of `meshwork run` and `meshwork map`, while they run, here or elsewhere. */
+  readonly commands: MeshCommands
 
   /**
    * Resolves when work can really be shared: enough other full nodes are connected.

@@ -19,8 +19,6 @@ export interface TaskAccess {
   readonly queries: PeerQueries
   /** Fetches the result that an ending names. */
   load(ledger: LedgerId, ending: Ending, options: AbortOptions): Promise<Ending>
-  /** Whether this node can cancel tasks of that ledger itself. */
-  canCancel(ledger: LedgerId): boolean
   cancel(ledger: LedgerId, seq: number, reason: string, signal?: AbortSignal): Promise<boolean>
   /** Nodes known to serve a queue. */
   servers(queue: string): number
@@ -72,16 +70,7 @@ export class MeshTask<Output> implements TaskHandle<Output> {
         `The reason of a cancel may have ${cancelCharsMax} characters, not ${reason.length}`,
       )
     }
-    if (this.#access.canCancel(this.#ledger)) {
-      return await this.#access.cancel(this.#ledger, this.#seq, reason, options.signal)
-    }
-    const { queries } = this.#access
-    const found = await queries.find(this.id, options)
-    if (found === undefined) throw this.#notFound()
-    const request = { type: 'cancel', id: this.id, reason } as const
-    const { cancelled } = await queries.ask<'cancel'>(found.peer, request, options)
-    if (cancelled === undefined) throw this.#notFound()
-    return cancelled
+    return await this.#access.cancel(this.#ledger, this.#seq, reason, options.signal)
   }
 
   async state(options: AbortOptions = {}): Promise<TaskState> {

@@ -17,6 +17,7 @@ import { type Libp2pNetwork, libp2pNetwork } from './libp2p/network.ts'
 import { memoryBlobBytesMax } from './large-inputs.ts'
 import type { MeshNode } from './mesh-node.ts'
 import { RunningNode } from './running-node.ts'
+import { shellQueue } from './shell/task.ts'
 import { diskStore } from './store/disk-store.ts'
 import { memoryStore } from './store/memory-store.ts'
 import { WatchedWorker } from './watched-worker.ts'
@@ -25,6 +26,7 @@ import { workerBlobs } from './worker-blobs.ts'
 import type { TaskDefaults } from './worker/definition.ts'
 import { loadHandlers } from './worker/load.ts'
 import type { ModuleHandler } from './worker/module-handlers.ts'
+import { ShellRuns } from './worker/shell-runs.ts'
 import { createWorker } from './worker/worker.ts'
 
 /** Run grants after which a task has failed, since its runs end their nodes. */
@@ -98,6 +100,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
     machine,
     warn: message => node.warn(message),
   })
+  const shellRuns = config.allowRun ? new ShellRuns() : undefined
   const worker: WatchedWorker = new WatchedWorker(
     createWorker({
       concurrency: config.concurrency,
@@ -105,6 +108,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
       modules,
       commands: config.commands,
       isolate: config.isolate,
+      shellRuns,
       resourceLimits: config.resourceLimits,
       blobs: workerBlobs(blobs),
       node: network.peer,
@@ -126,7 +130,9 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
   const definitions = new Map<string, TaskDefaults>([
     ...modules.map(({ queue, defaults }) => [queue, defaults] as const),
     ...config.tasks.map(task => [task.name, task] as const),
+    ...config.commands.map(({ queue }) => [queue, {}] as const),
   ])
+  if (config.allowRun) definitions.set(shellQueue, {})
   const node: RunningNode = new RunningNode({
     config,
     definitions,
@@ -134,6 +140,7 @@ function build({ config, modules, store, opened, network, logger }: Parts): Runn
     network,
     store,
     worker,
+    shellRuns,
     blobs,
     clock,
     driver,
@@ -178,6 +185,7 @@ function machineInit(
     ...config.tasks.map(task => ({ queue: task.name, concurrency: task.concurrency })),
     ...modules,
     ...config.commands,
+    ...(config.allowRun ? [{ queue: shellQueue, concurrency: undefined }] : []),
   ]
   const seed = randomBytes(16)
   return {

@@ -1,5 +1,6 @@
 import type { AbortOptions } from '@libp2p/interface'
-import type { PeerId } from './core/ids.ts'
+import { type PeerId, taskId } from './core/ids.ts'
+import { fromSeqs, seqsOf } from './core/ranges.ts'
 import type { LocalTasks } from './local-tasks.ts'
 import type { NodeNetwork } from './node-health.ts'
 import {
@@ -8,10 +9,12 @@ import {
   decodeAnswer,
   decodeRequest,
   encodeQuery,
+  outputBytesMax,
   type QueryAnswers,
   type QueryRequest,
 } from './query.ts'
 import type { NodeInfo, TaskInfo } from './task-info.ts'
+import type { ShellRuns } from './worker/shell-runs.ts'
 
 /** How long another node may take to answer, in milliseconds. */
 const answerMs = 5_000
@@ -26,6 +29,8 @@ export interface PeerQueriesInit {
   /** Full nodes that are connected now. */
   peers(): readonly PeerId[]
   describe(): NodeInfo
+  /** Commands of others that run here. */
+  readonly shellRuns?: ShellRuns | undefined
   /** Cancels a task that this node knows; false if it had another outcome first. */
   cancel(id: string, reason: string, signal: AbortSignal): Promise<boolean>
 }
@@ -51,7 +56,7 @@ export class PeerQueries {
     request: Extract<QueryRequest, { readonly type: T }>,
     { signal }: AbortOptions = {},
   ): Promise<QueryAnswers[T]> {
-    const limit = AbortSignal.timeout(request.type === 'cancel' ? cancelMs : answerMs)
+    const limit = AbortSignal.timeout(request.type.startsWith('cancel') ? cancelMs : answerMs)
     const answer = await this.#init.network.query(peer, encodeQuery(request), {
       signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
     })
@@ -105,7 +110,7 @@ export class PeerQueries {
     from: PeerId,
     request: QueryRequest,
   ): Promise<QueryAnswers[QueryRequest['type']]> {
-    const { local, network } = this.#init
+    const { local, network, shellRuns } = this.#init
     switch (request.type) {
       case 'node':
         return this.#init.describe()
@@ -123,6 +128,25 @@ export class PeerQueries {
         const limit = AbortSignal.timeout(cancelMs)
         return { cancelled: await this.#init.cancel(request.id, reason, limit) }
       }
+      case 'cancel-tasks': {
+        const { ledger, seqs } = request
+        if (!local.knows(ledger)) return {}
+        const reason = request.reason.slice(0, cancelCharsMax)
+        const limit = AbortSignal.timeout(cancelMs)
+        const all = [...seqsOf(seqs)]
+        const done = await Promise.all(
+          all.map(seq => this.#init.cancel(taskId(ledger, seq), reason, limit)),
+        )
+        return { cancelled: fromSeqs(all.filter((_, i) => done[i])) }
+      }
+      case 'output': {
+        const part = await shellRuns?.output(request.id, request.from, outputBytesMax)
+        if (part === undefined) return {}
+        const { token, bytes } = part
+        return { part: { token, base64: Buffer.from(bytes).toString('base64') } }
+      }
+      case 'signal':
+        return { sent: shellRuns?.signal(request.id, request.signal) ?? false }
       case 'dial-back':
         return { tried: await network.dialBack?.(from, request.port) }
       default:

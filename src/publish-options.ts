@@ -1,10 +1,16 @@
 import { type AbortOptions, InvalidParametersError } from '@libp2p/interface'
-import { checkInteger, checkQueue } from './config.ts'
+import { checkInteger, checkQueue, type Labels, labelsOf } from './config.ts'
 import type { TaskSpec } from './core/messages.ts'
 import type { Timing } from './core/timing.ts'
 import { notSupported } from './errors.ts'
 import { maxPriority } from './wire/limits.ts'
 import type { Backoff, TaskDefaults } from './worker/definition.ts'
+
+/** What a task asks of the node that runs it. */
+export interface TaskRequires {
+  /** Labels that the node must have, each with that very value. */
+  readonly labels?: Labels | undefined
+}
 
 /** How a task is published. What is left out is the definition's, then the default here. */
 export interface PublishOptions extends AbortOptions {
@@ -40,6 +46,8 @@ export interface PublishOptions extends AbortOptions {
    * @default 0
    */
   readonly timeoutMs?: number | undefined
+  /** What a node must have in order to run the task; its labels are compared as text. */
+  readonly requires?: TaskRequires | undefined
   /**
    * Longest time that the task may wait for its first run once it is due, in milliseconds; then
    * it has failed (`expired`). 0 for no limit.
@@ -86,6 +94,7 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
   'timeoutMs',
   'queueTimeoutMs',
   'expiresAt',
+  'requires',
   'resultTtlMs',
   'signal',
 ])
@@ -115,7 +124,7 @@ export function planPublish(
   const spec: TaskSpec = {
     queue,
     priority: options.priority ?? definition.priority ?? publishDefaults.priority,
-    requires: '',
+    requires: requiredLabels(options.requires ?? {}),
     attempts: options.attempts ?? definition.attempts ?? publishDefaults.attempts,
     backoff: backoff.type,
     backoffMs: backoff.delayMs,
@@ -150,6 +159,15 @@ function timingOf(options: PublishOptions, nowWallMs: number): Timing {
     throw new InvalidParametersError(`expiresAt was ${agoMs} ms ago; give a time that is to come`)
   }
   return { ageMs: 0, delayMs, startWithinMs, endWithinMs }
+}
+
+function requiredLabels({ labels = {}, ...rest }: TaskRequires): string {
+  for (const name of Object.keys(rest)) throw notSupported(`publish: requires.${name}`)
+  for (const [name, value] of Object.entries(labels)) {
+    if (typeof value === 'object') throw notSupported(`publish: a range of label ${name}`)
+  }
+  const texts = Object.entries(labelsOf(labels)).map(([name, text]) => `${name}=${text}`)
+  return texts.join(',')
 }
 
 function delayOf({ delayMs, runAt }: PublishOptions, nowWallMs: number): number {

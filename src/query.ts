@@ -1,6 +1,8 @@
+import { constants } from 'node:os'
 import { InvalidMessageError } from '@libp2p/interface'
 import { asFields, asText, count, type Fields, list, optionalText, text } from './json-fields.ts'
 import type { TaskFailedReason } from './errors.ts'
+import type { Ranges } from './core/ranges.ts'
 import type { LedgerQueue, TaskPage } from './local-tasks.ts'
 import type { NodeInfo, TaskInfo, TaskState } from './task-info.ts'
 
@@ -13,16 +15,22 @@ import type { NodeInfo, TaskInfo, TaskState } from './task-info.ts'
 export const queryVersion = 1
 
 /** Longest request, in bytes. */
-export const requestBytesMax = 4_096
+export const requestBytesMax = 16_384
 
 /** Longest answer, in bytes. */
 export const answerBytesMax = 256 * 1_024
+
+/** Bytes of a command's output in one answer, where they are in base64. */
+export const outputBytesMax = 128 * 1_024
 
 /** Most tasks of one page; some 400 bytes each. */
 export const pageTasksMax = 250
 
 /** Longest reason of a cancel, in characters. */
 export const cancelCharsMax = 500
+
+/** Most tasks that are cancelled by one request. */
+export const cancelTasksMax = 512
 
 /** What a node may be asked. */
 export type QueryRequest =
@@ -37,8 +45,27 @@ export type QueryRequest =
       readonly limit: number
     }
   | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
+  /** Cancels some tasks of a ledger, at most 512. */
+  | {
+      readonly type: 'cancel-tasks'
+      readonly ledger: string
+      readonly seqs: Ranges
+      readonly reason: string
+    }
+  /** Asks for what a command that runs there has written, from an offset on. */
+  | { readonly type: 'output'; readonly id: string; readonly from: number }
+  /** Asks to signal the processes of a command that runs there. */
+  | { readonly type: 'signal'; readonly id: string; readonly signal: NodeJS.Signals }
   /** Asks whether the asking node can be reached at a port of the host that it is seen at. */
   | { readonly type: 'dial-back'; readonly port: number }
+
+/** Some of what a command has written. */
+export interface OutputPart {
+  /** Fencing token of the run. */
+  readonly token: number
+  /** Frames, from the offset on that was asked for. */
+  readonly base64: string
+}
 
 /** The answers to it. */
 export interface QueryAnswers {
@@ -48,6 +75,11 @@ export interface QueryAnswers {
   readonly tasks: TaskPage
   /** Absent where the asked node does not know the task. */
   readonly cancel: { readonly cancelled?: boolean | undefined }
+  /** Absent where the asked node does not know the ledger. */
+  readonly 'cancel-tasks': { readonly cancelled?: Ranges | undefined }
+  /** Absent where it does not run there. */
+  readonly output: { readonly part?: OutputPart | undefined }
+  readonly signal: { readonly sent: boolean }
   /** Absent where nothing was tried. */
   readonly 'dial-back': {
     readonly tried?: { readonly address: string; readonly reached: boolean } | undefined
@@ -80,6 +112,17 @@ export function decodeRequest(bytes: Uint8Array): QueryRequest {
       return { type: 'task', id: text(fields, 'id') }
     case 'cancel':
       return { type: 'cancel', id: text(fields, 'id'), reason: text(fields, 'reason') }
+    case 'cancel-tasks':
+      return {
+        type: 'cancel-tasks',
+        ledger: text(fields, 'ledger'),
+        seqs: rangesIn(fields, 'seqs'),
+        reason: text(fields, 'reason'),
+      }
+    case 'output':
+      return { type: 'output', id: text(fields, 'id'), from: count(fields, 'from') }
+    case 'signal':
+      return { type: 'signal', id: text(fields, 'id'), signal: signalIn(fields) }
     case 'dial-back':
       return { type: 'dial-back', port: count(fields, 'port', portMax) }
     case 'tasks':
@@ -118,6 +161,12 @@ export function decodeAnswer(
       return fields['task'] === undefined ? {} : { task: taskFrom(fields['task']) }
     case 'tasks':
       return { tasks: list(fields, 'tasks', taskFrom), next: optionalText(fields, 'next') }
+    case 'cancel-tasks':
+      return fields['cancelled'] === undefined ? {} : { cancelled: rangesIn(fields, 'cancelled') }
+    case 'output':
+      return fields['part'] === undefined ? {} : { part: partFrom(fields['part']) }
+    case 'signal':
+      return { sent: fields['sent'] === true }
     case 'dial-back':
       return fields['tried'] === undefined ? {} : { tried: triedFrom(fields['tried']) }
     default: {
@@ -162,6 +211,34 @@ function nodeFrom(fields: Fields): NodeInfo {
 function triedFrom(value: unknown): { address: string; reached: boolean } {
   const fields = asFields(value)
   return { address: text(fields, 'address'), reached: fields['reached'] === true }
+}
+
+/** Ranges of tasks, in order and without overlap: their firsts and counts. */
+function rangesIn(fields: Fields, name: string): Ranges {
+  const ranges = list(fields, name, value => count({ value }, 'value'))
+  let end = 0
+  let tasks = 0
+  for (let i = 0; i < ranges.length; i += 2) {
+    const [first = 0, length = 0] = ranges.slice(i, i + 2)
+    tasks += length
+    if (first < end || length === 0) throw new InvalidMessageError(`${name} are no ranges`)
+    end = first + length
+  }
+  if (tasks <= cancelTasksMax) return ranges
+  throw new InvalidMessageError(`${name} may have ${cancelTasksMax} tasks, not ${tasks}`)
+}
+
+function signalIn(fields: Fields): NodeJS.Signals {
+  const name = text(fields, 'signal')
+  if (!Object.hasOwn(constants.signals, name)) throw new InvalidMessageError('No such signal')
+  return name as NodeJS.Signals
+}
+
+function partFrom(value: unknown): OutputPart {
+  const fields = asFields(value)
+  const { base64 } = fields
+  if (typeof base64 !== 'string') throw new InvalidMessageError('Output was expected')
+  return { token: count(fields, 'token'), base64 }
 }
 
 function rowFrom(value: unknown): LedgerQueue {

@@ -25,12 +25,15 @@ import { PeerQueries } from './peer-queries.ts'
 import { abortable, type Placed } from './publish.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { type Publishable, Publishing } from './publishing.ts'
+import { RemoteCancels } from './remote-cancels.ts'
 import { Reports } from './reports.ts'
+import { type MeshCommands, ShellAccess } from './shell-access.ts'
 import type { TaskHandle } from './task-handle.ts'
 import type { NodeInfo, PeerInfo, QueueInfo, TaskInfo } from './task-info.ts'
 import type { WatchedWorker } from './watched-worker.ts'
 import { Watches } from './watches.ts'
 import type { TaskDefaults } from './worker/definition.ts'
+import type { ShellRuns } from './worker/shell-runs.ts'
 
 /** What a node is made of. */
 export interface RunningNodeInit {
@@ -41,6 +44,8 @@ export interface RunningNodeInit {
   readonly network: NodeNetwork
   readonly store: Store
   readonly worker: WatchedWorker
+  /** Commands of others that run here, if any may. */
+  readonly shellRuns?: ShellRuns | undefined
   readonly blobs: Blobs
   readonly clock: Clock
   readonly driver: Driver
@@ -71,6 +76,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #access: TaskAccess
   readonly #queries: PeerQueries
   readonly #view: MeshView
+  readonly commands: MeshCommands
   readonly #peerListeners = new Set<() => void>()
   readonly #stopped = Promise.withResolvers<Error | undefined>()
   /** Voters of the ledger that new tasks go to. */
@@ -82,7 +88,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   constructor(init: RunningNodeInit) {
     super()
     this.#init = init
-    const { driver, machine, network, clock, definitions, blobs } = init
+    const { driver, machine, network, clock, definitions, blobs, shellRuns } = init
     const servers = (queue: string): number => this.#servers(queue)
     this.#publishing = new Publishing({
       input: input => driver.input(input),
@@ -101,19 +107,23 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     const local = new LocalTasks(machine, () => clock.now())
     const peers = (): string[] => this.#fullPeers()
     const describe = (): NodeInfo => this.#describe()
-    const queries = new PeerQueries({ network, local, peers, describe, cancel: this.#cancelHere })
+    const cancel = this.#cancelHere
+    const queries = new PeerQueries({ network, local, peers, describe, cancel, shellRuns })
     this.#queries = queries
     this.#view = new MeshView({ local, queries, peers, describe })
+    this.commands = new ShellAccess({ peer: network.peer, runs: shellRuns, queries })
+    const connected = (): number => peers().length
+    const isOurs = (id: LedgerId): boolean => !init.config.guest && local.knows(id)
+    const elsewhere = new RemoteCancels({ queries, connected })
     this.#access = {
       peerId: network.peer,
       watches: this.#watches,
       local,
       queries,
       load: (ledger, ending, options) => this.#load(ledger, ending, options),
-      canCancel: ledger => !init.config.guest && local.knows(ledger),
-      cancel: (ledger, seq, reason, signal) => this.#cancels.cancel(ledger, seq, reason, signal),
+      cancel: (id, ...rest) => (isOurs(id) ? this.#cancels : elsewhere).cancel(id, ...rest),
       servers,
-      connected: () => this.#fullPeers().length,
+      connected,
     }
   }
 

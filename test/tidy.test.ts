@@ -19,12 +19,15 @@ const layers: Readonly<Record<string, Layer>> = {
   store: { may: ['core'], types: ['driver'] },
   blobs: { may: ['core'], types: ['driver'] },
   libp2p: { may: ['core', 'wire', 'blobs'], types: ['driver'] },
-  worker: { may: ['core', 'blobs'], types: ['driver', 'node'] },
+  shell: { may: [], types: ['blobs'] },
+  worker: { may: ['core', 'blobs', 'shell'], types: ['driver', 'node'] },
   simulator: { may: ['core', 'wire'] },
   doctor: { may: ['wire', 'store', 'libp2p', 'node'] },
-  node: { may: ['core', 'wire', 'driver', 'store', 'blobs', 'libp2p', 'worker', 'doctor'] },
+  node: {
+    may: ['core', 'wire', 'driver', 'store', 'blobs', 'libp2p', 'shell', 'worker', 'doctor'],
+  },
   testing: { may: ['core', 'wire', 'driver', 'simulator', 'store', 'node'] },
-  cli: { may: ['index'] },
+  cli: { may: ['index', 'shell'] },
   dashboard: { may: ['index'] },
 }
 

@@ -34,6 +34,7 @@ export class JsonProcess {
   readonly exited: Promise<Exit>
   readonly #child: ChildProcessWithoutNullStreams
   readonly #listeners = new Set<(line: JsonLine) => void>()
+  #stdout = ''
   #stderr = ''
 
   constructor(program: string, args: readonly string[], options: JsonProcessOptions = {}) {
@@ -46,6 +47,7 @@ export class JsonProcess {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrCharsMax)
     })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text))
     createInterface({ input: child.stdout }).on('line', line => this.#take(line))
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject)
@@ -62,6 +64,11 @@ export class JsonProcess {
     const { pid } = this.#child
     if (pid === undefined) throw new Error('The process could not be started')
     return pid
+  }
+
+  /** All that was printed so far, as it is. */
+  get stdout(): string {
+    return this.#stdout
   }
 
   get stderr(): string {
@@ -107,6 +114,12 @@ export class JsonProcess {
   async said(text: string, timeoutMs: number): Promise<void> {
     const signal = AbortSignal.timeout(timeoutMs)
     while (!this.#stderr.includes(text)) await once(this.#child.stderr, 'data', { signal })
+  }
+
+  /** Resolves when stdout has come to contain a text. */
+  async printed(text: string, timeoutMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs)
+    while (!this.#stdout.includes(text)) await once(this.#child.stdout, 'data', { signal })
   }
 
   kill(signal: NodeJS.Signals): void {

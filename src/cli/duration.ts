@@ -45,3 +45,12 @@ export function parseInteger(text: string, min: number): number {
   }
   return value
 }
+
+/** A duration for people: `7s`, `3m 20s`, `2h 5m`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  const minutes = Math.floor(seconds / 60)
+  if (minutes === 0) return `${seconds}s`
+  const hours = Math.floor(minutes / 60)
+  return hours === 0 ? `${minutes}m ${seconds % 60}s` : `${hours}h ${minutes % 60}m`
+}

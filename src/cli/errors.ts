@@ -23,6 +23,22 @@ export class NobodyServesError extends Error {
   }
 }
 
+/** No node runs the commands of others; start one with `meshwork up --allow-run`. */
+export class NobodyRunsError extends Error {
+  static override name = 'NobodyRunsError'
+
+  /** Those that such a node has to have. */
+  readonly labels: readonly string[]
+
+  constructor(labels: readonly string[], options?: ErrorOptions) {
+    const which = labels.length === 0 ? '' : ` with ${labels.join(' and ')}`
+    const start = ['meshwork up --allow-run', ...labels.map(label => `--label ${label}`)].join(' ')
+    super(`No node of this mesh${which} runs commands of others; start one with: ${start}`, options)
+    this.name = 'NobodyRunsError'
+    this.labels = labels
+  }
+}
+
 /** No node of the mesh was found in time; start one with `meshwork up`, or name its address. */
 export class NoPeersError extends Error {
   static override name = 'NoPeersError'

@@ -20,6 +20,7 @@ const byName: Readonly<Record<string, ExitCode>> = {
   NotFoundError: exitCodes.notFound,
   TaskNotFoundError: exitCodes.notFound,
   NobodyServesError: exitCodes.unavailable,
+  NobodyRunsError: exitCodes.unavailable,
   NoMajorityError: exitCodes.unavailable,
   NoPeersError: exitCodes.unavailable,
   QuorumUnavailableError: exitCodes.unavailable,

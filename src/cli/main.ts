@@ -8,10 +8,12 @@ import { createProgram } from './program.ts'
 /** How long open handles of others may keep a finished command alive, in milliseconds. */
 const lingerMs = 3_000
 
-let exitCode: ExitCode = exitCodes.ok
+let exitCode: number = exitCodes.ok
+let signalTaker: ((signal: NodeJS.Signals) => boolean) | undefined
 const interruption = new AbortController()
 
-function interrupt(): void {
+function interrupt(signal: NodeJS.Signals): void {
+  if (signalTaker?.(signal) === true) return
   if (interruption.signal.aborted) process.exit(exitCodes.interrupted)
   interruption.abort(new InterruptedError())
 }
@@ -41,6 +43,10 @@ try {
     env: process.env,
     output: createOutput,
     interrupted: interruption.signal,
+    takeSignals(taker) {
+      signalTaker = taker
+      return { [Symbol.dispose]: () => (signalTaker = undefined) }
+    },
     setExitCode(code) {
       if (code > exitCode) exitCode = code
     },

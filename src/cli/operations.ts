@@ -2,6 +2,7 @@ import type { MeshNode } from '../index.ts'
 import { isBlob, saveBlobs } from './blob-files.ts'
 import { publish } from './publish-operation.ts'
 import type { Reply, Request, RowReply, TaskRequest } from './requests.ts'
+import { run } from './run/operation.ts'
 
 type Row = RowReply['row']
 
@@ -20,6 +21,9 @@ export async function* perform(
   switch (request.op) {
     case 'publish':
       yield* publish(node, request, inputs, signal)
+      break
+    case 'run':
+      yield* run(node, request, inputs, signal)
       break
     case 'tasks': {
       const { queue, state, limit } = request

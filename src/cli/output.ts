@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { oneLine, printable } from './errors.ts'
@@ -14,6 +15,8 @@ export interface Output {
   table(columns: readonly string[], rows: readonly Readonly<Record<string, unknown>>[]): void
   /** What is in a file, on stdout. */
   file(path: string): Promise<void>
+  /** Bytes as they are, on stdout (1) or stderr (2); resolves when there is room for more. */
+  bytes(stream: 1 | 2, bytes: Uint8Array): Promise<void>
   /** A line for people, on stderr. */
   note(text: string): void
   /** A warning, on stderr. */
@@ -46,6 +49,10 @@ export function createOutput(json: boolean): Output {
     },
     async file(path) {
       await pipeline(createReadStream(path), process.stdout, { end: false })
+    },
+    async bytes(stream, bytes) {
+      const target = stream === 1 ? process.stdout : process.stderr
+      if (!target.write(bytes)) await once(target, 'drain').catch(() => undefined)
     },
     note,
     warn: text => note(`warning: ${text}`),

@@ -29,6 +29,12 @@ const checks: Readonly<Record<string, ((fields: Fields) => boolean) | undefined>
     options !== null &&
     typeof wait === 'boolean' &&
     isCount(waitTimeoutMs),
+  run: ({ options, waitTimeoutMs, keepOrder, live }) =>
+    typeof options === 'object' &&
+    options !== null &&
+    isCount(waitTimeoutMs) &&
+    typeof keepOrder === 'boolean' &&
+    typeof live === 'boolean',
   tasks: ({ queue, state, limit }) =>
     (queue === undefined || isText(queue)) &&
     (state === undefined || isText(state)) &&

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { doctorCommand } from './commands/doctor.ts'
 import { nodeCommand } from './commands/node.ts'
+import { mapCommand } from './commands/map.ts'
 import { publishCommand } from './commands/publish.ts'
+import { runCommand } from './commands/run.ts'
 import { secretCommand } from './commands/secret.ts'
 import { taskCommand } from './commands/task.ts'
 import { upCommand } from './commands/up.ts'
@@ -19,8 +21,12 @@ export function createProgram(terminal: Terminal): Command {
   const program = new Command('meshwork')
     .description('A brokerless work-sharing mesh: publish a task anywhere, any node runs it')
     .version(packageVersion())
+    // The options of a command that is to be run are its own.
+    .enablePositionalOptions()
     .addCommand(upCommand(terminal))
     .addCommand(publishCommand(terminal))
+    .addCommand(runCommand(terminal))
+    .addCommand(mapCommand(terminal))
     .addCommand(taskCommand(terminal))
     .addCommand(nodeCommand(terminal))
     .addCommand(doctorCommand(terminal))

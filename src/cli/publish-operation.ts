@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { MeshNode, TaskHandle, TaskOutcome } from '../index.ts'
+import type { MeshNode, PublishOptions, TaskHandle, TaskOutcome } from '../index.ts'
 import { InputFiles, isBlob, saveBlobs } from './blob-files.ts'
 import { Channel } from './channel.ts'
 import { NoMajorityError } from './errors.ts'
@@ -37,6 +37,36 @@ export async function* publish(
     yield* replies
   } finally {
     ended.abort()
+  }
+}
+
+export interface PublishInTimeInit {
+  readonly options: PublishOptions
+  /** Longest wait for a majority, in milliseconds. */
+  readonly waitTimeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Publishes inputs; gives up when nothing of it has moved for a while.
+ *
+ * @throws {NoMajorityError} Too few voters have taken them.
+ */
+export async function publishInTime(
+  node: MeshNode,
+  queue: string,
+  inputs: readonly unknown[],
+  { options, waitTimeoutMs, signal }: PublishInTimeInit,
+): Promise<TaskHandle[]> {
+  using stall = new Stall(node, waitTimeoutMs)
+  const either = signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal])
+  try {
+    return await node.publishMany(queue, inputs, { ...options, signal: either })
+  } catch (error) {
+    if (stall.signal.aborted && signal?.aborted !== true) {
+      throw new NoMajorityError(waitTimeoutMs, { cause: error })
+    }
+    throw error
   }
 }
 
@@ -94,7 +124,10 @@ class Publisher {
   async #publishAll(inputs: AsyncIterable<readonly unknown[]>): Promise<void> {
     for await (const given of inputs) {
       const batch = this.#request.files === true ? await this.#files.allWithBlobs(given) : given
-      const handles = await this.#publishBatch(batch)
+      const { queue, options, waitTimeoutMs } = this.#request
+      const signal = this.#signal
+      const init = { options, waitTimeoutMs, signal }
+      const handles = await publishInTime(this.#node, queue, batch, init)
       this.#replies.push({
         type: 'published',
         taskIds: handles.map(handle => handle.id),
@@ -103,20 +136,6 @@ class Publisher {
       if (!this.#request.wait) continue
       for (const handle of handles) this.#await(handle).catch(this.#failed.reject)
       await this.#until(outstandingMax)
-    }
-  }
-
-  async #publishBatch(batch: readonly unknown[]): Promise<TaskHandle[]> {
-    const { queue, options, waitTimeoutMs } = this.#request
-    using stall = new Stall(this.#node, waitTimeoutMs)
-    const signal = AbortSignal.any([this.#signal, stall.signal])
-    try {
-      return await this.#node.publishMany(queue, batch, { ...options, signal })
-    } catch (error) {
-      if (stall.signal.aborted && !this.#signal.aborted) {
-        throw new NoMajorityError(waitTimeoutMs, { cause: error })
-      }
-      throw error
     }
   }
 

@@ -14,6 +14,7 @@ export function addPublishOptions(to: Command): Command {
     .option('--timeout <duration>', 'longest time of one run', parseDuration)
     .option('--queue-timeout <duration>', 'longest wait for the first run', parseDuration)
     .option('--expires <when>', 'fails unless it has ended: a date, or a duration', parseWhen)
+    .option('--requires <label=value>', 'label of the node that runs it; may be repeated', addLabel)
     .option('--result-ttl <duration>', 'how long the result is kept', parseDuration)
     .addOption(new Option('--delay-ms <n>').argParser(parseDuration).hideHelp())
     .addOption(new Option('--timeout-ms <n>').argParser(parseDuration).hideHelp())
@@ -36,6 +37,7 @@ export function publishOptions(options: OptionValues): PublishOptions {
     readonly expires?: number
     readonly resultTtl?: number
     readonly resultTtlMs?: number
+    readonly requires?: Readonly<Record<string, string>>
   }
   return {
     priority: all.priority,
@@ -46,7 +48,20 @@ export function publishOptions(options: OptionValues): PublishOptions {
     queueTimeoutMs: all.queueTimeout ?? all.queueTimeoutMs,
     expiresAt: all.expires,
     resultTtlMs: all.resultTtl ?? all.resultTtlMs,
+    requires: all.requires && { labels: all.requires },
   }
+}
+
+/** Collects `name=value`, of an option that may be repeated. */
+export function addLabel(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? []
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('Expected NAME=VALUE.')
+  }
+  return { ...previous, [name]: value }
 }
 
 function parseBackoff(text: string): NonNullable<PublishOptions['backoff']> {

@@ -1,4 +1,5 @@
 import type { PublishOptions, TaskState } from '../index.ts'
+import type { RunReply, RunRequest } from './run/requests.ts'
 
 /** Publishes the inputs that follow. */
 export interface PublishRequest {
@@ -51,6 +52,7 @@ export interface HealthRequest {
 /** What a command asks of a node, whether over its control socket or within a guest. */
 export type Request =
   | PublishRequest
+  | RunRequest
   | TasksRequest
   | TaskRequest
   | CancelRequest
@@ -92,4 +94,4 @@ export interface RowReply {
   readonly row: Readonly<Record<string, unknown>>
 }
 
-export type Reply = PublishedReply | UnservedReply | OutcomeReply | RowReply
+export type Reply = PublishedReply | UnservedReply | OutcomeReply | RowReply | RunReply

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream'
-import type { ExitCode } from './exit-codes.ts'
 import type { Output } from './output.ts'
 
 /** What surrounds a command. */
@@ -9,6 +8,11 @@ export interface Terminal {
   output(json: boolean): Output
   /** Aborts when the user interrupts the command. */
   readonly interrupted: AbortSignal
+  /**
+   * Tells of each SIGINT and SIGTERM, until it is disposed of; those that are answered by false
+   * interrupt the command.
+   */
+  takeSignals(taker: (signal: NodeJS.Signals) => boolean): Disposable
   /** A command that fails without an error says so here; the highest code given stays. */
-  setExitCode(code: ExitCode): void
+  setExitCode(code: number): void
 }

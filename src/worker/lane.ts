@@ -1,14 +1,19 @@
 import { InvalidParametersError } from '@libp2p/interface'
+import { shellQueue } from '../shell/task.ts'
 import type { CommandHandler } from './command-runner.ts'
 import { checkQueue, type TaskDefinitionLike } from './definition.ts'
 import type { ModuleHandler } from './module-handlers.ts'
 import type { WorkerInit } from './worker-init.ts'
 
-/** Who runs a queue: a definition on the main loop, a module's export elsewhere, a command. */
+/**
+ * Who runs a queue: a definition on the main loop, a module's export elsewhere, a command, or
+ * the command that each task brings.
+ */
 export type LaneHandler =
   | { readonly type: 'inline'; readonly definition: TaskDefinitionLike }
   | { readonly type: 'module'; readonly handler: ModuleHandler }
   | { readonly type: 'command'; readonly handler: CommandHandler }
+  | { readonly type: 'shell' }
 
 /** One queue that is served here. */
 export class Lane {
@@ -29,14 +34,17 @@ export class Lane {
   }
 }
 
+type QueuesInit = Pick<
+  WorkerInit,
+  'concurrency' | 'definitions' | 'modules' | 'commands' | 'shellRuns'
+>
+
 /**
  * The queues that a worker serves, each once.
  *
  * @throws {InvalidParametersError} Two handlers have the same queue, or a queue is none.
  */
-export function lanesOf(
-  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules' | 'commands'>,
-): Map<string, Lane> {
+export function lanesOf(init: QueuesInit): Map<string, Lane> {
   const lanes = new Map<string, Lane>()
   if (init.concurrency <= 0) return lanes
   const add = (queue: string, handler: LaneHandler, concurrency = init.concurrency): void => {
@@ -59,12 +67,13 @@ export function lanesOf(
     checkCommand(handler)
     add(handler.queue, { type: 'command', handler }, handler.concurrency)
   }
+  if (init.shellRuns !== undefined) add(shellQueue, { type: 'shell' })
   return lanes
 }
 
 /** The queues that a worker of this init serves, and how many of each run at the same time. */
 export function servedQueues(
-  init: Pick<WorkerInit, 'concurrency' | 'definitions' | 'modules' | 'commands'>,
+  init: QueuesInit,
 ): { readonly queue: string; readonly concurrency: number }[] {
   return [...lanesOf(init).values()].map(({ queue, concurrency }) => ({ queue, concurrency }))
 }

@@ -15,8 +15,9 @@ export interface ProcessGroupInit {
   readonly input: string | Uint8Array | AsyncIterable<Uint8Array>
   /** Time from a request to end until it is killed, in milliseconds. */
   readonly graceMs: number
-  onStdout(chunk: Buffer): void
-  onStderr(chunk: Buffer): void
+  /** Nothing more is read before what it returns has resolved, so that the command has to wait. */
+  onStdout(chunk: Buffer): Promise<void> | undefined | void
+  onStderr(chunk: Buffer): Promise<void> | undefined | void
 }
 
 /** How a process group has ended. */
@@ -57,6 +58,9 @@ export class ProcessGroup {
   #phase: Phase = 'running'
   #empty = false
   #ignored = false
+  /** Streams that are not read now, and for how long others were not. */
+  readonly #paused = new Set<Readable | null>()
+  #pausedMs = 0
   #timer: NodeJS.Timeout | undefined
 
   /** @throws {Error} The system does not take the command as it is, such as one that is too long. */
@@ -78,9 +82,14 @@ export class ProcessGroup {
     streamsOf(child)[3]?.resume()
     // It may well end without reading all of it. Without file descriptors there are no streams.
     if (child.stdin !== null) feed(child.stdin, input, () => this.kill())
-    child.stdout?.on('data', chunk => init.onStdout(chunk))
-    child.stderr?.on('data', chunk => init.onStderr(chunk))
+    child.stdout?.on('data', chunk => this.#pace(child.stdout, init.onStdout(chunk)))
+    child.stderr?.on('data', chunk => this.#pace(child.stderr, init.onStderr(chunk)))
     this.ended = this.#watch()
+  }
+
+  /** Sends a signal to all members; false when there are none. */
+  send(signal: NodeJS.Signals): boolean {
+    return this.#phase === 'running' && this.#signal(signal)
   }
 
   /** Asks all members to end; those that do not in time are killed. */
@@ -149,8 +158,27 @@ export class ProcessGroup {
     while (this.#phase === 'asked' && !members.gone && this.#signal(0)) await delay(lookMs)
   }
 
-  #linger(): Promise<void> {
-    return delay(lingerMs, undefined, { ref: false })
+  /** Stops reading until somebody has caught up. */
+  #pace(stream: Readable | null, wait: Promise<void> | undefined | void): void {
+    if (wait === undefined) return
+    const began = performance.now()
+    stream?.pause()
+    this.#paused.add(stream)
+    void wait.finally(() => {
+      this.#paused.delete(stream)
+      this.#pausedMs += performance.now() - began
+      stream?.resume()
+    })
+  }
+
+  /** Resolves after a while, in which time does not count while something is not read. */
+  async #linger(): Promise<void> {
+    let leftMs = lingerMs
+    while (leftMs > 0) {
+      const before = this.#pausedMs
+      await delay(leftMs, undefined, { ref: false })
+      leftMs = this.#paused.size > 0 ? lookMs : Math.min(this.#pausedMs - before, lingerMs)
+    }
   }
 
   /** Signals all members. False when there are none. */

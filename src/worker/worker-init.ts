@@ -3,6 +3,7 @@ import type { CommandHandler } from './command-runner.ts'
 import type { ContextPublishOptions, PublishedTask, TaskDefinitionLike } from './definition.ts'
 import type { WorkerBlobs } from './large.ts'
 import type { ModuleHandler } from './module-handlers.ts'
+import type { ShellRuns } from './shell-runs.ts'
 
 /** What a worker runs, and its limits. */
 export interface WorkerInit {
@@ -20,6 +21,14 @@ export interface WorkerInit {
   readonly isolate?: 'thread' | 'process' | undefined
   /** Commands of the shell that run as processes. */
   readonly commands?: readonly CommandHandler[] | undefined
+  /** Where the commands of `run` and `map` are found while they run; without it, none do here. */
+  readonly shellRuns?: ShellRuns | undefined
+  /**
+   * Bytes that such a command may write: a limit for what runs wild.
+   *
+   * @default 4_294_967_296
+   */
+  readonly maxOutputBytes?: number | undefined
   /** Where payloads and results go that are too large for a record. */
   readonly blobs?: WorkerBlobs | undefined
   /** Peer id of this node, for the handlers' contexts. */

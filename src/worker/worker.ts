@@ -10,6 +10,7 @@ import { FetchedRun, type Starting } from './fetched-run.ts'
 import { InlineRunner } from './inline-runner.ts'
 import { type Lane, lanesOf } from './lane.ts'
 import { ModulePool } from './module-pool.ts'
+import { ShellRunner } from './shell-runner.ts'
 import type { WorkerInit } from './worker-init.ts'
 
 /**
@@ -34,6 +35,7 @@ class HandlerWorker implements Worker {
   readonly #lanes: ReadonlyMap<string, Lane>
   readonly #inline: InlineRunner
   readonly #commands: CommandRunner
+  readonly #shell: ShellRunner | undefined
   readonly #claims = new Map<string, Claim>()
   /** Claims with results to give out. */
   readonly #ripe = new Set<Claim>()
@@ -70,6 +72,10 @@ class HandlerWorker implements Worker {
     }
     this.#inline = new InlineRunner(limits, this.#owner, host)
     this.#commands = new CommandRunner(limits, this.#owner, host)
+    const { shellRuns } = init
+    const maxOutputBytes = init.maxOutputBytes ?? 4 * 2 ** 30
+    const shellLimits = { ...limits, maxOutputBytes }
+    this.#shell = shellRuns && new ShellRunner(shellLimits, this.#owner, host, shellRuns)
   }
 
   async start(events: WorkerEvents): Promise<void> {
@@ -129,7 +135,7 @@ class HandlerWorker implements Worker {
     for (const claim of this.#claims.values()) claim.stop('leaving')
     // Bounded, since after the grace period a run takes no slot any more.
     if (this.#active > 0) await this.#idle.promise
-    await Promise.all([this.#modules?.stop(), this.#commands.stop()])
+    await Promise.all([this.#modules?.stop(), this.#commands.stop(), this.#shell?.stop()])
   }
 
   readonly #onTurn = (): void => {
@@ -202,6 +208,8 @@ class HandlerWorker implements Worker {
         return this.#modules?.start(task, handler.handler)
       case 'command':
         return this.#commands.start(task, handler.handler)
+      case 'shell':
+        return this.#shell?.start(task)
       default:
         return handler satisfies never
     }

@@ -20,7 +20,8 @@ function assertRefused(run: Run, code: number, why: RegExp): void {
 async function refusedUp(bed: Testbed, name: string, args: readonly string[]): Promise<Run> {
   const process = bed.spawnUp(bed.path(name), { args })
   const exit = await process.exited
-  return { ...exit, lines: process.lines, stderr: process.stderr }
+  const { lines, stdout, stderr } = process
+  return { ...exit, lines, stdout, stderr }
 }
 
 test('a command line that makes no sense ends with 2', async () => {

@@ -45,6 +45,7 @@ export interface UpNode {
 /** How a command has ended. */
 export interface Run extends Exit {
   readonly lines: readonly JsonLine[]
+  readonly stdout: string
   readonly stderr: string
 }
 
@@ -53,6 +54,8 @@ export interface RunOptions {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly within?: readonly string[]
+  /** Its working folder; an empty one unless given. */
+  readonly cwd?: string
 }
 
 /** A place for process tests: a folder and processes, all gone when it is disposed of. */
@@ -105,10 +108,10 @@ export class Testbed implements AsyncDisposable {
 
   /** Starts a command and lets it run. */
   spawn(args: readonly string[], options: RunOptions = {}): JsonProcess {
-    const { input, env, within = [] } = options
+    const { input, env, within = [], cwd = this.path('empty') } = options
     const [program = '', ...rest] = [...within, process.execPath, cli, ...args]
     const child = new JsonProcess(program, rest, {
-      cwd: this.path('empty'),
+      cwd,
       env: { MESHWORK_SECRET: '', ...env },
       input,
     })
@@ -123,7 +126,8 @@ export class Testbed implements AsyncDisposable {
     const exit = await child.exited
     clearTimeout(timer)
     this.#processes.delete(child)
-    return { ...exit, lines: child.lines, stderr: child.stderr }
+    const { lines, stdout, stderr } = child
+    return { ...exit, lines, stdout, stderr }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -168,7 +168,25 @@ describe('planPublish', () => {
     assert.deepEqual([startWithinMs, endWithinMs], [3_700, 7_000])
   })
 
+  it('writes labels that are required in the order of their names', () => {
+    const labels = { os: 'linux', gpu: 2, fast: true }
+    const { spec } = planPublish('q', {}, { requires: { labels } }, 0)
+    assert.equal(spec.requires, 'fast=true,gpu=2,os=linux')
+    assert.equal(planPublish('q', {}, { requires: {} }, 0).spec.requires, '')
+  })
+
   const refused: readonly (readonly [string, object, RegExp])[] = [
+    [
+      'resources',
+      { requires: { resources: { gpu: 1 } } },
+      /requires.resources is not supported by this version/,
+    ],
+    [
+      'a range of a label',
+      { requires: { labels: { ram: { gte: 8 } } } },
+      /a range of label ram is not supported by this version/,
+    ],
+    ['a label with a comma', { requires: { labels: { os: 'a,b' } } }, /without commas/],
     [
       'a priority out of range',
       { priority: 2_000_000 },
@@ -182,7 +200,7 @@ describe('planPublish', () => {
     ['an expiry that has passed', { expiresAt: 0 }, /expiresAt was 0 ms ago; give a time/],
     ['an expiry that is none', { expiresAt: Number.NaN }, /expiresAt must be a valid date/],
     ['a wait before now', { queueTimeoutMs: -1 }, /queueTimeoutMs must be an integer from 0/],
-    ...['groupKey', 'dependsOn', 'repeat', 'copies', 'key', 'requires'].map(
+    ...['groupKey', 'dependsOn', 'repeat', 'copies', 'key'].map(
       name =>
         [name, { [name]: 1 }, new RegExp(`${name} is not supported by this version`)] as const,
     ),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
   answerBytesMax,
+  cancelTasksMax,
   decodeAnswer,
   decodeRequest,
   encodeQuery,
@@ -48,6 +49,9 @@ describe('decodeRequest', () => {
     { type: 'task', id: task.id },
     { type: 'tasks', queue: 'q', state: 'failed', after: task.id, limit: 10 },
     { type: 'cancel', id: task.id, reason: 'not needed' },
+    { type: 'cancel-tasks', ledger: 'l', seqs: [0, 2, 5, 1], reason: 'not needed' },
+    { type: 'output', id: task.id, from: 70_000 },
+    { type: 'signal', id: task.id, signal: 'SIGINT' },
     { type: 'dial-back', port: 4_001 },
   ]
   for (const request of requests) {
@@ -56,6 +60,7 @@ describe('decodeRequest', () => {
     })
   }
 
+  const cancels = { type: 'cancel-tasks', ledger: 'l', reason: '' }
   const bad: readonly (readonly [string, Uint8Array])[] = [
     ['garbage', Uint8Array.of(0xff, 0xfe)],
     ['no object', bytesOf([1])],
@@ -64,6 +69,11 @@ describe('decodeRequest', () => {
     ['an id that is no text', bytesOf({ v: 1, type: 'task', id: 7 })],
     ['a page too long', bytesOf({ v: 1, type: 'tasks', limit: pageTasksMax + 1 })],
     ['a port that is none', bytesOf({ v: 1, type: 'dial-back', port: 65_536 })],
+    ['a signal that is none', bytesOf({ v: 1, type: 'signal', id: '', signal: 'SIGNO' })],
+    ['output before the start', bytesOf({ v: 1, type: 'output', id: '', from: -1 })],
+    ['ranges out of order', bytesOf({ v: 1, ...cancels, seqs: [5, 1, 0, 2] })],
+    ['ranges that are cut off', bytesOf({ v: 1, ...cancels, seqs: [0, 2, 5] })],
+    ['too many tasks', bytesOf({ v: 1, ...cancels, seqs: [0, cancelTasksMax + 1] })],
     ['too many bytes', bytesOf({ v: 1, type: 'node', more: 'x'.repeat(requestBytesMax) })],
   ]
   for (const [what, bytes] of bad) {
@@ -83,6 +93,13 @@ describe('decodeAnswer', () => {
     assert.deepEqual(decodeAnswer('cancel', encodeQuery({ cancelled: false })), {
       cancelled: false,
     })
+    const part = { token: 3, base64: 'AAEC' }
+    assert.deepEqual(decodeAnswer('output', encodeQuery({ part })), { part })
+    assert.deepEqual(decodeAnswer('output', encodeQuery({})), {})
+    assert.deepEqual(decodeAnswer('signal', encodeQuery({ sent: true })), { sent: true })
+    const cancelled = [1, 2, 7, 1]
+    assert.deepEqual(decodeAnswer('cancel-tasks', encodeQuery({ cancelled })), { cancelled })
+    assert.deepEqual(decodeAnswer('cancel-tasks', encodeQuery({})), {})
     const tried = { address: '/ip4/127.0.0.1/tcp/1', reached: true }
     assert.deepEqual(decodeAnswer('dial-back', encodeQuery({ tried })), { tried })
     assert.deepEqual(decodeAnswer('dial-back', encodeQuery({})), {})
@@ -96,6 +113,8 @@ describe('decodeAnswer', () => {
       () => decodeAnswer('tasks', encodeQuery({ tasks: {} })),
       () => decodeAnswer('queues', encodeQuery({ rows: [{}] })),
       () => decodeAnswer('dial-back', encodeQuery({ tried: { address: 7 } })),
+      () => decodeAnswer('output', encodeQuery({ part: { token: 1 } })),
+      () => decodeAnswer('cancel-tasks', encodeQuery({ cancelled: [3, 0] })),
       () => decodeAnswer('task', new Uint8Array(answerBytesMax + 1)),
     ]
     for (const decode of bad) assert.throws(decode, { name: 'InvalidMessageError' })

@@ -122,6 +122,10 @@ function show(reply: Reply, wait: boolean, output: Output, terminal: Terminal): 
       if (reply.state !== 'done') terminal.setExitCode(exitCodes.failed)
       break
     case 'row':
+    case 'output':
+    case 'again':
+    case 'ended':
+    case 'shown':
       break
     default:
       reply satisfies never

@@ -16,6 +16,7 @@ import {
 } from '../global-options.ts'
 import { drain, type Runs, showDown } from '../leave.ts'
 import type { Output } from '../output.ts'
+import { addLabel } from '../publish-options.ts'
 import { ownQueues } from '../served.ts'
 import type { Terminal } from '../terminal.ts'
 import { showEvents, showUp } from '../up-events.ts'
@@ -24,6 +25,7 @@ import { showEvents, showUp } from '../up-events.ts'
 const drainMs = 30_000
 
 interface UpFlags {
+  readonly allowRun?: boolean
   readonly concurrency?: number
   readonly drain: number
   readonly exec?: Readonly<Record<string, string>>
@@ -65,7 +67,8 @@ export function upCommand(terminal: Terminal): Command {
       'how long a task waits for its worker when that has vanished (default: 30s)',
       parseDuration,
     )
-    .option('--label <name=value>', 'fact about this node; may be repeated', appendLabel)
+    .option('--allow-run', 'run the commands of run and map, of whoever is in the mesh')
+    .option('--label <name=value>', 'fact about this node; may be repeated', addLabel)
     .option('--listen <address>', 'multiaddr to listen at; may be repeated', append)
     .option('--no-gossip', 'neither announce work nor hear of it; shows that gossip is only a hint')
     .action(async (handlers: string | undefined, flags: UpFlags, self: Command) => {
@@ -98,6 +101,7 @@ async function startNode(
     isolate: flags.isolate === true ? 'process' : undefined,
     threads: { resourceLimits: { maxOldGenerationSizeMb: flags.handlerMemory } },
     commands: flags.exec,
+    allowRun: flags.allowRun,
     concurrency: flags.concurrency,
     labels: flags.label,
     dataDir: options.data,
@@ -155,15 +159,4 @@ function appendExec(
     throw new InvalidArgumentError(`Queue ${queue} has a command already.`)
   }
   return { ...previous, [queue]: command }
-}
-
-function appendLabel(
-  text: string,
-  previous: Readonly<Record<string, string>> = {},
-): Readonly<Record<string, string>> {
-  const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? []
-  if (name === undefined || value === undefined) {
-    throw new InvalidArgumentError('Expected NAME=VALUE.')
-  }
-  return { ...previous, [name]: value }
 }
