@@ -121,9 +121,7 @@ export class Blobs {
    * @throws {NoSpaceError} There is no room for it.
    */
   async keep(kind: BlobKind, source: ByteSource, options: AbortOptions = {}): Promise<KeptBlob> {
-    if (source instanceof BlobContent && this.store.size(source.hash) === source.size) {
-      return this.keepAgain(source)
-    }
+    if (source instanceof BlobContent && (await this.#has(source))) return this.keepAgain(source)
     const put = { signal: this.#until(options.signal) }
     const stored = await this.store.put(source as AsyncIterable<Uint8Array>, put)
     return this.#kept({ kind, ...stored })
@@ -149,7 +147,7 @@ export class Blobs {
    * @throws {BlobUnavailableError} It is neither.
    */
   async keepAgain(blob: StoredBlob | MeshBlob, options: AbortOptions = {}): Promise<KeptBlob> {
-    if (this.store.size(blob.hash) === blob.size) {
+    if (await this.#has(blob)) {
       await this.store.touch(blob.hash)
       return this.#kept({ kind: 'raw', hash: blob.hash, size: blob.size })
     }
@@ -285,6 +283,10 @@ export class Blobs {
     if (size > jsonBytesMax) throw new RangeError(`JSON of ${size} bytes cannot be read`)
     const bytes = await gather(this.store.read(hash), size)
     return Buffer.from(bytes.buffer).toString()
+  }
+
+  async #has({ hash, size }: StoredBlob): Promise<boolean> {
+    return this.store.size(hash) === size && (await this.store.verify(hash))
   }
 
   #kept(reference: BlobReference): KeptBlob {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DiskPart } from './disk-part.ts'
@@ -24,6 +25,8 @@ interface Held {
   usedAt: number
   /** The same as it is noted on the disk. */
   notedAt: number
+  /** Whether it is what its hash says; absent before anybody has looked. */
+  right?: Promise<boolean>
 }
 
 /**
@@ -77,6 +80,26 @@ export class DiskBlobStore implements BlobStore {
 
   size(hash: BlobHash): number | undefined {
     return this.#held.get(hash)?.size
+  }
+
+  async verify(hash: BlobHash): Promise<boolean> {
+    const held = this.#held.get(hash)
+    if (held === undefined) return false
+    held.right ??= this.#isRight(hash)
+    if (await held.right) return true
+    if (this.#held.get(hash) === held) await this.delete(hash)
+    return false
+  }
+
+  async #isRight(hash: BlobHash): Promise<boolean> {
+    const actual = createHash('sha256')
+    try {
+      for await (const chunk of this.read(hash)) actual.update(chunk)
+    } catch {
+      // What cannot be read is as good as gone.
+      return false
+    }
+    return actual.digest('hex') === hash
   }
 
   async touch(hash: BlobHash): Promise<void> {
@@ -203,7 +226,7 @@ export class DiskBlobStore implements BlobStore {
       if (this.#durable) await syncFolder(dirname(target))
       if (this.#durable && made !== undefined) await syncFolder(this.directory)
       const now = Date.now()
-      this.#held.set(hash, { size, usedAt: now, notedAt: now })
+      this.#held.set(hash, { size, usedAt: now, notedAt: now, right: Promise.resolve(true) })
     } catch (error) {
       await removeFile(file)
       throw writeError(error, this.directory, size)

@@ -39,7 +39,9 @@ export class Fetcher {
     options.signal.throwIfAborted()
     // Of another size, the file was cut short or the reference lies: only a verified download can
     // take the place of what may be right.
-    if (store.size(blob.hash) === blob.size) return store.touch(blob.hash)
+    if (store.size(blob.hash) === blob.size && (await store.verify(blob.hash))) {
+      return store.touch(blob.hash)
+    }
     const shared = this.#share(blob)
     shared.sources.add(options.holders)
     shared.users++

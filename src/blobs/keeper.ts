@@ -42,6 +42,9 @@ const missingMax = 10_000
 const fetchesAtOnce = 2
 const triesMax = 12
 
+/** Shortest time between two warnings that there is no room, in milliseconds. */
+const warnEveryMs = 10 * 60_000
+
 /**
  * Sees to it that a voter has the blobs which its records and results name, and only those: gets
  * what is missing from others, sweeps what nothing names any more.
@@ -53,6 +56,7 @@ export class Keeper {
   /** Named since the sweep under way has begun. */
   #fresh: Set<BlobHash> | undefined
   #hasNamed = false
+  #warnedAt = -Infinity
   #fetching = 0
   #timers: NodeJS.Timeout[] = []
   #sweeping: Promise<void> | undefined
@@ -115,6 +119,14 @@ export class Keeper {
     this.#fresh = undefined
   }
 
+  /** Says it now and then only: a full disk has no room for many a blob. */
+  #warn(message: string): void {
+    const now = performance.now()
+    if (now - this.#warnedAt < warnEveryMs) return
+    this.#warnedAt = now
+    this.#init.warn(message)
+  }
+
   #look(): void {
     const now = performance.now()
     for (const [hash, missing] of this.#missing) {
@@ -137,8 +149,7 @@ export class Keeper {
       missing.tries++
       missing.at = performance.now() + Math.min(60_000, 1_000 * 2 ** missing.tries)
       if (missing.tries === triesMax) this.#missing.delete(hash)
-      const isFull = error instanceof Error && error.name === 'NoSpaceError'
-      if (isFull && missing.tries === 1) this.#init.warn(error.message)
+      if (error instanceof Error && error.name === 'NoSpaceError') this.#warn(error.message)
     } finally {
       this.#fetching--
     }

@@ -100,6 +100,10 @@ export class MemoryBlobStore implements BlobStore {
     return this.#held.get(hash)?.size
   }
 
+  async verify(hash: BlobHash): Promise<boolean> {
+    return this.#held.has(hash)
+  }
+
   async touch(hash: BlobHash): Promise<void> {
     const held = this.#held.get(hash)
     if (held !== undefined) held.usedAt = Date.now()

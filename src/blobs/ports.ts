@@ -34,6 +34,11 @@ export interface BlobStore {
   refer?(file: string, options?: PutOptions): Promise<StoredBlob>
   /** Bytes of a blob; `undefined` if it is not here. */
   size(hash: BlobHash): number | undefined
+  /**
+   * Whether a blob is here and is what its hash says. What an earlier process has left is looked
+   * at once; what a disk has changed is not kept.
+   */
+  verify(hash: BlobHash): Promise<boolean>
   /** Notes that a blob is of use, so that it is not swept for a while. */
   touch(hash: BlobHash): Promise<void>
   /** File of a blob, for reading; `undefined` in memory. */

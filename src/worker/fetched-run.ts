@@ -26,6 +26,9 @@ export interface FetchedRunInit {
 /** How long a task waits here that this node's full disk has no room for, in milliseconds. */
 const fullMs = 5_000
 
+/** Shortest time between two warnings that a queue's tasks have no room here, in milliseconds. */
+const warnEveryMs = 60_000
+
 /**
  * A run whose payload has to be fetched first. It has its slot and its lease from the start; its
  * time counts from when the handler is called.
@@ -86,11 +89,20 @@ export class FetchedRun implements Running {
       const isFull = error instanceof Error && error.name === 'NoSpaceError'
       if (!isFull || this.#stopped !== undefined) throw error
       // That is no fault of the task: others may have the room, or this node later.
-      owner.warn(`A task of ${task.lane.queue} cannot run here: ${error.message}`)
+      this.#warn(`A task of ${task.lane.queue} cannot run here: ${error.message}`)
       await this.#wait(fullMs)
       if (this.#stopped === undefined) owner.ended(task, { kind: 'released', body: '' })
       return undefined
     }
+  }
+
+  /** Says it now and then only: the task may well come back. */
+  #warn(message: string): void {
+    const { task, owner } = this.#init
+    const now = performance.now()
+    if (now - task.lane.warnedAt < warnEveryMs) return
+    task.lane.warnedAt = now
+    owner.warn(message)
   }
 
   async #wait(ms: number): Promise<void> {

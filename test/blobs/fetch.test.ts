@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { NoSpaceError } from '../../src/blobs/errors.ts'
 import { Fetcher } from '../../src/blobs/fetcher.ts'
 import type { BlobStore, StoredBlob } from '../../src/blobs/ports.ts'
 import { pieceBytes } from '../../src/blobs/ports.ts'
 import { FakeNetwork, rangeIn, tornRange } from './fake-network.ts'
-import { blobOf, contentOf, diskStore, download, memoryStore, piecesOf, readAll } from './stores.ts'
+import {
+  blobOf,
+  contentOf,
+  diskStore,
+  download,
+  folder,
+  memoryStore,
+  piecesOf,
+  readAll,
+} from './stores.ts'
 
 function setup(store: BlobStore = memoryStore(), patienceMs = 60_000) {
   const network = new FakeNetwork()
@@ -33,6 +44,20 @@ describe('a blob', () => {
     // It is here now, and nobody is asked again.
     await fetch(blob, ['a'])
     assert.equal(network.requests.length, 2)
+  })
+
+  test('that a disk has changed while its node was down is fetched anew', async t => {
+    const directory = await folder(t)
+    const bytes = contentOf(1_000)
+    const { hash, size } = await (await diskStore(t, { directory })).put(piecesOf(bytes))
+    await writeFile(join(directory, hash.slice(0, 2), hash), bytes.with(500, 99))
+    const { store, network, fetch } = setup(await diskStore(t, { directory }))
+    network.give('a', bytes)
+    await Promise.all([fetch({ hash, size }, ['a']), fetch({ hash, size }, ['a'])])
+    assert.ok((await readAll(store.read(hash))).equals(bytes))
+    assert.equal(network.requests.length, 1)
+    assert.equal(await store.verify(hash), true)
+    assert.equal(await store.verify('00'.repeat(32)), false)
   })
 
   test('that is here is of use again', async t => {

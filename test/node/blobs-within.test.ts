@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type { MeshBlob } from '../../src/index.ts'
+import type { MeshBlob, MeshNodeInit } from '../../src/index.ts'
 import { contentOf, hashOf } from '../blobs/stores.ts'
 import { Cluster, patienceMs } from './cluster.ts'
 
@@ -58,7 +58,7 @@ describe('a blob within JSON', () => {
     assert.equal((await stat(saved)).mode, (await stat(`${saved}.new`)).mode)
   })
 
-  it('passes through threads, and is published by handlers there', async () => {
+  it('passes through threads and processes, and is published by handlers there', async () => {
     await using cluster = new Cluster()
     const file = `${await cluster.dataDir('handlers')}.mjs`
     await writeFile(
@@ -69,8 +69,14 @@ describe('a blob within JSON', () => {
       }
       export const relay = async (input, ctx) => (await ctx.publish('swap', input)).id`,
     )
-    for (const dataDir of [await cluster.dataDir('node'), undefined]) {
-      const node = await cluster.add({ dataDir, handlers: file, bootstrap: [] })
+    const places: MeshNodeInit[] = [
+      { dataDir: await cluster.dataDir('threads') },
+      { dataDir: undefined },
+      { dataDir: await cluster.dataDir('processes'), isolate: 'process' },
+      { dataDir: undefined, isolate: 'process' },
+    ]
+    for (const place of places) {
+      const node = await cluster.add({ ...place, handlers: file, bootstrap: [] })
       const contents = [contentOf(100), contentOf(200_000)]
       const blobs = await Promise.all(contents.map(bytes => node.store(bytes)))
       const relay = await node.publish<string>('relay', { blobs })
