@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { folder } from './harness.ts'
 
-const patienceMs = 20_000
+/** Longest time from the making of the pipe to its end: nodes may have to start meanwhile. */
+const patienceMs = 120_000
 
 /** A named pipe that processes hold open while they live. */
 export interface Lifeline {
