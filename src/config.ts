@@ -77,6 +77,13 @@ export interface MeshNodeInit {
    */
   readonly concurrency?: number | undefined
 
+  /**
+   * Runs at the same time by queue, where that is not `concurrency` or what a definition says.
+   *
+   * @default {}
+   */
+  readonly queueConcurrency?: Readonly<Record<string, number>> | undefined
+
   /** Facts about this node, shown to whoever asks. */
   readonly labels?: Labels | undefined
 
@@ -173,6 +180,7 @@ export interface MeshNodeConfig {
   readonly allowRun: boolean
   readonly resourceLimits: ResourceLimits | undefined
   readonly concurrency: number
+  readonly queueConcurrency: Readonly<Record<string, number>>
   readonly labels: Readonly<Record<string, string>>
   readonly dataDir: string | undefined
   readonly listen: readonly string[]
@@ -193,6 +201,7 @@ export interface MeshNodeConfig {
 export const defaults = Object.freeze({
   mesh: 'default',
   listen: Object.freeze(['/ip4/0.0.0.0/tcp/0']),
+  queueConcurrency: Object.freeze({}),
   bootstrap: Object.freeze([]),
   mdns: true,
   voters: 3,
@@ -227,6 +236,7 @@ const supported: ReadonlySet<string> = new Set<keyof MeshNodeInit>([
   'allowRun',
   'threads',
   'concurrency',
+  'queueConcurrency',
   'labels',
   'dataDir',
   'listen',
@@ -261,6 +271,7 @@ export function resolveConfig(init: MeshNodeInit): MeshNodeConfig {
     allowRun: init.allowRun ?? defaults.allowRun,
     resourceLimits: init.threads?.resourceLimits,
     concurrency: init.concurrency ?? (guest ? 0 : availableParallelism()),
+    queueConcurrency: init.queueConcurrency ?? defaults.queueConcurrency,
     labels: labelsOf(init.labels ?? {}),
     dataDir: init.dataDir,
     listen: init.listen ?? (guest ? [] : defaults.listen),
@@ -295,6 +306,9 @@ function check(config: MeshNodeConfig): void {
     throw new InvalidParametersError('secret must be text; make one with meshwork secret')
   }
   checkInteger('concurrency', concurrency, 0, concurrencyMax)
+  for (const [queue, limit] of Object.entries(config.queueConcurrency)) {
+    checkInteger(`queueConcurrency of ${queue}`, limit, 1, concurrencyMax)
+  }
   checkInteger('leaseMs', leaseMs, leaseMsMin, leaseMsMax)
   checkInteger('voters', voters, 1, maxVoters)
   if (voters % 2 === 0) throw invalid('voters', 'odd, so that halves cannot tie', voters)

@@ -16,6 +16,7 @@ import type { Clock, Opened, Store } from './driver/ports.ts'
 import { type Libp2pNetwork, libp2pNetwork } from './libp2p/network.ts'
 import { memoryBlobBytesMax } from './large-inputs.ts'
 import type { MeshNode } from './mesh-node.ts'
+import { limitQueues } from './queue-limits.ts'
 import { RunningNode } from './running-node.ts'
 import { shellQueue } from './shell/task.ts'
 import { diskStore } from './store/disk-store.ts'
@@ -48,15 +49,15 @@ const pageTasks = 1_024
  * @throws {StoreVersionError} A newer version wrote the data directory.
  */
 export async function createNode(init: MeshNodeInit = {}): Promise<MeshNode> {
-  const config = resolveConfig(init)
-  const { signal } = config
+  const resolved = resolveConfig(init)
+  const { signal } = resolved
   signal?.throwIfAborted()
   if (signal !== undefined) setMaxListeners(Infinity, signal)
-  const logger = config.logger ?? defaultLogger()
-  const modules =
-    config.handlers === undefined
-      ? []
-      : await loadHandlers(config.handlers, { isolate: config.isolate })
+  const logger = resolved.logger ?? defaultLogger()
+  const { handlers, isolate, queueConcurrency } = resolved
+  const loaded = handlers === undefined ? [] : await loadHandlers(handlers, { isolate })
+  const { modules, ...limited } = limitQueues({ ...resolved, modules: loaded }, queueConcurrency)
+  const config: MeshNodeConfig = { ...resolved, ...limited }
 
   const store = storeOf(config)
   let network: Libp2pNetwork | undefined

@@ -24,9 +24,15 @@ import { showEvents, showUp } from '../up-events.ts'
 /** How long running tasks may take to finish after Ctrl-C, in milliseconds. */
 const drainMs = 30_000
 
+/** Runs at the same time: of all queues, and of some. */
+interface Concurrency {
+  readonly all?: number
+  readonly queues: Readonly<Record<string, number>>
+}
+
 interface UpFlags {
   readonly allowRun?: boolean
-  readonly concurrency?: number
+  readonly concurrency?: Concurrency
   readonly drain: number
   readonly exec?: Readonly<Record<string, string>>
   readonly gossip: boolean
@@ -42,9 +48,9 @@ export function upCommand(terminal: Terminal): Command {
   return command('up', 'start a node')
     .argument('[handlers]', 'module whose exports are the queues, or a folder of such modules')
     .option(
-      '--concurrency <n>',
-      `tasks run at the same time (default: ${availableParallelism()}, the cores)`,
-      text => parseInteger(text, 0),
+      '--concurrency <[queue=]n>',
+      `tasks run at the same time (default: ${availableParallelism()}, the cores), or those of a queue; may be repeated`,
+      appendConcurrency,
     )
     .option(
       '--exec <queue=command>',
@@ -102,7 +108,8 @@ async function startNode(
     threads: { resourceLimits: { maxOldGenerationSizeMb: flags.handlerMemory } },
     commands: flags.exec,
     allowRun: flags.allowRun,
-    concurrency: flags.concurrency,
+    concurrency: flags.concurrency?.all,
+    queueConcurrency: flags.concurrency?.queues,
     labels: flags.label,
     dataDir: options.data,
     listen: flags.listen,
@@ -144,6 +151,12 @@ async function mustExist(path: string): Promise<void> {
   await stat(path).catch((error: unknown) => {
     throw new UsageError(`There are no handlers at ${path}`, { cause: error })
   })
+}
+
+function appendConcurrency(text: string, previous: Concurrency = { queues: {} }): Concurrency {
+  const [, queue, count = ''] = /^(?:(.+)=)?([^=]*)$/.exec(text) ?? []
+  if (queue === undefined) return { ...previous, all: parseInteger(count, 0) }
+  return { ...previous, queues: { ...previous.queues, [queue]: parseInteger(count, 1) } }
 }
 
 function appendExec(
