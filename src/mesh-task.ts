@@ -9,6 +9,7 @@ import { cancelCharsMax } from './query.ts'
 import type { ResultOptions, TaskEvent, TaskHandle, TaskOutcome } from './task-handle.ts'
 import type { TaskInfo, TaskState } from './task-info.ts'
 import { TaskEvents } from './task-events.ts'
+import type { Timers } from './time/timers.ts'
 import type { Watches } from './watches.ts'
 
 /** What handles of tasks need of their node. */
@@ -24,6 +25,7 @@ export interface TaskAccess {
   servers(queue: string): number
   /** Full nodes that are connected now. */
   connected(): number
+  readonly timers: Timers
 }
 
 /** Which task a handle is of. */
@@ -127,20 +129,20 @@ export class MeshTask<Output> implements TaskHandle<Output> {
   /** How the task has ended, with a result that is kept elsewhere. */
   async #whole(options: ResultOptions): Promise<Ending> {
     const { signal, timeoutMs } = options
-    const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
+    const { timers } = this.#access
+    const until = timeoutMs === undefined ? Infinity : timers.now() + timeoutMs
     const ending = await this.#ending(options)
     if (ending.large === undefined) return ending
     if (until === Infinity) return this.#access.load(this.#ledger, ending, optionsOf(signal))
     const limit = new AbortController()
-    const timer = setTimeout(
-      () => limit.abort(timedOut(`Task ${this.id}`, timeoutMs ?? 0)),
-      Math.max(0, until - performance.now()),
-    )
+    const clear = timers.after(Math.max(0, until - timers.now()), () => {
+      limit.abort(timedOut(`Task ${this.id}`, timeoutMs ?? 0))
+    })
     try {
       const either = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal])
       return await this.#access.load(this.#ledger, ending, { signal: either })
     } finally {
-      clearTimeout(timer)
+      clear()
     }
   }
 
@@ -153,16 +155,16 @@ export class MeshTask<Output> implements TaskHandle<Output> {
 
     const onAbort = (): void => reject(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
-    const timer =
+    const clear =
       timeoutMs === undefined || timeoutMs === Infinity
         ? undefined
-        : setTimeout(() => reject(timedOut(`Task ${this.id}`, timeoutMs)), timeoutMs)
+        : this.#access.timers.after(timeoutMs, () => reject(timedOut(`Task ${this.id}`, timeoutMs)))
     // A task that nobody knows would be waited for without end.
     if (!this.#known) this.#ensureKnown(optionsOf(signal)).catch(reject)
     try {
       return await promise
     } finally {
-      clearTimeout(timer)
+      clear?.()
       signal?.removeEventListener('abort', onAbort)
       remove()
     }

@@ -3,6 +3,7 @@ import type { Network } from './driver/ports.ts'
 import type { Libp2pNetwork } from './libp2p/network.ts'
 import type { PeerQueries } from './peer-queries.ts'
 import type { NodeInfo } from './task-info.ts'
+import type { Timers } from './time/timers.ts'
 
 /** A way that a peer is connected. */
 export interface LinkInfo {
@@ -55,6 +56,7 @@ export interface NodeHealthInit {
   readonly network: NodeNetwork
   readonly queries: PeerQueries
   readonly describe: () => NodeInfo
+  readonly timers: Timers
 }
 
 /** How long peers may take to answer, in milliseconds: those that are overloaded are told apart. */
@@ -68,7 +70,7 @@ const portsMax = 2
 export async function healthOf(init: NodeHealthInit, options: AbortOptions): Promise<NodeHealth> {
   const { network, mesh, secret } = init
   options.signal?.throwIfAborted()
-  const limit = AbortSignal.timeout(answerMs)
+  const limit = init.timers.timeout(answerMs)
   const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit])
   const health = network.health?.()
   const links = (health?.links ?? []).map(({ peer, ...link }) => ({ peerId: peer, ...link }))

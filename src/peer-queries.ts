@@ -14,6 +14,7 @@ import {
   type QueryRequest,
 } from './query.ts'
 import type { NodeInfo, TaskInfo } from './task-info.ts'
+import type { Timers } from './time/timers.ts'
 import type { ShellRuns } from './worker/shell-runs.ts'
 
 /** How long another node may take to answer, in milliseconds. */
@@ -26,6 +27,7 @@ const cancelMs = 10_000
 export interface PeerQueriesInit {
   readonly network: NodeNetwork
   readonly local: LocalTasks
+  readonly timers: Timers
   /** Full nodes that are connected now. */
   peers(): readonly PeerId[]
   describe(): NodeInfo
@@ -56,7 +58,7 @@ export class PeerQueries {
     request: Extract<QueryRequest, { readonly type: T }>,
     { signal }: AbortOptions = {},
   ): Promise<QueryAnswers[T]> {
-    const limit = AbortSignal.timeout(request.type.startsWith('cancel') ? cancelMs : answerMs)
+    const limit = this.#init.timers.timeout(request.type.startsWith('cancel') ? cancelMs : answerMs)
     const answer = await this.#init.network.query(peer, encodeQuery(request), {
       signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
     })
@@ -125,14 +127,14 @@ export class PeerQueries {
       case 'cancel': {
         if (local.find(request.id) === undefined) return {}
         const reason = request.reason.slice(0, cancelCharsMax)
-        const limit = AbortSignal.timeout(cancelMs)
+        const limit = this.#init.timers.timeout(cancelMs)
         return { cancelled: await this.#init.cancel(request.id, reason, limit) }
       }
       case 'cancel-tasks': {
         const { ledger, seqs } = request
         if (!local.knows(ledger)) return {}
         const reason = request.reason.slice(0, cancelCharsMax)
-        const limit = AbortSignal.timeout(cancelMs)
+        const limit = this.#init.timers.timeout(cancelMs)
         const all = [...seqsOf(seqs)]
         const done = await Promise.all(
           all.map(seq => this.#init.cancel(taskId(ledger, seq), reason, limit)),

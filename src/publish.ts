@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Published, PublishRefused } from './core/effects.ts'
 import type { LedgerId } from './core/ids.ts'
 import type { Input } from './core/inputs.ts'
@@ -7,6 +6,8 @@ import { seqsOf } from './core/ranges.ts'
 import { timingAfter, type Timing } from './core/timing.ts'
 import { type Columns, columnsOf } from './encode.ts'
 import type { PublishPlan } from './publish-options.ts'
+import { systemTimers } from './time/system-timers.ts'
+import { delay, type Timers } from './time/timers.ts'
 
 /** A task as it was numbered. */
 export interface Placed {
@@ -21,6 +22,8 @@ export interface PublisherPort {
   input(input: Input): void
   /** Resolves when there is room for more; `undefined` where there is. */
   readonly room: Promise<void> | undefined
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** Single tasks of one plan that are published in one microtask, as one request. */
@@ -41,6 +44,7 @@ export class Publisher {
   readonly #port: PublisherPort
   readonly #requests = new Map<number, PromiseWithResolvers<Published | PublishRefused>>()
   readonly #stopped = new AbortController()
+  protected readonly timers: Timers
   #nextRequest = 1
   #gathering: Gathering | undefined
 
@@ -51,6 +55,7 @@ export class Publisher {
 
   constructor(port: PublisherPort) {
     this.#port = port
+    this.timers = port.timers ?? systemTimers
   }
 
   /** Publishes one task, together with others of its spec that are published at once. */
@@ -79,14 +84,14 @@ export class Publisher {
   ): Promise<Placed[]> {
     const stop = this.#stopped.signal
     const ended = signal === undefined ? stop : AbortSignal.any([signal, stop])
-    const began = performance.now()
+    const began = this.timers.now()
     for (;;) {
       ended.throwIfAborted()
       await this.#port.room
-      const left = timingAfter(timing, performance.now() - began)
+      const left = timingAfter(timing, this.timers.now() - began)
       const answer = await abortable(this.#request(spec, left, columns), ended)
       if (answer.type === 'published') return placesOf(answer)
-      await delay(answer.retryMs, undefined, { signal: ended }).catch(() => ended.throwIfAborted())
+      await delay(this.timers, answer.retryMs, ended)
     }
   }
 

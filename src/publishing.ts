@@ -1,4 +1,3 @@
-import { setImmediate as immediate } from 'node:timers/promises'
 import { InvalidParametersError } from '@libp2p/interface'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { TaskSpec } from './core/messages.ts'
@@ -10,6 +9,7 @@ import { InvalidInputError } from './errors.ts'
 import { LargeInputs, type PublishBlobs } from './large-inputs.ts'
 import { abortable, type Placed, Publisher, type PublisherPort } from './publish.ts'
 import { planPublish, type PublishOptions, type PublishPlan } from './publish-options.ts'
+import { turn, type Timers } from './time/timers.ts'
 import type { TaskDefaults } from './worker/definition.ts'
 
 /** What a publish takes from a definition. */
@@ -86,7 +86,7 @@ export class Publishing extends Publisher {
       throw new InvalidParametersError('publishMany takes a list of inputs')
     }
     if (typeof task === 'object' && task.input !== undefined) {
-      await checkAll(task.input, queue, inputs)
+      await checkAll(task.input, queue, inputs, this.timers)
     }
     return this.#publishAll(plan, inputs, options)
   }
@@ -102,16 +102,16 @@ export class Publishing extends Publisher {
     const { signal } = options
     const ended = signal === undefined ? this.stopped : AbortSignal.any([signal, this.stopped])
     using large = blobs && new LargeInputs(blobs, queue, ended)
-    const began = performance.now()
+    const began = this.timers.now()
     const slices: Columns[] = []
     const keep = large && ((index: number, value: LargeValue) => large.keep(index, value))
     for await (const columns of encodeInputs(queue, inputs, keep)) {
       slices.push(columns)
-      await immediate()
+      await turn(this.timers)
     }
     if (slices.length === 0) return []
     await large?.spread()
-    const timing = timingAfter(given.timing, performance.now() - began)
+    const timing = timingAfter(given.timing, this.timers.now() - began)
     const places = await this.#publishSlices({ ...given, timing }, slices, options)
     await large?.confirm(places)
     return places
@@ -130,7 +130,7 @@ export class Publishing extends Publisher {
       // The first that fails is told below, when all are on their way.
       answer.catch(() => undefined)
       answers.push(answer)
-      await immediate()
+      await turn(this.timers)
     }
     return (await Promise.all(answers)).flat()
   }
@@ -141,7 +141,7 @@ export class Publishing extends Publisher {
       throw new InvalidParametersError('publish takes a definition or the name of a queue')
     }
     const definition = typeof task === 'string' ? this.#init.definitions.get(queue) : task
-    const plan = planPublish(queue, definition ?? {}, options, Date.now())
+    const plan = planPublish(queue, definition ?? {}, options, this.timers.wallNow())
     return { ...plan, spec: this.#sameSpec(plan.spec) }
   }
 
@@ -155,7 +155,7 @@ export class Publishing extends Publisher {
   }
 
   #noticeUnserved(queue: string): void {
-    const now = performance.now()
+    const now = this.timers.now()
     if (now - (this.#warnedAt.get(queue) ?? -Infinity) < unservedEveryMs) return
     if (this.#init.servers(queue) > 0) return
     if (this.#warnedAt.size >= specsMax) this.#warnedAt.clear()
@@ -168,11 +168,12 @@ async function checkAll(
   schema: StandardSchemaV1,
   queue: string,
   inputs: readonly unknown[],
+  timers: Timers,
 ): Promise<void> {
   for (const [index, input] of inputs.entries()) {
     const checking = check(schema, queue, input, index)
     if (checking !== undefined) await checking
-    if (index % checkedAtOnceMax === checkedAtOnceMax - 1) await immediate()
+    if (index % checkedAtOnceMax === checkedAtOnceMax - 1) await turn(timers)
   }
 }
 

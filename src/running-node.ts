@@ -1,7 +1,7 @@
 import { type AbortOptions, InvalidParametersError, type Logger } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import { Cancels } from './cancels.ts'
-import { checkInteger, type MeshNodeConfig } from './config.ts'
+import type { MeshNodeConfig } from './config.ts'
 import type { Blobs } from './blobs/blobs.ts'
 import { type BlobSource, isByteSource } from './blobs/chunks.ts'
 import type { MeshBlob } from './blobs/mesh-blob.ts'
@@ -11,7 +11,7 @@ import { metricsOf, peersOf } from './core/query.ts'
 import { seqsOf } from './core/ranges.ts'
 import type { Driver } from './driver/driver.ts'
 import type { ApplicationEffect, Clock, Store } from './driver/ports.ts'
-import { asError, NodeStoppedError, QuorumUnavailableError } from './errors.ts'
+import { asError, NodeStoppedError } from './errors.ts'
 import type { MeshNodeEvents } from './events.ts'
 import { LocalTasks } from './local-tasks.ts'
 import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
@@ -25,11 +25,14 @@ import { PeerQueries } from './peer-queries.ts'
 import { abortable, type Placed } from './publish.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { type Publishable, Publishing } from './publishing.ts'
+import { Readiness } from './readiness.ts'
 import { RemoteCancels } from './remote-cancels.ts'
 import { Reports } from './reports.ts'
 import { type MeshCommands, ShellAccess } from './shell-access.ts'
 import type { TaskHandle } from './task-handle.ts'
 import type { NodeInfo, PeerInfo, QueueInfo, TaskInfo } from './task-info.ts'
+import { systemTimers } from './time/system-timers.ts'
+import type { Timers } from './time/timers.ts'
 import type { WatchedWorker } from './watched-worker.ts'
 import { Watches } from './watches.ts'
 import type { TaskDefaults } from './worker/definition.ts'
@@ -50,19 +53,12 @@ export interface RunningNodeInit {
   readonly clock: Clock
   readonly driver: Driver
   readonly log: Logger
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** How long messages may take to leave when the node stops, in milliseconds. */
 const leaveMs = 2_000
-
-/** What `ready` waits for unless it is told. */
-const readyDefaults = { peers: 1, timeoutMs: 30_000 } as const
-
-/** How long `ready` lets new tasks' ledger spread over nodes that have come, in milliseconds. */
-const spreadMs = 5_000
-
-/** Reports that may make a node ready. */
-const readyEvents: ReadonlySet<string> = new Set(['peer-joined', 'peer-left', 'ledger-opened'])
 
 const decoder = new TextDecoder()
 
@@ -77,10 +73,9 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #queries: PeerQueries
   readonly #view: MeshView
   readonly commands: MeshCommands
-  readonly #peerListeners = new Set<() => void>()
+  readonly #timers: Timers
+  readonly #readiness: Readiness
   readonly #stopped = Promise.withResolvers<Error | undefined>()
-  /** Voters of the ledger that new tasks go to. */
-  #ledgerVoters = 0
   #drained: PromiseWithResolvers<void> | undefined
   #stopping: Promise<void> | undefined
   #failure: Error | undefined
@@ -88,7 +83,14 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   constructor(init: RunningNodeInit) {
     super()
     this.#init = init
-    const { driver, machine, network, clock, definitions, blobs, shellRuns } = init
+    const timers = init.timers ?? systemTimers
+    this.#timers = timers
+    const { driver, machine, network, clock, definitions, blobs, shellRuns, config } = init
+    const { voters, guest } = config
+    this.#readiness = new Readiness({
+      peers: () => this.#fullPeers().length,
+      ...{ voters, guest, timers },
+    })
     const servers = (queue: string): number => this.#servers(queue)
     this.#publishing = new Publishing({
       input: input => driver.input(input),
@@ -98,6 +100,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       definitions,
       blobs,
       servers,
+      timers,
       onUnserved: queue => this.warn(`No connected node serves queue ${queue} yet`, queue),
     })
     this.#watches = new Watches(input => driver.input(input))
@@ -108,7 +111,9 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     const peers = (): string[] => this.#fullPeers()
     const describe = (): NodeInfo => this.#describe()
     const cancel = this.#cancelHere
-    const queries = new PeerQueries({ network, local, peers, describe, cancel, shellRuns })
+    const queries = new PeerQueries({
+      ...{ network, local, peers, describe, cancel, shellRuns, timers },
+    })
     this.#queries = queries
     this.#view = new MeshView({ local, queries, peers, describe })
     this.commands = new ShellAccess({ peer: network.peer, runs: shellRuns, queries })
@@ -124,6 +129,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       cancel: (id, ...rest) => (isOurs(id) ? this.#cancels : elsewhere).cancel(id, ...rest),
       servers,
       connected,
+      timers,
     }
   }
 
@@ -153,40 +159,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     }
   }
 
-  async ready(options: ReadyOptions = {}): Promise<void> {
-    const { signal } = options
-    const peers = options.peers ?? readyDefaults.peers
-    const timeoutMs = options.timeoutMs ?? readyDefaults.timeoutMs
-    checkInteger('peers', peers, 0, 10_000)
-    signal?.throwIfAborted()
-    this.#throwIfStopped()
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    let spreading: NodeJS.Timeout | undefined
-    const look = (): void => {
-      const reached = this.#fullPeers().length
-      if (this.#failure !== undefined) reject(this.#failure)
-      if (reached < peers) return
-      if (this.#ledgerVoters >= this.#votersFor(reached)) resolve()
-      else spreading ??= setTimeout(resolve, spreadMs)
-    }
-    const timer = setTimeout(() => {
-      reject(new QuorumUnavailableError(peers, this.#fullPeers().length))
-    }, timeoutMs)
-    this.#peerListeners.add(look)
-    try {
-      look()
-      await abortable(promise, signal)
-    } finally {
-      clearTimeout(timer)
-      clearTimeout(spreading)
-      this.#peerListeners.delete(look)
-    }
-  }
-
-  /** Voters that new tasks have when so many other full nodes are there: an odd number. */
-  #votersFor(peers: number): number {
-    const { voters, guest } = this.#init.config
-    return guest ? 0 : Math.min(voters, peers + (1 - (peers % 2)))
+  ready(options: ReadyOptions = {}): Promise<void> {
+    return this.#readiness.wait(options)
   }
 
   async publish<Output>(
@@ -254,6 +228,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
         network,
         queries: this.#queries,
         describe: () => this.#describe(),
+        timers: this.#timers,
       },
       options,
     )
@@ -346,9 +321,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
           this.#watches.claimed(event.ledger, seqsOf(event.seqs), event.token)
         }
         this.#reports.report(effect)
-        if (event.type === 'ledger-opened') this.#ledgerVoters = event.voters.length
+        this.#readiness.report(effect)
         if (event.type === 'drained') this.#tellDrained()
-        if (readyEvents.has(event.type)) this.#peersChanged()
         break
       }
       case 'quarantine':
@@ -364,7 +338,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     log('the node leaves')
     if (driver.isRunning) {
       driver.input({ type: 'leave' })
-      const limit = AbortSignal.timeout(leaveMs)
+      const limit = this.#timers.timeout(leaveMs)
       await abortable(driver.flush(), limit).catch(error =>
         log.error('not everything could be sent in time - %e', asError(error)),
       )
@@ -393,7 +367,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     this.#publishing.fail(stopped)
     this.#watches.fail(stopped)
     this.#cancels.fail(stopped)
-    this.#peersChanged()
+    this.#readiness.fail(stopped)
     this.#tellDrained()
     // Each in its turn, also when one before it fails.
     const failures: unknown[] = []
@@ -451,10 +425,6 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       peers: this.#fullPeers(),
       version: packageVersion,
     }
-  }
-
-  #peersChanged(): void {
-    for (const listener of [...this.#peerListeners]) listener()
   }
 
   #throwIfStopped(): void {

@@ -4,6 +4,7 @@ import { fullPeers } from '../core/membership.ts'
 import type { LedgerInfo } from '../core/messages.ts'
 import { majorityOf } from '../core/quorum.ts'
 import type { Machine } from '../core/state.ts'
+import type { Timers } from '../time/timers.ts'
 import { createReadStream } from 'node:fs'
 import { parseWithBlobs } from './blob-json.ts'
 import { type ByteSource, gather } from './chunks.ts'
@@ -24,6 +25,8 @@ export interface BlobsInit {
   readonly machine: Machine
   readonly warn: (message: string) => void
   readonly timings?: Partial<BlobsTimings> | undefined
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** When what is done or given up, in milliseconds. */
@@ -69,27 +72,28 @@ export class Blobs {
   readonly #stopped = new AbortController()
 
   constructor(init: BlobsInit) {
-    const { store, network, machine, warn } = init
+    const { store, network, machine, warn, timers } = init
     const when = { ...timings, ...init.timings }
     this.store = store
     this.#init = init
-    this.#fetcher = new Fetcher({ store, network, patienceMs: when.patienceMs })
+    this.#fetcher = new Fetcher({ store, network, patienceMs: when.patienceMs, timers })
     this.#keeper = new Keeper({
       machine,
       store,
       timings: when,
       warn,
+      timers,
       fetch: named => this.#fetch(named.reference, named.ledger, this.#stopped.signal),
     })
     setMaxListeners(Infinity, this.#stopped.signal)
   }
 
   async start(): Promise<void> {
-    const { store, network, machine } = this.#init
+    const { store, network, machine, timers } = this.#init
     await store.open()
     const onSpread = (blob: StoredBlob, signal: AbortSignal): Promise<void> =>
       this.#spread(blob, new Set(), () => this.#currentTarget(), this.#until(signal))
-    network.serve(new StoreServer({ store, isGuest: machine.init.guest, onSpread }))
+    network.serve(new StoreServer({ store, isGuest: machine.init.guest, onSpread, timers }))
     this.#keeper.start()
   }
 
@@ -320,9 +324,9 @@ export class Blobs {
     target: () => SpreadTarget | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { store, network, machine, warn } = this.#init
+    const { store, network, machine, warn, timers } = this.#init
     held.add(machine.init.peer)
-    return spread({ blob, store, network, held, target, warn, signal })
+    return spread({ blob, store, network, held, target, warn, signal, timers })
   }
 
   /** Peers that may have a blob of a ledger: its voters, its producer, then anybody. */

@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { PeerId } from '../core/ids.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import { delay, type Timers } from '../time/timers.ts'
 import { BlobUnavailableError } from './errors.ts'
 import { rangeOf } from './pieces.ts'
 import {
@@ -19,6 +20,8 @@ export interface DownloadInit {
   readonly signal: AbortSignal
   /** How long to go on without anything coming, in milliseconds. */
   readonly patienceMs: number
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** From this size on, a blob comes from several peers at once, in bytes. */
@@ -32,9 +35,14 @@ const piecesAtOnce = 2
 const backoffMaxMs = 5_000
 
 /** The wait before a round of asking, each longer than the one before. */
-export async function pause(round: number, maxMs: number, signal: AbortSignal): Promise<void> {
+export async function pause(
+  timers: Timers,
+  round: number,
+  maxMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const waitMs = Math.min(backoffMaxMs, 25 * 2 ** round) * (0.5 + Math.random())
-  await delay(Math.min(waitMs, maxMs), undefined, { signal })
+  await delay(timers, Math.min(waitMs, maxMs), signal)
 }
 
 /** How long another download of the same blob is waited for before it is looked at again. */
@@ -50,13 +58,16 @@ export class Download {
   readonly #liars = new Set<PeerId>()
   /** Whether content was wrong, so that one peer at a time is asked until it is clear whose. */
   #isDoubtful = false
-  #heardAt = performance.now()
+  readonly #timers: Timers
+  #heardAt: number
   /** What an error of this side's own disk is; nobody else can help with it. */
   #broken: Error | undefined
   #lastError: unknown
 
   constructor(init: DownloadInit) {
     this.#init = init
+    this.#timers = init.timers ?? systemTimers
+    this.#heardAt = this.#timers.now()
   }
 
   /**
@@ -70,7 +81,7 @@ export class Download {
       if (store.size(blob.hash) === blob.size) return
       const part = await store.part(blob.hash, blob.size, { isCopy: true })
       if (part === undefined) {
-        await delay(busyMs, undefined, { signal })
+        await delay(this.#timers, busyMs, signal)
         continue
       }
       try {
@@ -78,10 +89,10 @@ export class Download {
       } finally {
         await part.close()
       }
-      if (performance.now() - this.#heardAt > patienceMs) {
+      if (this.#timers.now() - this.#heardAt > patienceMs) {
         throw new BlobUnavailableError(blob.hash, { cause: this.#lastError })
       }
-      await pause(++round, patienceMs, signal)
+      await pause(this.#timers, ++round, patienceMs, signal)
     }
   }
 
@@ -139,7 +150,7 @@ export class Download {
       for await (const chunk of network.get(peer, { ...blob, offset, length }, { signal })) {
         await this.#own(part.write(at, chunk))
         at += chunk.byteLength
-        this.#heardAt = performance.now()
+        this.#heardAt = this.#timers.now()
       }
       if (at !== offset + length) return false
       await this.#own(part.complete(piece))

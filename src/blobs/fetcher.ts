@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { PeerId } from '../core/ids.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import type { Timers } from '../time/timers.ts'
 import { Download, pause } from './download.ts'
 import { BlobCorruptError, BlobUnavailableError } from './errors.ts'
 import type { BlobHash, BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
@@ -9,6 +11,8 @@ export interface FetcherInit {
   readonly network: BlobNetwork
   /** How long a fetch goes on without anything coming, in milliseconds. */
   readonly patienceMs: number
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 export interface FetchOptions {
@@ -61,14 +65,14 @@ export class Fetcher {
    * @throws {BlobUnavailableError} Nobody had it for a while.
    */
   async *stream(blob: StoredBlob, options: FetchOptions): AsyncGenerator<Uint8Array> {
-    const { network, patienceMs } = this.#init
+    const { network, patienceMs, timers = systemTimers } = this.#init
     const { signal } = options
     const hash = createHash('sha256')
     let offset = 0
     let lastError: unknown
-    let heardAt = performance.now()
+    let heardAt = timers.now()
     for (let round = 0; offset < blob.size; round++) {
-      if (round > 0) await pause(round, patienceMs, signal)
+      if (round > 0) await pause(timers, round, patienceMs, signal)
       for (const peer of options.holders()) {
         if (offset === blob.size) break
         const request = { ...blob, offset, length: blob.size - offset }
@@ -77,14 +81,14 @@ export class Fetcher {
             hash.update(chunk)
             offset += chunk.byteLength
             yield chunk
-            heardAt = performance.now()
+            heardAt = timers.now()
           }
         } catch (error) {
           signal.throwIfAborted()
           lastError = error
         }
       }
-      if (offset < blob.size && performance.now() - heardAt > patienceMs) {
+      if (offset < blob.size && timers.now() - heardAt > patienceMs) {
         throw new BlobUnavailableError(blob.hash, { cause: lastError })
       }
     }

@@ -1,5 +1,6 @@
-import { setImmediate as immediate } from 'node:timers/promises'
 import type { Machine } from '../core/state.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import { type Timers, turn } from '../time/timers.ts'
 import type { BlobHash, BlobStore } from './ports.ts'
 import { isStillNamed, type NamedBlob, References } from './references.ts'
 
@@ -27,6 +28,8 @@ export interface KeeperInit {
   readonly timings: KeeperTimings
   readonly fetch: (named: NamedBlob) => Promise<void>
   readonly warn: (message: string) => void
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 interface Missing {
@@ -58,28 +61,35 @@ export class Keeper {
   #hasNamed = false
   #warnedAt = -Infinity
   #fetching = 0
-  #timers: NodeJS.Timeout[] = []
+  readonly #timers: Timers
+  readonly #clear = new Map<string, () => void>()
   #sweeping: Promise<void> | undefined
   #stopped = false
 
   constructor(init: KeeperInit) {
     this.#init = init
+    this.#timers = init.timers ?? systemTimers
     this.#references = new References(init.machine)
   }
 
   start(): void {
     const { lookEveryMs, sweepEveryMs } = this.#init.timings
-    this.#timers = [
-      setInterval(() => this.#look(), lookEveryMs),
-      setInterval(() => void this.sweep(), sweepEveryMs),
-    ]
-    for (const timer of this.#timers) timer.unref()
+    this.#repeat('look', lookEveryMs, () => this.#look())
+    this.#repeat('sweep', sweepEveryMs, () => void this.sweep())
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const clear of this.#clear.values()) clear()
     await this.#sweeping
+  }
+
+  #repeat(what: string, everyMs: number, act: () => void): void {
+    const again = (): void => {
+      this.#repeat(what, everyMs, act)
+      act()
+    }
+    this.#clear.set(what, this.#timers.after(everyMs, again, { idle: true }))
   }
 
   /** A record or a result names a blob. */
@@ -89,7 +99,7 @@ export class Keeper {
     this.#fresh?.add(hash)
     if (this.#init.store.size(hash) === size || this.#missing.size >= missingMax) return
     if (this.#missing.has(hash)) return
-    const at = performance.now() + this.#init.timings.healAfterMs
+    const at = this.#timers.now() + this.#init.timings.healAfterMs
     this.#missing.set(hash, { named, at, tries: 0 })
   }
 
@@ -106,7 +116,7 @@ export class Keeper {
     if (store.isEmpty && !this.#hasNamed) return
     this.#fresh = new Set()
     try {
-      const named = await this.#references.collect(() => immediate())
+      const named = await this.#references.collect(() => turn(this.#timers))
       for (const one of named.values()) this.named(one)
       if (this.#stopped) return
       const isNamed = (hash: BlobHash): boolean =>
@@ -128,7 +138,7 @@ export class Keeper {
   }
 
   #look(): void {
-    const now = performance.now()
+    const now = this.#timers.now()
     for (const [hash, missing] of this.#missing) {
       if (this.#fetching >= fetchesAtOnce || this.#stopped) return
       if (missing.at > now) continue
@@ -147,7 +157,7 @@ export class Keeper {
       this.#missing.delete(hash)
     } catch (error) {
       missing.tries++
-      missing.at = performance.now() + Math.min(60_000, 1_000 * 2 ** missing.tries)
+      missing.at = this.#timers.now() + Math.min(60_000, 1_000 * 2 ** missing.tries)
       if (missing.tries === triesMax) this.#missing.delete(hash)
       if (error instanceof Error && error.name === 'NoSpaceError') this.#warn(error.message)
     } finally {

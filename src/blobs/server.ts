@@ -1,4 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { systemTimers } from '../time/system-timers.ts'
+import { delay, type Timers } from '../time/timers.ts'
 import { rangeOf } from './pieces.ts'
 import {
   type BlobPart,
@@ -15,6 +16,8 @@ export interface StoreServerInit {
   /** A guest keeps nothing for others. */
   readonly isGuest: boolean
   readonly onSpread: (blob: StoredBlob, signal: AbortSignal) => Promise<void>
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** How long another download of the same blob is waited for before it is looked at again. */
@@ -55,7 +58,7 @@ export class StoreServer implements BlobServer {
         if (error instanceof Error && error.name === 'NoSpaceError') return 'full'
         throw error
       }
-      await delay(busyMs, undefined, { signal })
+      await delay(this.#init.timers ?? systemTimers, busyMs, signal)
     }
   }
 

@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { PeerId } from '../core/ids.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import { delay, type Timers } from '../time/timers.ts'
 import { NoRoomAtPeersError } from './errors.ts'
 import type { BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
 
@@ -24,6 +25,8 @@ export interface SpreadInit {
   /** Called once if some have no room and others are waited for. */
   readonly warn: (message: string) => void
   readonly signal: AbortSignal
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** First and longest wait between rounds, in milliseconds. */
@@ -55,7 +58,7 @@ export async function spread(init: SpreadInit): Promise<void> {
       }
     }
     const waitMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** round)
-    await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+    await delay(init.timers ?? systemTimers, waitMs, signal)
   }
 }
 

@@ -4,6 +4,8 @@ import type { Lsn, PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import type { Core } from './core.ts'
 import { QuarantinedError } from './errors.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import type { Timers } from '../time/timers.ts'
 import { Outbox } from './outbox.ts'
 import { perform, type Performers } from './perform.ts'
 import { Pressure, pressureLimits, type PressureLimits } from './pressure.ts'
@@ -26,6 +28,8 @@ export interface DriverInit {
   /** Sees each input before it is stepped. */
   readonly trace?: ((input: Input) => void) | undefined
   readonly pressure?: PressureLimits | undefined
+  /** @default the system's */
+  readonly timers?: Timers | undefined
 }
 
 /** Inputs stepped before the event loop gets its chance again. */
@@ -55,6 +59,7 @@ export class Driver {
   readonly #outbox = new Outbox()
   readonly #pressure: Pressure
   readonly #performers: Performers
+  readonly #timers: Timers
   #state: 'new' | 'running' | 'ended' = 'new'
   #inputs: Input[] = []
   #scheduled = false
@@ -67,6 +72,7 @@ export class Driver {
 
   constructor(init: DriverInit) {
     this.#init = init
+    this.#timers = init.timers ?? systemTimers
     this.#pressure = new Pressure(init.pressure ?? pressureLimits)
     this.#performers = {
       append: this.#append,
@@ -179,7 +185,7 @@ export class Driver {
   #schedule(): void {
     if (this.#scheduled || this.#state !== 'running') return
     this.#scheduled = true
-    setImmediate(() => {
+    this.#timers.soon(() => {
       this.#turn()
       this.#scheduled = false
       if (this.#inputs.length > 0) this.#schedule()

@@ -1,4 +1,5 @@
 import { taskId } from '../core/ids.ts'
+import type { Timers } from '../time/timers.ts'
 import type { ContextPublishOptions, PublishedTask, TaskContext } from './definition.ts'
 import { abortError } from './abort.ts'
 import { Reporter } from './reporter.ts'
@@ -21,6 +22,8 @@ export interface AttemptInit extends AttemptName {
 export interface AttemptHost {
   /** Peer id of the node. */
   readonly node: string
+  /** @default the system's */
+  readonly timers?: Timers | undefined
   report(attempt: Attempt, kind: 'progress' | 'log', body: string): void
   publish(
     task: string | { readonly name: string },
@@ -81,7 +84,7 @@ export class Attempt implements AttemptInit {
     if (this.#ended) return
     this.#reporter ??= new Reporter((kind, body) => {
       if (!this.#ended) this.#host.report(this, kind, body)
-    })
+    }, this.#host.timers)
     if (kind === 'progress') this.#reporter.progress(value)
     else this.#reporter.log(String(value))
   }

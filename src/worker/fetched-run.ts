@@ -1,5 +1,6 @@
 import type { TakenBlobs } from '../blobs/blobs.ts'
 import type { MeshBlob } from '../blobs/mesh-blob.ts'
+import type { Timers } from '../time/timers.ts'
 import type { AttemptInit } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
 import type { WorkerBlobs } from './large.ts'
@@ -21,6 +22,7 @@ export interface FetchedRunInit {
   readonly owner: RunOwner
   /** Calls the handler; gives nothing if its run has ended at once. */
   readonly start: (task: Starting) => Running | undefined
+  readonly timers: Timers
 }
 
 /** How long a task waits here that this node's full disk has no room for, in milliseconds. */
@@ -107,9 +109,9 @@ export class FetchedRun implements Running {
 
   async #wait(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, ms)
+    const clear = this.#init.timers.after(ms, resolve)
     this.#wake = resolve
     await promise
-    clearTimeout(timer)
+    clear()
   }
 }

@@ -1,3 +1,4 @@
+import type { Timers } from '../time/timers.ts'
 import type { Attempt } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
 import { isThenable } from './execute.ts'
@@ -11,6 +12,7 @@ export interface InlineLimits {
   /** Time that a stopped handler may take to end, in milliseconds. */
   readonly graceMs: number
   readonly blobs?: WorkerBlobs | undefined
+  readonly timers: Timers
 }
 
 /** A run on the main loop whose handler returned a promise, or a result that takes its time. */
@@ -19,7 +21,7 @@ export class InlineRun implements Running {
   readonly #place: RunPlace
   readonly #limits: InlineLimits
   readonly #owner: RunOwner
-  #timer: NodeJS.Timeout | undefined
+  #clear: (() => void) | undefined
   #stopped = false
   #over = false
 
@@ -35,7 +37,7 @@ export class InlineRun implements Running {
     this.#limits = limits
     this.#owner = owner
     const { timeoutMs } = attempt
-    if (timeoutMs > 0) this.#timer = timer(() => this.#timeOut(), timeoutMs)
+    if (timeoutMs > 0) this.#clear = limits.timers.after(timeoutMs, () => this.#timeOut())
     if (!isThenable(result)) {
       this.#take(result)
       return
@@ -59,8 +61,9 @@ export class InlineRun implements Running {
   #stop(reason: string): void {
     if (this.#stopped) return
     this.#stopped = true
-    clearTimeout(this.#timer)
-    this.#timer = timer(() => this.#giveUp(), this.#limits.graceMs)
+    this.#clear?.()
+    const { timers, graceMs } = this.#limits
+    this.#clear = timers.after(graceMs, () => this.#giveUp())
     this.#attempt.mute()
     this.#attempt.abort(reason)
   }
@@ -94,12 +97,7 @@ export class InlineRun implements Running {
 
   #leave(): void {
     this.#over = true
-    clearTimeout(this.#timer)
+    this.#clear?.()
     this.#owner.over(this.#place)
   }
-}
-
-/** Timers of more than 2³¹ − 1 ms would fire at once. */
-function timer(callback: () => void, ms: number): NodeJS.Timeout | undefined {
-  return ms >= 2 ** 31 ? undefined : setTimeout(callback, ms)
 }

@@ -1,3 +1,6 @@
+import { systemTimers } from '../time/system-timers.ts'
+import type { Timers } from '../time/timers.ts'
+
 /** Sends one line of progress or log. */
 export type Send = (kind: 'progress' | 'log', body: string) => void
 
@@ -17,14 +20,16 @@ const maxLinesPerSecond = 100
 export class Reporter {
   readonly #send: Send
   #held: string | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #timers: Timers
+  #clear: (() => void) | undefined
   #sentAt = -Infinity
   #secondAt = -Infinity
   #lines = 0
   #dropped = 0
 
-  constructor(send: Send) {
+  constructor(send: Send, timers: Timers = systemTimers) {
     this.#send = send
+    this.#timers = timers
   }
 
   progress(value: unknown): void {
@@ -34,16 +39,16 @@ export class Reporter {
       throw new TypeError(`A progress value may have at most ${maxReportBytes} bytes`)
     }
     this.#held = body
-    const waitMs = this.#sentAt + progressEveryMs - performance.now()
+    const waitMs = this.#sentAt + progressEveryMs - this.#timers.now()
     if (waitMs <= 0) {
       this.#sendHeld()
     } else {
-      this.#timer ??= setTimeout(() => this.#sendHeld(), waitMs).unref()
+      this.#clear ??= this.#timers.after(waitMs, () => this.#sendHeld(), { idle: true })
     }
   }
 
   log(line: string): void {
-    const now = performance.now()
+    const now = this.#timers.now()
     if (now - this.#secondAt >= 1_000) {
       this.#secondAt = now
       this.#lines = 0
@@ -64,12 +69,12 @@ export class Reporter {
   }
 
   #sendHeld(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#clear?.()
+    this.#clear = undefined
     const held = this.#held
     if (held === undefined) return
     this.#held = undefined
-    this.#sentAt = performance.now()
+    this.#sentAt = this.#timers.now()
     this.#send('progress', held)
   }
 

@@ -1,4 +1,5 @@
 import type { ResourceLimits } from 'node:worker_threads'
+import type { Timers } from '../time/timers.ts'
 import type { CommandHandler } from './command-runner.ts'
 import type { ContextPublishOptions, PublishedTask, TaskDefinitionLike } from './definition.ts'
 import type { WorkerBlobs } from './large.ts'
@@ -34,6 +35,8 @@ export interface WorkerInit {
   /** Peer id of this node, for the handlers' contexts. */
   readonly node: string
   readonly logger: WorkerLogger
+  /** @default the system's */
+  readonly timers?: Timers | undefined
   /** Publishes for a handler that asks its context to. A thread gives the queue's name only. */
   publish(
     task: string | { readonly name: string },

@@ -2,6 +2,8 @@ import type { Run } from '../core/effects.ts'
 import { contains, type Ranges, seqsOf } from '../core/ranges.ts'
 import type { Worker, WorkerEvents } from '../driver/ports.ts'
 import { taskId } from '../core/ids.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import type { Timers } from '../time/timers.ts'
 import type { AttemptHost, AttemptName } from './attempt.ts'
 import { Batch } from './batch.ts'
 import { Claim, type Running, type RunOwner, type RunPlace } from './claim.ts'
@@ -32,6 +34,7 @@ const warnEveryMs = 60_000
 class HandlerWorker implements Worker {
   readonly #init: WorkerInit
   readonly #blockMs: number
+  readonly #timers: Timers
   readonly #lanes: ReadonlyMap<string, Lane>
   readonly #inline: InlineRunner
   readonly #commands: CommandRunner
@@ -51,22 +54,26 @@ class HandlerWorker implements Worker {
   #stopped: string | undefined
   #events: WorkerEvents | undefined
   #modules: ModulePool | undefined
-  #turn: NodeJS.Immediate | undefined
+  /** Takes the turn back that is due. */
+  #turn: (() => void) | undefined
   #draining = false
   #stopping: Promise<void> | undefined
 
   constructor(init: WorkerInit) {
     this.#init = init
     this.#blockMs = init.blockMs ?? 1_000
+    this.#timers = init.timers ?? systemTimers
     this.#lanes = lanesOf(init)
     this.#free = init.concurrency
     const limits = {
       maxResultBytes: init.maxResultBytes ?? 65_536,
       graceMs: init.graceMs ?? 5_000,
       blobs: init.blobs,
+      timers: this.#timers,
     }
     const host: AttemptHost = {
       node: init.node,
+      timers: this.#timers,
       report: (attempt, kind, body) => this.#report(attempt, kind, body),
       publish: (task, input, options) => init.publish(task, input, options),
     }
@@ -128,7 +135,7 @@ class HandlerWorker implements Worker {
   async #end(): Promise<void> {
     if (this.#events === undefined) return
     this.#events = undefined
-    clearImmediate(this.#turn)
+    this.#turn?.()
     this.#batches = []
     this.#changes++
     if (this.#calling !== undefined) this.#stopped = 'leaving'
@@ -147,12 +154,12 @@ class HandlerWorker implements Worker {
   }
 
   #schedule(): void {
-    if (this.#events !== undefined) this.#turn ??= setImmediate(this.#onTurn)
+    if (this.#events !== undefined) this.#turn ??= this.#timers.soon(this.#onTurn)
   }
 
   /** Starts what there are slots for. True when its time was up before that. */
   #pump(): boolean {
-    const until = performance.now() + sliceMs
+    const until = this.#timers.now() + sliceMs
     while (this.#free > 0) {
       const batch = this.#batches.find(batch => batch.lane.free > 0)
       if (batch === undefined) return false
@@ -165,12 +172,12 @@ class HandlerWorker implements Worker {
   #drive(batch: Batch, until: number): boolean {
     const { lane } = batch
     const changes = this.#changes
-    let now = performance.now()
+    let now = this.#timers.now()
     while (batch.left > 0 && lane.free > 0 && this.#free > 0) {
       const began = now
       batch.take()
       this.#start(batch)
-      now = performance.now()
+      now = this.#timers.now()
       if (now - began > this.#blockMs) this.#warnBlocked(batch, now, now - began)
       if (now >= until || changes !== this.#changes) break
     }
@@ -196,7 +203,11 @@ class HandlerWorker implements Worker {
     const { ledger, seq, token, attempt, timeoutMs, claim, lane } = batch
     const task = { ledger, seq, token, attempt, timeoutMs, claim, lane }
     const start = (whole: Starting): Running | undefined => this.#call(whole)
-    return new FetchedRun({ task, reference, blobs, owner: this.#owner, start })
+    return new FetchedRun({
+      ...{ task, reference, blobs, start },
+      owner: this.#owner,
+      timers: this.#timers,
+    })
   }
 
   #call(task: Starting): Running | undefined {

@@ -1,0 +1,135 @@
+import type { ComponentLogger } from '@libp2p/interface'
+import { Blobs } from './blobs/blobs.ts'
+import { noticeBlobs } from './blobs/noticing-store.ts'
+import type { BlobNetwork, BlobStore } from './blobs/ports.ts'
+import type { MeshNodeConfig } from './config.ts'
+import { createMachine, type MachineInit } from './core/machine.ts'
+import { type Core, coreOf } from './driver/core.ts'
+import { Driver } from './driver/driver.ts'
+import type { Clock, Opened, Store, Worker } from './driver/ports.ts'
+import type { NodeNetwork } from './node-health.ts'
+import { RunningNode } from './running-node.ts'
+import { shellQueue } from './shell/task.ts'
+import type { Timers } from './time/timers.ts'
+import { WatchedWorker } from './watched-worker.ts'
+import { workerBlobs } from './worker-blobs.ts'
+import type { TaskDefaults } from './worker/definition.ts'
+import type { ModuleHandler } from './worker/module-handlers.ts'
+import { ShellRuns } from './worker/shell-runs.ts'
+import { createWorker } from './worker/worker.ts'
+
+/** What a node is put together from: its configuration, and what it runs on. */
+export interface NodeParts {
+  readonly config: MeshNodeConfig
+  readonly modules: readonly ModuleHandler[]
+  readonly store: Store
+  readonly opened: Opened
+  readonly network: NodeNetwork & { readonly blobs: BlobNetwork }
+  readonly blobStore: BlobStore
+  readonly clock: Clock
+  readonly logger: ComponentLogger
+  /** So many random bytes. */
+  readonly random: (bytes: number) => Uint8Array
+  /** @default the system's */
+  readonly timers?: Timers | undefined
+  /** Puts something around the core, or around the worker, that sees what passes. */
+  readonly aroundCore?: ((core: Core) => Core) | undefined
+  readonly aroundWorker?: ((worker: Worker) => Worker) | undefined
+}
+
+/** Run grants after which a task has failed, since its runs end their nodes. */
+const maxDeliveries = 5
+
+/** Bytes of open records and kept results that a node takes before it refuses new tasks. */
+const maxBytes = 512 * 2 ** 20
+
+/** Registers of consecutive tasks that the core keeps together. */
+const pageTasks = 1_024
+
+/** Puts a node together. Nothing happens before it is started. */
+export function assemble(parts: NodeParts): RunningNode {
+  const { config, modules, store, network, logger, clock, timers } = parts
+  const { aroundCore = it => it, aroundWorker = it => it } = parts
+  const log = logger.forComponent('meshwork:node')
+  const machine = createMachine(machineInit(parts))
+  const blobs = new Blobs({
+    store: parts.blobStore,
+    network: network.blobs,
+    machine,
+    warn: message => node.warn(message),
+    timers,
+  })
+  const shellRuns = config.allowRun ? new ShellRuns() : undefined
+  const handlers = createWorker({
+    concurrency: config.concurrency,
+    definitions: config.tasks,
+    modules,
+    commands: config.commands,
+    isolate: config.isolate,
+    shellRuns,
+    resourceLimits: config.resourceLimits,
+    blobs: workerBlobs(blobs),
+    node: network.peer,
+    logger: { warn: message => node.warn(message) },
+    timers,
+    publish: (task, input, options) => node.publish(task, input, options),
+  })
+  const worker: WatchedWorker = new WatchedWorker(aroundWorker(handlers))
+  const driver = new Driver({
+    core: aroundCore(coreOf(machine)),
+    network,
+    store: noticeBlobs(store, named => blobs.named(named)),
+    worker,
+    clock,
+    onEffect: effect => node.perform(effect),
+    onFailed: error => node.fail(error),
+    onWarning: (message, error) => node.warn(`${message}: ${error.message}`),
+    trace: input => log.trace('%o', input),
+    timers,
+  })
+  const definitions = new Map<string, TaskDefaults>([
+    ...modules.map(({ queue, defaults }) => [queue, defaults] as const),
+    ...config.commands.map(({ queue }) => [queue, {}] as const),
+    ...config.tasks.map(task => [task.name, task] as const),
+  ])
+  if (config.allowRun) definitions.set(shellQueue, {})
+  const node: RunningNode = new RunningNode({
+    ...{ config, definitions, machine, network, store, worker, shellRuns },
+    ...{ blobs, clock, driver, log, timers },
+  })
+  return node
+}
+
+function machineInit({ config, modules, opened, network, clock, random }: NodeParts): MachineInit {
+  const { concurrency } = config
+  const queues = [
+    ...config.tasks.map(task => ({ queue: task.name, concurrency: task.concurrency })),
+    ...modules,
+    ...config.commands,
+    ...(config.allowRun ? [{ queue: shellQueue, concurrency: undefined }] : []),
+  ]
+  const seed = new DataView(Uint8Array.from(random(16)).buffer)
+  return {
+    peer: network.peer,
+    incarnation: Buffer.from(random(8)).toString('hex'),
+    storageId: opened.storageId,
+    seed: [seed.getUint32(0), seed.getUint32(4), seed.getUint32(8), seed.getUint32(12)],
+    guest: config.guest,
+    voters: config.voters,
+    leaseMs: config.leaseMs,
+    maxDeliveries,
+    queues:
+      concurrency === 0
+        ? []
+        : queues.map(({ queue, concurrency: own }) => ({
+            queue,
+            concurrency: Math.min(own ?? concurrency, concurrency),
+          })),
+    concurrency,
+    labels: Object.entries(config.labels).map(([name, value]) => `${name}=${value}`),
+    maxBytes,
+    wallOffsetMs: clock.wallOffsetMs(),
+    intact: opened.intact,
+    pageTasks,
+  }
+}
