@@ -10,7 +10,8 @@ import type { GroupEnd } from './process-group.ts'
 
 /** What a command has written. */
 export interface CommandOutput {
-  readonly stdout: Uint8Array
+  /** All of it; a stream of what is too much for JSON or text. */
+  readonly stdout: Uint8Array | AsyncIterable<Uint8Array>
   /** The last lines of stderr. */
   readonly stderrTail: string
 }
@@ -47,8 +48,21 @@ export function outputTooLarge(queue: string, maxResultBytes: number): Outcome {
   return refused('ResultTooLargeError', message)
 }
 
+/** The outcome of a command whose output could not be kept here. */
+export function outputNotKept(queue: string, error: unknown): Outcome {
+  const reason = error instanceof Error ? error.message : String(error)
+  return failed('ResultError', `Output of the command of ${queue} could not be kept: ${reason}`)
+}
+
 // JSON stays as it was written; any other text is the result as it is, to the last line break.
-function stdoutOutcome(queue: string, stdout: Uint8Array, limits: ResultLimits): Outcome {
+function stdoutOutcome(
+  queue: string,
+  stdout: CommandOutput['stdout'],
+  limits: ResultLimits,
+): Outcome {
+  if (!(stdout instanceof Uint8Array)) {
+    return { kind: 'done', body: '', large: { type: 'raw', source: stdout } }
+  }
   let text: string
   try {
     text = decoder.decode(stdout)

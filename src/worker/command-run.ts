@@ -1,29 +1,33 @@
-import { rm } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Attempt } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
-import { commandOutcome, outputTooLarge } from './command-outcome.ts'
+import type { CommandFolder } from './command-folders.ts'
+import { commandOutcome, outputNotKept, outputTooLarge } from './command-outcome.ts'
+import type { CommandLimits } from './command-runner.ts'
 import { keepResult } from './keep-result.ts'
-import type { WorkerBlobs } from './large.ts'
 import { LineSplitter } from './line-splitter.ts'
 import { type Outcome, timeoutOutcome } from './outcome.ts'
 import { type GroupEnd, ProcessGroup, type ProcessGroupInit } from './process-group.ts'
+import { Spool } from './spool.ts'
 
-export interface CommandRunInit extends Pick<
-  ProcessGroupInit,
-  'command' | 'cwd' | 'env' | 'input' | 'graceMs'
-> {
+export interface CommandRunInit
+  extends CommandLimits, Pick<ProcessGroupInit, 'command' | 'env' | 'input'> {
   readonly attempt: Attempt
   readonly place: RunPlace
   readonly owner: RunOwner
-  readonly maxResultBytes: number
-  readonly blobs?: WorkerBlobs | undefined
+  readonly folder: CommandFolder
 }
 
 /** Bytes of a line end, which need not count to a result. */
 const lineEndBytes = 2
 
-/** Bytes of output that are kept, which is in memory, where results need not fit a record. */
-const largeOutputBytes = 32 * 2 ** 20
+/** Bytes of output that stay in memory while the command runs. */
+const memoryBytesMax = 2 ** 20
+
+/** Bytes of output that may be JSON or text, which is read as a whole; more is bytes. */
+const textBytesMax = 32 * 2 ** 20
 
 /** A run of a command. It is over when its processes are gone and its folder, too. */
 export class CommandRun implements Running {
@@ -31,8 +35,7 @@ export class CommandRun implements Running {
   readonly group: ProcessGroup
   readonly #init: CommandRunInit
   readonly #stderr: LineSplitter
-  readonly #stdout: Buffer[] = []
-  #stdoutBytes = 0
+  readonly #stdout: Spool
   #timer: NodeJS.Timeout | undefined
   #stopped: string | undefined
   #dropped = false
@@ -40,17 +43,19 @@ export class CommandRun implements Running {
   /** @throws {Error} The system does not take the command as it is. */
   constructor(init: CommandRunInit) {
     this.#init = init
-    const { attempt, command, cwd, env, input, graceMs } = init
+    const { attempt, command, folder, env, input, graceMs } = init
+    this.#stdout = new Spool(join(folder.path, 'output'), memoryBytesMax)
     this.#stderr = new LineSplitter(line => attempt.report('log', line))
     this.group = new ProcessGroup({
       command,
-      cwd,
+      cwd: folder.work,
       env,
       input,
       graceMs,
       onStdout: chunk => this.#collect(chunk),
       onStderr: chunk => this.#stderr.push(chunk),
     })
+    folder.guard(this.group)
     const { timeoutMs } = attempt
     // Timers of more than 2³¹ − 1 ms would fire at once.
     if (timeoutMs > 0 && timeoutMs < 2 ** 31) {
@@ -73,49 +78,56 @@ export class CommandRun implements Running {
     this.group.stop()
   }
 
-  #collect(chunk: Buffer): void {
-    if (this.#tooLarge) return
-    this.#stdout.push(chunk)
-    this.#stdoutBytes += chunk.length
-    if (this.#tooLarge) this.group.kill()
+  #collect(chunk: Buffer): Promise<void> | undefined {
+    const wait = this.#isTooLarge ? undefined : this.#stdout.add(chunk)
+    if (this.#isTooLarge || this.#stdout.failure !== undefined) this.group.kill()
+    return wait
   }
 
-  get #tooLarge(): boolean {
-    return this.#stdoutBytes > this.#outputBytesMax + lineEndBytes
+  get #isTooLarge(): boolean {
+    return this.#stdout.bytes > this.#outputBytesMax + lineEndBytes
   }
 
   get #outputBytesMax(): number {
-    const { blobs, maxResultBytes } = this.#init
-    return blobs === undefined ? maxResultBytes : largeOutputBytes
+    const { blobs, maxResultBytes, maxOutputBytes } = this.#init
+    return blobs === undefined ? maxResultBytes : maxOutputBytes
   }
 
   async #finish(): Promise<void> {
-    const { attempt, owner, place, cwd } = this.#init
+    const { attempt, owner, place, folder } = this.#init
     const end = await this.group.ended
     clearTimeout(this.#timer)
     this.#stderr.end()
     attempt.end()
     this.#tellIgnored(end)
-    const { blobs } = this.#init
-    const outcome = this.#outcome(end)
-    const kept =
-      outcome.large === undefined || this.#dropped
-        ? outcome
-        : await keepResult(blobs, attempt.ledger, outcome, attempt.signal)
-    if (!this.#dropped) owner.ended(place, kept)
-    await rm(cwd, { recursive: true, force: true }).catch((error: unknown) => {
-      owner.warn(`Working folder ${cwd} of a command could not be removed: ${String(error)}`)
+    const outcome = await this.#outcome(end)
+    if (!this.#dropped) owner.ended(place, outcome)
+    await this.#stdout.close().catch(() => undefined)
+    await folder.remove().catch((error: unknown) => {
+      owner.warn(`Folder ${folder.path} of a command could not be removed: ${String(error)}`)
     })
     owner.over(place)
   }
 
-  #outcome(end: GroupEnd): Outcome {
-    const { attempt, place } = this.#init
+  async #outcome(end: GroupEnd): Promise<Outcome> {
+    const { attempt, place, blobs } = this.#init
     const { queue } = place.lane
     if (this.#stopped === 'timeout') return timeoutOutcome(attempt.timeoutMs)
-    if (this.#tooLarge) return outputTooLarge(queue, this.#outputBytesMax)
-    const output = { stdout: Buffer.concat(this.#stdout), stderrTail: this.#stderr.tail }
-    return commandOutcome(queue, end, output, this.#init)
+    if (this.#isTooLarge) return outputTooLarge(queue, this.#outputBytesMax)
+    try {
+      const output = { stdout: await this.#output(), stderrTail: this.#stderr.tail }
+      const outcome = commandOutcome(queue, end, output, this.#init)
+      if (outcome.large === undefined || this.#dropped) return outcome
+      return await keepResult(blobs, attempt.ledger, outcome, attempt.signal)
+    } catch (error) {
+      return outputNotKept(queue, error)
+    }
+  }
+
+  async #output(): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    const whole = await this.#stdout.whole()
+    if (!('file' in whole)) return whole
+    return this.#stdout.bytes > textBytesMax ? readLater(whole.file) : readFile(whole.file)
   }
 
   #tellIgnored({ ignored, lost }: GroupEnd): void {
@@ -125,4 +137,9 @@ export class CommandRun implements Running {
     const late = `did not end ${graceMs} ms after SIGTERM`
     owner.warn(`${run} ${late}; it was killed${lost ? ' and is still there' : ''}`)
   }
+}
+
+/** A file is opened when its content is asked for, which it may never be. */
+async function* readLater(file: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(file) as AsyncIterable<Uint8Array>
 }

@@ -1,14 +1,11 @@
-import { mkdirSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import type { Running, RunOwner, RunPlace } from './claim.ts'
 import { commandEnv } from './command-env.ts'
+import { CommandFolders } from './command-folders.ts'
 import type { Starting } from './fetched-run.ts'
 import type { WorkerBlobs } from './large.ts'
 import { CommandRun } from './command-run.ts'
 import { errorOutcome } from './outcome.ts'
-import { OrphanGuard } from './orphan-guard.ts'
 
 /** A command that runs the tasks of a queue. */
 export interface CommandHandler {
@@ -24,6 +21,8 @@ export interface CommandLimits {
   readonly maxResultBytes: number
   /** Time that a stopped command may take to end, in milliseconds. */
   readonly graceMs: number
+  /** Bytes that one command may write, where results are not limited to fewer. */
+  readonly maxOutputBytes: number
   readonly blobs?: WorkerBlobs | undefined
 }
 
@@ -36,14 +35,13 @@ export class CommandRunner {
   readonly #limits: CommandLimits
   readonly #owner: RunOwner
   readonly #host: AttemptHost
-  #folder: string | undefined
-  #guard: OrphanGuard | undefined
-  #nextId = 1
+  readonly #folders: CommandFolders
 
   constructor(limits: CommandLimits, owner: RunOwner, host: AttemptHost) {
     this.#limits = limits
     this.#owner = owner
     this.#host = host
+    this.#folders = new CommandFolders(limits.graceMs)
   }
 
   /** Starts a task, as a batch shows it. */
@@ -62,26 +60,15 @@ export class CommandRunner {
 
   /** Removes what the runs have shared. All runs must be over. */
   async stop(): Promise<void> {
-    await this.#guard?.stop()
+    await this.#folders.stop()
   }
 
   #start(attempt: Attempt, place: RunPlace, command: string, input: Starting['payload']): Running {
-    // Not asynchronously, as starting a process blocks for longer in any case.
-    this.#folder ??= mkdtempSync(join(tmpdir(), 'meshwork-commands-'))
-    const cwd = join(this.#folder, String(this.#nextId++))
-    mkdirSync(cwd, { recursive: true, mode: 0o700 })
-    const guard = (this.#guard ??= new OrphanGuard({ ...this.#limits, folder: this.#folder }))
-    const { maxResultBytes, graceMs, blobs } = this.#limits
     const env = commandEnv(process.env, attempt)
-    const run = new CommandRun({
-      ...{ attempt, place, owner: this.#owner, maxResultBytes, blobs },
-      ...{ command, cwd, env, input, graceMs },
+    const folder = this.#folders.open()
+    return new CommandRun({
+      ...this.#limits,
+      ...{ attempt, place, owner: this.#owner, folder, command, env, input },
     })
-    const { id } = run.group
-    if (id !== undefined) {
-      guard.add(id)
-      void run.group.ended.then(() => guard.delete(id))
-    }
-    return run
   }
 }

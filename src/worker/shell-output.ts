@@ -1,40 +1,28 @@
-import { open, type FileHandle } from 'node:fs/promises'
 import { frameOf, type OutputStream } from '../shell/frames.ts'
 import { LineSplitter } from './line-splitter.ts'
+import { Spool } from './spool.ts'
 
 /** Bytes that stay in memory; of more, all is in a file. */
 const memoryBytesMax = 64 * 1_024
 
-/** Bytes on their way to the file after which the command has to wait. */
-const pendingBytesMax = 1 << 20
-
 /** What a command writes, in frames: kept whole, and readable on the way. */
 export class ShellOutput {
-  readonly #path: string
+  readonly #frames: Spool
   readonly #stderr = new LineSplitter(() => undefined)
-  /** The beginning, until it is in the file. */
-  #memory: Buffer[] = []
-  #memoryBytes = 0
-  #file: FileHandle | undefined
-  #written = 0
-  #pending: Buffer[] = []
-  #pendingBytes = 0
-  #writing: Promise<void> | undefined
-  #failure: Error | undefined
 
   /** The file at `path` is made when there is much. */
   constructor(path: string) {
-    this.#path = path
+    this.#frames = new Spool(path, memoryBytesMax)
   }
 
   /** Bytes so far. */
   get bytes(): number {
-    return (this.#written || this.#memoryBytes) + this.#pendingBytes
+    return this.#frames.bytes
   }
 
   /** Why the file cannot be written; then nothing more is kept. */
   get failure(): Error | undefined {
-    return this.#failure
+    return this.#frames.failure
   }
 
   /** The last lines of stderr. */
@@ -44,30 +32,13 @@ export class ShellOutput {
 
   /** Adds what was read. Who is given a promise waits for it before adding more. */
   add(stream: OutputStream, bytes: Buffer): Promise<void> | undefined {
-    if (this.#failure !== undefined) return undefined
     if (stream === 2) this.#stderr.push(bytes)
-    const frame = frameOf({ stream, bytes })
-    const isLittle = this.#writing === undefined && this.#file === undefined
-    if (isLittle && this.#memoryBytes + frame.byteLength <= memoryBytesMax) {
-      this.#memory.push(frame)
-      this.#memoryBytes += frame.byteLength
-      return undefined
-    }
-    this.#pending.push(frame)
-    this.#pendingBytes += frame.byteLength
-    this.#writing ??= this.#write()
-    return this.#pendingBytes > pendingBytesMax ? this.#writing : undefined
+    return this.#frames.add(frameOf({ stream, bytes }))
   }
 
   /** Up to `bytesMax` bytes from an offset on; none where there are no more yet. */
-  async read(from: number, bytesMax: number): Promise<Buffer> {
-    if (this.#written === 0) {
-      return Buffer.concat(this.#memory).subarray(from, from + bytesMax)
-    }
-    const length = Math.min(bytesMax, this.#written - from)
-    if (length <= 0 || this.#file === undefined) return Buffer.alloc(0)
-    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(length), 0, length, from)
-    return buffer.subarray(0, bytesRead)
+  read(from: number, bytesMax: number): Promise<Buffer> {
+    return this.#frames.read(from, bytesMax)
   }
 
   /**
@@ -75,44 +46,11 @@ export class ShellOutput {
    *
    * @throws {Error} The file could not be written.
    */
-  async whole(): Promise<Buffer | { readonly file: string }> {
-    await this.#writing
-    if (this.#failure !== undefined) throw this.#failure
-    return this.#file === undefined ? Buffer.concat(this.#memory) : { file: this.#path }
+  whole(): Promise<Buffer | { readonly file: string }> {
+    return this.#frames.whole()
   }
 
-  async close(): Promise<void> {
-    await this.#writing
-    await this.#file?.close()
-    this.#file = undefined
-  }
-
-  async #write(): Promise<void> {
-    try {
-      this.#file ??= await open(this.#path, 'wx+', 0o600)
-      while (this.#pending.length > 0) {
-        const batch = Buffer.concat([...this.#memory, ...this.#pending])
-        const pendingBytes = this.#pendingBytes
-        this.#pending = []
-        await this.#append(batch)
-        this.#pendingBytes -= pendingBytes
-        this.#memory = []
-      }
-    } catch (error) {
-      this.#failure = error instanceof Error ? error : new Error(String(error))
-      this.#pending = []
-    } finally {
-      this.#writing = undefined
-    }
-  }
-
-  async #append(batch: Buffer): Promise<void> {
-    let at = 0
-    while (at < batch.byteLength) {
-      const left = batch.byteLength - at
-      const written = await this.#file?.write(batch, at, left, this.#written + at)
-      at += written?.bytesWritten ?? left
-    }
-    this.#written += batch.byteLength
+  close(): Promise<void> {
+    return this.#frames.close()
   }
 }

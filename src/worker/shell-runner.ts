@@ -11,21 +11,15 @@ import { errorOutcome } from './outcome.ts'
 import { ShellRun } from './shell-run.ts'
 import type { ShellRuns } from './shell-runs.ts'
 
-/** Limits of the commands of others. */
-export interface ShellLimits extends CommandLimits {
-  /** Bytes that one command may write. */
-  readonly maxOutputBytes: number
-}
-
 /** Runs the commands of `run` and `map`: each task brings its own. */
 export class ShellRunner {
-  readonly #limits: ShellLimits
+  readonly #limits: CommandLimits
   readonly #owner: RunOwner
   readonly #host: AttemptHost
   readonly #runs: ShellRuns
   readonly #folders: CommandFolders
 
-  constructor(limits: ShellLimits, owner: RunOwner, host: AttemptHost, runs: ShellRuns) {
+  constructor(limits: CommandLimits, owner: RunOwner, host: AttemptHost, runs: ShellRuns) {
     this.#limits = limits
     this.#owner = owner
     this.#host = host

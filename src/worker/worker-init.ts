@@ -25,7 +25,7 @@ export interface WorkerInit {
   /** Where the commands of `run` and `map` are found while they run; without it, none do here. */
   readonly shellRuns?: ShellRuns | undefined
   /**
-   * Bytes that such a command may write: a limit for what runs wild.
+   * Bytes that a command may write where there are `blobs`: a limit for what runs wild.
    *
    * @default 4_294_967_296
    */

@@ -68,6 +68,7 @@ class HandlerWorker implements Worker {
     const limits = {
       maxResultBytes: init.maxResultBytes ?? 65_536,
       graceMs: init.graceMs ?? 5_000,
+      maxOutputBytes: init.maxOutputBytes ?? 4 * 2 ** 30,
       blobs: init.blobs,
       timers: this.#timers,
     }
@@ -80,9 +81,7 @@ class HandlerWorker implements Worker {
     this.#inline = new InlineRunner(limits, this.#owner, host)
     this.#commands = new CommandRunner(limits, this.#owner, host)
     const { shellRuns } = init
-    const maxOutputBytes = init.maxOutputBytes ?? 4 * 2 ** 30
-    const shellLimits = { ...limits, maxOutputBytes }
-    this.#shell = shellRuns && new ShellRunner(shellLimits, this.#owner, host, shellRuns)
+    this.#shell = shellRuns && new ShellRunner(limits, this.#owner, host, shellRuns)
   }
 
   async start(events: WorkerEvents): Promise<void> {

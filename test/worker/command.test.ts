@@ -4,6 +4,8 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
+import { chunksOf } from '../../src/blobs/chunks.ts'
+import type { WorkerBlobs } from '../../src/worker/large.ts'
 import { commandEnv } from '../../src/worker/command-env.ts'
 import type { WorkerInit } from '../../src/worker/worker-init.ts'
 import { type End, ledger, Rig, rig, runOf } from './harness.ts'
@@ -20,6 +22,21 @@ async function endOf(t: TestContext, command: string, input: unknown = 0): Promi
   const [end] = await it.ended(1)
   assert.ok(end)
   return end
+}
+
+/** Takes large results, and says how large they are. */
+const keeper: WorkerBlobs = {
+  directory: undefined,
+  take: () => Promise.reject(new Error('not called')),
+  async keep(_, large) {
+    assert.ok(large.type !== 'file')
+    let bytes = 0
+    if (large.type === 'json') bytes = Buffer.byteLength(large.text)
+    else for await (const chunk of chunksOf(large.source)) bytes += chunk.byteLength
+    return Buffer.from(`${large.type} of ${bytes}`)
+  },
+  store: () => Promise.reject(new Error('not called')),
+  stored: () => assert.fail('not called'),
 }
 
 const logs = (it: Rig): string[] =>
@@ -155,6 +172,38 @@ suite('commands', () => {
     )
     assert.equal(ends[0]?.body, '7'.repeat(1_000))
     for (const end of ends.slice(1)) assert.match(end.body, /over the limit of 1000 bytes/)
+  })
+
+  test('more output than can be JSON or text is bytes, streamed from disk', async t => {
+    const it = await worker(t, 'read -r n; head -c $n /dev/zero | tr "\\0" 7', { blobs: keeper })
+    for (const [i, bytes] of [3_000_000, 40_000_000].entries()) {
+      it.worker.run(runOf('q', [`${bytes}\n`], { seqs: [i, 1] }))
+    }
+    const ends = (await it.ended(2)).toSorted((a, b) => a.seq - b.seq)
+    assert.deepEqual(
+      ends.map(({ kind, body }) => [kind, body]),
+      [
+        ['done', 'json of 3000000'],
+        ['done', 'raw of 40000000'],
+      ],
+    )
+  })
+
+  test('output over the limit of all ends the command', async t => {
+    const init = { blobs: keeper, maxOutputBytes: 2_000_000 }
+    const it = await worker(t, 'head -c 2000010 /dev/zero; echo; exec sleep 1000', init)
+    it.worker.run(runOf('q', [0]))
+    const [end] = await it.ended(1)
+    assert.equal(end?.kind, 'result')
+    assert.match(end.body, /Output of the command of q is over the limit of 2000000 bytes/)
+  })
+
+  test('output that finds no room here is an error, and ends the command', async t => {
+    const it = await worker(t, 'mkdir ../output; cat /dev/zero', { blobs: keeper })
+    it.worker.run(runOf('q', [0]))
+    const [end] = await it.ended(1)
+    assert.equal(end?.kind, 'error')
+    assert.match(end.body, /Output of the command of q could not be kept: EEXIST/)
   })
 
   test('text counts as JSON to the limit', async t => {
