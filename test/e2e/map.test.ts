@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { batchMs, type Run, Testbed, untilContains, type UpNode } from './processes.ts'
+import { batchMs, cli, type Run, Testbed, untilContains, type UpNode } from './processes.ts'
+
+/** Why there is no terminal to be had, or `false`. */
+const lacksScript =
+  spawnSync('script', ['--version']).status === 0 ? false : 'script is not on this machine'
 
 const allow = { args: ['--allow-run'], concurrency: 2 }
 
@@ -56,12 +61,37 @@ test('a command is run for each argument, from the command line or from stdin', 
   assertOutput(await bed.run(mapOn(here, 'echo', ':::')), 0, [])
 })
 
+test(
+  'a terminal shows how far a map is, and nothing else does',
+  { skip: lacksScript },
+  async () => {
+    await using bed = new Testbed()
+    const node = await bed.up('a', allow)
+    const words = mapOn(node, 'echo said {}', ':::', '1', '2', '3')
+    const piped = await bed.run(words)
+    assert.equal(piped.stderr, '')
+    // Without a size, as terminals within others may be, and with one.
+    for (const before of ['', 'stty cols 80 rows 24; ']) {
+      const line = `${before}${[process.execPath, cli, ...words].map(word => `'${word}'`).join(' ')}`
+      const { stdout } = spawnSync('script', ['-qec', line, '/dev/null'], {
+        encoding: 'utf8',
+        input: '',
+        cwd: bed.path('empty'),
+        env: { ...process.env, MESHWORK_SECRET: '' },
+      })
+      assert.match(stdout, /█+░* \d+% \d\/3.*left/)
+      assert.match(stdout, /100% 3\/3/)
+      for (const word of ['said 1', 'said 2', 'said 3']) assert.ok(stdout.includes(word), stdout)
+    }
+  },
+)
+
 test('outputs do not mix, and come in order where that is asked for', async () => {
   await using bed = new Testbed()
   const [here] = await threeNodes(bed)
   const gate = bed.path('gate')
   // The first one ends last.
-  const script = `echo {} a; test {} != 1 || until test -e '${gate}'; do sleep 0.05; done; echo {} b`
+  const script = `seq 1 2000; echo {} a; test {} != 1 || until test -e '${gate}'; do sleep 0.05; done; echo {} b`
   const log = bed.path('joblog')
   const run = bed.spawn(mapOn(here, '-k', '--joblog', log, script, ':::', '1', '2', '3'))
   await untilContains(log, '; echo 2 b\n')
@@ -69,7 +99,9 @@ test('outputs do not mix, and come in order where that is asked for', async () =
   assert.equal(run.stdout, '')
   await writeFile(gate, '')
   assert.deepEqual(await run.exited, { code: 0, signal: null })
-  assert.deepEqual(linesOf(run.stdout), ['1 a', '1 b', '2 a', '2 b', '3 a', '3 b'])
+  const numbers = Array.from({ length: 2_000 }, (_, i) => String(i + 1))
+  const expected = ['1', '2', '3'].flatMap(arg => [...numbers, `${arg} a`, `${arg} b`])
+  assert.deepEqual(linesOf(run.stdout), expected)
 })
 
 test('a job log tells what has run, and what has failed is run again', async () => {

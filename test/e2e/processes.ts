@@ -16,7 +16,8 @@ export const batchMs = 120_000
 export const workHandlers = join(import.meta.dirname, 'handlers')
 
 const root = join(import.meta.dirname, '..', '..')
-const cli = process.env['MESHWORK_CLI'] ?? join(root, 'dist', 'cli', 'main.js')
+/** The command, as it is built. */
+export const cli = process.env['MESHWORK_CLI'] ?? join(root, 'dist', 'cli', 'main.js')
 
 /** How a node process is started. */
 export interface UpOptions {

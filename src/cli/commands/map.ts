@@ -1,4 +1,4 @@
-import type { Command, OptionValues } from 'commander'
+import { Option, type Command, type OptionValues } from 'commander'
 import { UsageError } from '../errors.ts'
 import { command, globalOptions } from '../global-options.ts'
 import { type HaltRule, parseHalt } from '../map/halt.ts'
@@ -30,9 +30,11 @@ export function mapCommand(terminal: Terminal): Command {
     )
     .passThroughOptions()
     .option('-k, --keep-order', 'print outputs in the order of the arguments')
-    .option('--halt <rule>', 'give up early: soon,fail=1 or now,fail=10% and the like', parseHalt, {
-      when: 'never',
-    })
+    .addOption(
+      new Option('--halt <rule>', 'give up early: soon,fail=1 or now,fail=10% and the like')
+        .argParser(parseHalt)
+        .default({ when: 'never' }, 'never'),
+    )
     .option('--joblog <file>', 'write a line per task that has ended, as GNU Parallel does')
     .option('--resume', 'leave out tasks that the job log tells of')
     .option('--resume-failed', 'leave out tasks that the job log says have succeeded')
@@ -64,6 +66,8 @@ export function mapCommand(terminal: Terminal): Command {
       keepOrder,
       live: false,
     } as const
+    const isTyped = !words.includes(':::') && 'isTTY' in stdin && stdin.isTTY === true
+    if (isTyped) output.note('type an argument per line, then Ctrl-D')
     const status = options.json ? undefined : await openStatusLine()
     const run = new MapRun({ output, halt, joblog, status })
     await using session = await openSession(options, terminal)

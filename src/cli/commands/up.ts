@@ -96,7 +96,8 @@ async function startNode(
   const secret = await readSecret(options, terminal.env)
   const output = terminal.output(options.json)
   if (secret === undefined) {
-    output.warn('no secret: this mesh is open to its whole LAN; meshwork secret makes one')
+    const danger = flags.allowRun === true ? ', to run any command here,' : ''
+    output.warn(`no secret: this mesh is open${danger} to its whole LAN; meshwork secret makes one`)
   }
   terminal.interrupted.throwIfAborted()
   const { createNode } = await import('../../index.ts')

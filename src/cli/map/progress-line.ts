@@ -19,12 +19,32 @@ export interface StatusLine {
 /** Characters of the bar. */
 const barChars = 24
 
+/** Shortest time between two changes of the line, in milliseconds. */
+const everyMs = 100
+
 /** A status line on stderr; `undefined` where that is no terminal. */
 export async function openStatusLine(): Promise<StatusLine | undefined> {
-  if (!process.stderr.isTTY) return undefined
+  const { stderr } = process
+  if (!stderr.isTTY) return undefined
   const { createLogUpdate } = await import('log-update')
-  const line = createLogUpdate(process.stderr, { showCursor: true })
-  return { show: text => line(text), clear: () => line.clear() }
+  // Some terminals do not tell their size.
+  const size = { columns: { value: stderr.columns || 80 }, rows: { value: stderr.rows || 24 } }
+  const isSized = stderr.columns > 0 && stderr.rows > 0
+  const stream = isSized ? stderr : (Object.create(stderr, size) as typeof stderr)
+  const line = createLogUpdate(stream, { showCursor: true })
+  let shownAt = -Infinity
+  return {
+    show(text) {
+      const now = performance.now()
+      if (now - shownAt < everyMs) return
+      shownAt = now
+      line(text)
+    },
+    clear() {
+      shownAt = -Infinity
+      line.clear()
+    },
+  }
 }
 
 /** A bar, the counts, and how long it will take at the pace so far. */

@@ -136,8 +136,10 @@ export class Commands {
     await preview
     this.#running.delete(running)
     this.replies.push(await this.#gate.pass(() => running.end(outcome, this.#signal)))
-    this.#waiting.set(keepOrder ? place : this.#ended, running)
+    const turn = keepOrder ? place : this.#ended
     this.#ended++
+    this.#waiting.set(turn, running)
+    if (turn !== this.#shown) running.rest()
     this.#showNext()
   }
 

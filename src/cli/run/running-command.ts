@@ -9,12 +9,19 @@ import { saveFiles } from './returned-files.ts'
 /** How long to wait before looking again what a command has written, in milliseconds. */
 const lookMs = 100
 
+/** The same, at the most, while it waits for a node to run it. */
+const searchMs = 1_000
+
+/** Characters of a result's output that are kept until it is shown; more is asked for again. */
+const keptCharsMax = 1_024
+
 /** A command that was published, until it has ended. */
 export class RunningCommand {
   readonly input: CommandInput
   readonly handle: TaskHandle
   readonly #sentBytes: number
   #live: LiveOutput | undefined
+  #isDone = false
   #result: ShellResult | undefined
 
   constructor(input: CommandInput, handle: TaskHandle, sentBytes: number) {
@@ -35,6 +42,7 @@ export class RunningCommand {
     if (state !== 'done') return { ...base, ...nothing, error: whyNot(outcome) }
     const result = readShellResult(outcome.result)
     this.#result = result
+    this.#isDone = true
     const { code, signal: killedBy, timedOut, runMs, outputBytes, files } = result
     const error = await saveFiles(this.input.return, result, signal)
     const receivedBytes = files.reduce((sum, file) => sum + sizeOf(file.content), outputBytes)
@@ -47,6 +55,7 @@ export class RunningCommand {
     let reader = new FrameReader()
     let known: { readonly node?: string; readonly token: number } = { token: -1 }
     let from = 0
+    let waitMs = lookMs
     for (;;) {
       const part = await node.commands.output(this.handle.id, { node: known.node, from, signal })
       if (part !== undefined && part.token !== known.token) {
@@ -62,30 +71,41 @@ export class RunningCommand {
       const bytes = part?.bytes ?? new Uint8Array()
       from += bytes.byteLength
       for (const piece of reader.read(bytes)) yield* this.#fresh(this.#live, piece)
-      if (bytes.byteLength === 0) await delay(lookMs, undefined, { signal })
+      if (bytes.byteLength === 0) await delay(waitMs, undefined, { signal })
+      waitMs = part === undefined ? Math.min(2 * waitMs, searchMs) : lookMs
     }
+  }
+
+  /** It is not shown yet: forgets what can be had again. */
+  rest(): void {
+    const output = this.#result?.output
+    if (typeof output === 'string' && output.length > keptCharsMax) this.#result = undefined
   }
 
   /** What it has written, but for what the preview has shown. */
   async *output(signal: AbortSignal): AsyncGenerator<RunReply> {
-    const result = this.#result
     const { seq } = this.input
-    if (result !== undefined) {
+    if (this.#isDone) {
+      const { output } = this.#result ?? (await this.#askAgain(signal))
       const live = this.#live ?? new LiveOutput()
       live.begin()
-      for await (const piece of piecesOf(bytesOf(result.output))) {
+      for await (const piece of piecesOf(bytesOf(output))) {
         signal.throwIfAborted()
         yield* this.#fresh(live, piece)
       }
       if (!live.isWhole) {
         yield { type: 'again', seq }
-        for await (const piece of piecesOf(bytesOf(result.output))) {
+        for await (const piece of piecesOf(bytesOf(output))) {
           signal.throwIfAborted()
           yield this.#reply(piece)
         }
       }
     }
     yield { type: 'shown', seq }
+  }
+
+  async #askAgain(signal: AbortSignal): Promise<ShellResult> {
+    return readShellResult((await this.handle.outcome({ signal })).result)
   }
 
   *#fresh(live: LiveOutput, piece: OutputPiece): Generator<RunReply> {
