@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
@@ -101,8 +101,8 @@ suite('commands of others', () => {
   test('output is read on the way, from memory and from its file', async t => {
     const it = await worker(t)
     const id = `${ledger}-0`
-    const script = 'echo one; read -r _ < go; seq 1 20000; read -r _ < go'
-    it.worker.run(runOf(shellQueue, [taskOf(`mkfifo go; pwd >&2; ${script}`)]))
+    const script = 'echo one; read -r _ < go; seq 1 20000; read -r _ < end'
+    it.worker.run(runOf(shellQueue, [taskOf(`mkfifo go end; pwd >&2; ${script}`)]))
     const reader = new FrameReader()
     const texts = { 1: '', 2: '' }
     let from = 0
@@ -119,17 +119,13 @@ suite('commands of others', () => {
       }
     }
     await readUntil(() => texts[1] === 'one\n' && texts[2].endsWith('\n'))
-    const { open } = await import('node:fs/promises')
-    const go = async (): Promise<void> => {
-      await using pipe = await open(join(texts[2].trim(), 'go'), 'w')
-      await pipe.write('\n')
-    }
-    await go()
+    const write = (name: string): Promise<void> => writeFile(join(texts[2].trim(), name), '\n')
+    await write('go')
     await readUntil(() => texts[1].endsWith('\n20000\n'))
     const all = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\n`).join('')
     assert.equal(texts[1], `one\n${all}`)
     assert.equal(await it.runs.output('other', 0, 10), undefined)
-    await go()
+    await write('end')
     await it.ended(1)
     assert.equal(await it.runs.output(id, 0, 10), undefined)
   })
