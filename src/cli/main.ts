@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
+import { endProcess } from './end-process.ts'
 import { InterruptedError } from './errors.ts'
 import { exitCodeOf, exitCodes, type ExitCode } from './exit-codes.ts'
 import { createOutput, onReaderGone } from './output.ts'
@@ -14,7 +15,7 @@ const interruption = new AbortController()
 
 function interrupt(signal: NodeJS.Signals): void {
   if (signalTaker?.(signal) === true) return
-  if (interruption.signal.aborted) process.exit(exitCodes.interrupted)
+  if (interruption.signal.aborted) endProcess(exitCodes.interrupted)
   interruption.abort(new InterruptedError())
 }
 
@@ -55,4 +56,4 @@ try {
   exitCode = conclude(error)
 }
 process.exitCode = exitCode
-setTimeout(() => process.exit(), lingerMs).unref()
+setTimeout(() => endProcess(exitCode), lingerMs).unref()

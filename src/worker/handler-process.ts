@@ -154,7 +154,9 @@ export class HandlerProcess implements Place {
 
   async #watch(): Promise<HandlerCrashedError> {
     const child = this.#child
-    const told = Promise.all([once(child, 'disconnect'), once(child, 'close')])
+    // One that was dismissed tells of no `close` of its own.
+    const ends = [child.stdout, child.stderr].map(stream => stream && once(stream, 'close'))
+    const told = Promise.all([once(child, 'disconnect'), ...ends])
     told.catch(() => undefined)
     const waited = new AbortController()
     try {

@@ -64,6 +64,7 @@ export class OrphanGuard {
     const guard = this.#process
     this.#process = undefined
     if (guard !== undefined && guard.exitCode === null) {
+      guard.ref()
       const signal = AbortSignal.timeout(exitMs)
       const exited = once(guard, 'exit', { signal }).catch(() => undefined)
       guard.stdin?.end()

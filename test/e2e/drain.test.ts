@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { batchMs, ndjson, patienceMs, Testbed, untilContains, workHandlers } from './processes.ts'
+import {
+  batchMs,
+  ndjson,
+  patienceMs,
+  Testbed,
+  untilContains,
+  type UpNode,
+  workHandlers,
+} from './processes.ts'
 
 test('Ctrl-C lets running tasks finish, and gives the others to other nodes', async () => {
   await using bed = new Testbed()
@@ -54,6 +63,37 @@ test('a second Ctrl-C does not wait', async () => {
   await node.process.said('finishing what runs', batchMs)
   node.process.kill('SIGINT')
   assert.deepEqual(await node.process.exited, { code: 130, signal: null })
+})
+
+// Nothing can interrupt a thread that is in native code.
+const unruly = join(import.meta.dirname, 'unruly')
+
+/** A node with a task that is in native code. */
+async function upInNative(bed: Testbed, args: readonly string[]): Promise<UpNode> {
+  const node = await bed.up('a', { handlers: unruly, args })
+  const input = { pipe: bed.path('pipe'), log: bed.path('starts.log') }
+  execFileSync('mkfifo', [input.pipe])
+  const publish = ['publish', 'native', JSON.stringify(input), '--data', node.dataDir]
+  const published = await bed.run(publish)
+  assert.equal(published.code, 0, published.stderr)
+  await untilContains(input.log, 'native')
+  return node
+}
+
+test('a second Ctrl-C does not wait for native code either', async () => {
+  await using bed = new Testbed()
+  const node = await upInNative(bed, [])
+  node.process.kill('SIGINT')
+  await node.process.said('finishing what runs', batchMs)
+  node.process.kill('SIGINT')
+  assert.deepEqual(await node.process.exited, { code: 130, signal: null })
+})
+
+test('a node leaves in good order although a handler is in native code', async () => {
+  await using bed = new Testbed()
+  const node = await upInNative(bed, ['--drain', '200ms'])
+  assert.deepEqual(await node.process.end(patienceMs), { code: 0, signal: null })
+  assert.deepEqual(node.process.lines.at(-1), { event: 'down', finished: 0, released: 1 })
 })
 
 // With leases of an hour only what is given back can be done by others.

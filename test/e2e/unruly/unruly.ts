@@ -1,5 +1,5 @@
 // Handlers that do what handlers should not, for the process tests.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 
 interface Context {
   readonly taskId: string
@@ -37,6 +37,12 @@ export function crash(signal: NodeJS.Signals): Promise<never> {
 export function forever(_: unknown, ctx: Context & { log(line: string): void }): never {
   ctx.log('and ever')
   for (;;);
+}
+
+/** Notes its start in a file and waits, in native code, until somebody writes to a pipe. */
+export function native({ pipe, log }: { readonly pipe: string; readonly log: string }): void {
+  appendFileSync(log, 'native\n')
+  readFileSync(pipe)
 }
 
 /** Prints where others print JSON. */
