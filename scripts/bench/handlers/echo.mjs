@@ -1,0 +1,1 @@
+export const echo = input => input
