@@ -1,6 +1,7 @@
 import type { PeerId } from '../core/ids.ts'
 import { systemTimers } from '../time/system-timers.ts'
 import { delay, type Timers } from '../time/timers.ts'
+import { chunksOf } from './chunks.ts'
 import { BlobUnavailableError } from './errors.ts'
 import { rangeOf } from './pieces.ts'
 import {
@@ -147,7 +148,8 @@ export class Download {
     const { offset, length } = rangeOf(piece, blob.size)
     try {
       let at = offset
-      for await (const chunk of network.get(peer, { ...blob, offset, length }, { signal })) {
+      const range = network.get(peer, { ...blob, offset, length }, { signal })
+      for await (const chunk of chunksOf(range)) {
         await this.#own(part.write(at, chunk))
         at += chunk.byteLength
         this.#heardAt = this.#timers.now()

@@ -3,8 +3,8 @@ import type { PeerId } from '../core/ids.ts'
 /** SHA-256 of a blob's content, in hex. */
 export type BlobHash = string
 
-/** Bytes that are read, sent and hashed at a time. */
-export const chunkBytes = 64 * 1_024
+/** Bytes that are read, hashed and written at a time: the disk's threads cost more than its work. */
+export const chunkBytes = 256 * 1_024
 
 /** Bytes of the pieces that a download consists of: what is asked of one holder at a time. */
 export const pieceBytes = 4 * 2 ** 20

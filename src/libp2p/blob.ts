@@ -8,6 +8,7 @@ import type {
   BlobServer,
   PutAnswer,
 } from '../blobs/ports.ts'
+import { chunksOf } from '../blobs/chunks.ts'
 import { BlobUnavailableError } from '../blobs/errors.ts'
 import {
   answerBytes,
@@ -186,7 +187,7 @@ async function take(
     try {
       await call.say({ status: 'want', number: receiver.offset })
       const gift = call.bytes.readAll(size - receiver.offset)
-      for await (const chunk of call.counted(gift)) {
+      for await (const chunk of chunksOf(call.counted(gift))) {
         await receiver.write(chunk)
       }
       await call.meanwhile(receiver.finish())

@@ -3,7 +3,7 @@ import { readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { nodeFiles } from '../../src/blobs/files.ts'
-import type { BlobStore } from '../../src/blobs/ports.ts'
+import { type BlobStore, chunkBytes } from '../../src/blobs/ports.ts'
 import {
   blobOf,
   contentOf,
@@ -194,13 +194,13 @@ describe('a store on disk', () => {
     const files = {
       ...nodeFiles,
       write: (...args: Parameters<typeof nodeFiles.write>) => {
-        if (++writes <= 3) return nodeFiles.write(...args)
+        if (++writes <= 1) return nodeFiles.write(...args)
         return Promise.reject(Object.assign(new Error('no space left'), { code: 'ENOSPC' }))
       },
     }
     const store = await diskStore(t, { files })
     const full = { name: 'NoSpaceError', directory: store.directory }
-    const bytes = contentOf(10 * 65_536)
+    const bytes = contentOf(3 * chunkBytes)
     await assert.rejects(store.put(piecesOf(bytes)), full)
     assert.deepEqual(await readdir(join(store.directory, 'new')), [])
     await assert.rejects(download(store, bytes, [0]), full)
