@@ -36,6 +36,9 @@ export async function* perform(
     case 'task':
       yield [{ type: 'row', row: await describe(node, request, signal) }]
       break
+    case 'logs':
+      yield* logs(node, request.id, signal)
+      break
     case 'cancel':
       for (const id of request.ids) {
         yield [{ type: 'row', row: await cancel(node, id, request.reason, signal) }]
@@ -85,6 +88,25 @@ async function describe(
   const { result } = outcome
   if (saveTo !== undefined) await saveBlobs(saveTo, taskId, result, signal)
   return { taskId, ...outcome, raw: isBlob(result) || undefined, error: error?.message }
+}
+
+async function* logs(
+  node: MeshNode,
+  taskId: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly RowReply[]> {
+  const handle = node.task(taskId)
+  // Nothing would ever be heard of a task that nobody knows.
+  await handle.state({ signal })
+  for await (const event of handle.events({ signal })) {
+    if (event.type !== 'outcome') {
+      yield [{ type: 'row', row: { taskId, ...event } }]
+      continue
+    }
+    const { state, reason, error, node: by, attempt } = event.outcome
+    const row = { taskId, type: 'outcome', state, reason, error: error?.message, node: by, attempt }
+    yield [{ type: 'row', row }]
+  }
 }
 
 async function cancel(

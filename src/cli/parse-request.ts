@@ -40,6 +40,7 @@ const checks: Readonly<Record<string, ((fields: Fields) => boolean) | undefined>
     (state === undefined || isText(state)) &&
     isCount(limit),
   task: ({ id, saveTo }) => isText(id) && (saveTo === undefined || isText(saveTo)),
+  logs: ({ id }) => isText(id),
   cancel: ({ ids, reason }) =>
     Array.isArray(ids) &&
     ids.length <= idsMax &&

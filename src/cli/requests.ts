@@ -33,6 +33,12 @@ export interface TaskRequest {
   readonly saveTo?: string | undefined
 }
 
+/** Tells what happens to a task from now on, up to its outcome. */
+export interface LogsRequest {
+  readonly op: 'logs'
+  readonly id: string
+}
+
 export interface CancelRequest {
   readonly op: 'cancel'
   readonly ids: readonly string[]
@@ -55,6 +61,7 @@ export type Request =
   | RunRequest
   | TasksRequest
   | TaskRequest
+  | LogsRequest
   | CancelRequest
   | NodesRequest
   | HealthRequest

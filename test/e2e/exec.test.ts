@@ -107,6 +107,39 @@ test('a cancelled task ends all that its command has started', async t => {
   assert.partialDeepStrictEqual(waiting.lines, [{ taskId: task, state: 'cancelled' }])
 })
 
+test('what a command says on stderr can be followed from elsewhere', async () => {
+  await using bed = new Testbed()
+  const gate = bed.path('gate')
+  const log = bed.path('up.log')
+  const talk = `echo up >> '${log}'; until test -e '${gate}'; do echo 'on the way' >&2; sleep 0.1; done; echo there >&2`
+  const [publisher, worker] = await bed.mesh({
+    publisher: { concurrency: 0 },
+    worker: { args: ['--exec', `talk=${talk}`, '--exec', 'fail=exit 3'] },
+  })
+  assert.ok(publisher && worker)
+  const published = await bed.run(['publish', 'talk', '0', '--json', '--data', publisher.dataDir])
+  const taskId = String(published.lines[0]?.['taskId'])
+  await untilContains(log, 'up')
+  // From a node that is not the one that runs it.
+  const logs = bed.spawn(['task', 'logs', taskId, '--json', '--data', publisher.dataDir])
+  await logs.when('a line', ({ line }) => line === 'on the way', batchMs)
+  await writeFile(gate, '')
+  assert.deepEqual(await logs.exited, { code: 0, signal: null })
+  const said = logs.lines.map(({ type, line, state }) => line ?? state ?? type)
+  assert.deepEqual(said.slice(-2), ['there', 'done'])
+
+  const again = await bed.run(['task', 'logs', taskId, '--data', publisher.dataDir])
+  assert.deepEqual([again.code, again.stderr.trim().split('\n').at(-1)], [0, 'done'])
+  const failing = ['publish', 'fail', '0', '--attempts', '1', '--wait', '--json']
+  const failed = await bed.run([...failing, '--data', publisher.dataDir])
+  const id = String(failed.lines[0]?.['taskId'])
+  const after = await bed.run(['task', 'logs', id, '--data', publisher.dataDir])
+  assert.equal(after.code, 1)
+  assert.match(after.stderr, /^failed: attempts: Command of fail ended with exit code 3$/m)
+  const nobody = `${'0'.repeat(32)}-7`
+  assert.equal((await bed.run(['task', 'logs', nobody, '--data', publisher.dataDir])).code, 3)
+})
+
 test('a command whose time is up is ended with all that it has started', async t => {
   await using bed = new Testbed()
   const line = await lifeline(t)

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { TaskState } from '../../index.ts'
 import { ask, rowsOf } from '../ask.ts'
 import { parseInteger } from '../duration.ts'
+import { printable } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { command, globalOptions } from '../global-options.ts'
 import type { Output } from '../output.ts'
@@ -26,12 +27,13 @@ const states: readonly TaskState[] = [
 ]
 const columns = ['taskId', 'queue', 'state', 'priority', 'failures', 'grants', 'node', 'ageMs']
 
-/** `meshwork task ls | show | cancel`. */
+/** `meshwork task ls | show | logs | cancel`. */
 export function taskCommand(terminal: Terminal): Command {
   return new Command('task')
     .description('look at tasks, cancel them')
     .addCommand(listCommand(terminal))
     .addCommand(showCommand(terminal))
+    .addCommand(logsCommand(terminal))
     .addCommand(cancelCommand(terminal))
 }
 
@@ -74,6 +76,42 @@ function showCommand(terminal: Terminal): Command {
 
 function toldOf({ taskId, result, raw }: Readonly<Record<string, unknown>>): ToldResult {
   return { taskId: String(taskId), result, raw: raw === true }
+}
+
+function logsCommand(terminal: Terminal): Command {
+  return command('logs', 'follow what a task tells while it runs, up to its outcome')
+    .argument('<id>', 'task id')
+    .addHelpText(
+      'after',
+      '\nLines of a task are not kept: those from before are not shown, and of a flood only some are.',
+    )
+    .action(async (id: string, _, self: Command) => {
+      const options = globalOptions(self.opts())
+      const output = terminal.output(options.json)
+      await using session = await openSession(options, terminal)
+      for await (const replies of session.request({ op: 'logs', id })) {
+        for (const reply of replies) {
+          if (reply.type !== 'row') continue
+          showEvent(reply.row, output)
+          const { type, state } = reply.row
+          if (type === 'outcome' && state !== 'done') terminal.setExitCode(exitCodes.failed)
+        }
+      }
+    })
+}
+
+function showEvent(row: Readonly<Record<string, unknown>>, output: Output): void {
+  const { type, line, value, node, state, reason, error } = row
+  // Lines are what was asked for; what is beside them is for people.
+  output.result(row, type === 'log' ? printable(String(line)) : undefined)
+  if (output.json || type === 'log') return
+  if (type === 'progress') output.note(`progress ${printable(JSON.stringify(value))}`)
+  else if (type === 'attempt') output.note(`attempt on ${String(node)}`)
+  else output.note(printable([state, reason, error].filter(isText).join(': ')))
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function cancelCommand(terminal: Terminal): Command {
