@@ -10,8 +10,8 @@ export interface CommandFolder {
   readonly path: string
   /** The folder in it that the command works in. */
   readonly work: string
-  /** Sees to it that the command ends with the node. */
-  guard(group: ProcessGroup): void
+  /** Lets the command begin, from then on sure to end with its node. */
+  begin(group: ProcessGroup): void
   remove(): Promise<void>
 }
 
@@ -37,10 +37,12 @@ export class CommandFolders {
     return {
       path,
       work,
-      guard: ({ id, ended }) => {
+      begin: group => {
+        const { id, ended } = group
         if (id === undefined) return
         guard.add(id)
         void ended.then(() => guard.delete(id))
+        group.begin()
       },
       remove: () => rm(path, { recursive: true, force: true }),
     }

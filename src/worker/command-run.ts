@@ -55,7 +55,7 @@ export class CommandRun implements Running {
       onStdout: chunk => this.#collect(chunk),
       onStderr: chunk => this.#stderr.push(chunk),
     })
-    folder.guard(this.group)
+    folder.begin(this.group)
     const { timeoutMs } = attempt
     // Timers of more than 2³¹ − 1 ms would fire at once.
     if (timeoutMs > 0 && timeoutMs < 2 ** 31) {

@@ -35,6 +35,12 @@ export interface GroupEnd {
 /** `asked` to end, then `killed`, and `gone` when nothing more is to be heard of it. */
 type Phase = 'running' | 'asked' | 'killed' | 'gone'
 
+/**
+ * Keeps the command from beginning before it is told to by a pipe, and from ever beginning when
+ * that ends before: its node is gone.
+ */
+const gate = 'read -r go <&3 || exit 1; unset go; exec /bin/sh -c "$1"'
+
 /** How long output may go on after the command itself has ended, in milliseconds. */
 const lingerMs = 1_000
 
@@ -46,7 +52,7 @@ const lookMs = 25
 
 /**
  * A shell command in a process group of its own, so that it ends with all that it has started:
- * what it leaves behind in its group is killed when it ends.
+ * what it leaves behind in its group is killed when it ends. It begins when it is let.
  */
 export class ProcessGroup {
   /** Id of the group, `undefined` if it has not started. */
@@ -58,16 +64,17 @@ export class ProcessGroup {
   #phase: Phase = 'running'
   #empty = false
   #ignored = false
-  /** Streams that are not read now, and for how long others were not. */
-  readonly #paused = new Set<Readable | null>()
+  /** Streams that are not read now, each with how many wait, and for how long others were not. */
+  readonly #paused = new Map<Readable, number>()
   #pausedMs = 0
   #timer: NodeJS.Timeout | undefined
 
   /** @throws {Error} The system does not take the command as it is, such as one that is too long. */
   constructor(init: ProcessGroupInit) {
     const { command, cwd, env, input } = init
-    const child: ChildProcess = spawn(command, {
-      shell: true,
+    const [program, args] = isWindows ? [command, []] : ['/bin/sh', ['-c', gate, 'sh', command]]
+    const child: ChildProcess = spawn(program, args, {
+      shell: isWindows,
       cwd,
       env,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
@@ -85,6 +92,11 @@ export class ProcessGroup {
     child.stdout?.on('data', chunk => this.#pace(child.stdout, init.onStdout(chunk)))
     child.stderr?.on('data', chunk => this.#pace(child.stderr, init.onStderr(chunk)))
     this.ended = this.#watch()
+  }
+
+  /** Lets the command begin, since all is ready for it; on Windows it has done so. */
+  begin(): void {
+    if (!isWindows) streamsOf(this.#child)[3]?.write('\n')
   }
 
   /** Sends a signal to all members; false when there are none. */
@@ -160,14 +172,17 @@ export class ProcessGroup {
 
   /** Stops reading until somebody has caught up. */
   #pace(stream: Readable | null, wait: Promise<void> | undefined | void): void {
-    if (wait === undefined) return
+    if (wait === undefined || stream === null) return
     const began = performance.now()
-    stream?.pause()
-    this.#paused.add(stream)
+    stream.pause()
+    this.#paused.set(stream, (this.#paused.get(stream) ?? 0) + 1)
     void wait.finally(() => {
-      this.#paused.delete(stream)
+      const left = (this.#paused.get(stream) ?? 1) - 1
       this.#pausedMs += performance.now() - began
-      stream?.resume()
+      // What was on its way when it was paused may be waited for, too.
+      if (left > 0) this.#paused.set(stream, left)
+      else this.#paused.delete(stream)
+      if (left === 0) stream.resume()
     })
   }
 

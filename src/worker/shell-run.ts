@@ -107,7 +107,7 @@ export class ShellRun implements Running {
       onStderr: chunk => this.#take(2, chunk),
     })
     this.#group = group
-    folder.guard(group)
+    folder.begin(group)
     const { timeoutMs } = attempt
     const timer =
       timeoutMs > 0
