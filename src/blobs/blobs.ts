@@ -125,7 +125,9 @@ export class Blobs {
    * @throws {NoSpaceError} There is no room for it.
    */
   async keep(kind: BlobKind, source: ByteSource, options: AbortOptions = {}): Promise<KeptBlob> {
-    if (source instanceof BlobContent && (await this.#has(source))) return this.keepAgain(source)
+    if (source instanceof BlobContent && kind === 'raw' && (await this.#brought(source, options))) {
+      return this.#kept({ kind, hash: source.hash, size: source.size })
+    }
     const put = { signal: this.#until(options.signal) }
     const stored = await this.store.put(source as AsyncIterable<Uint8Array>, put)
     return this.#kept({ kind, ...stored })
@@ -151,11 +153,8 @@ export class Blobs {
    * @throws {BlobUnavailableError} It is neither.
    */
   async keepAgain(blob: StoredBlob | MeshBlob, options: AbortOptions = {}): Promise<KeptBlob> {
-    if (await this.#has(blob)) {
-      await this.store.touch(blob.hash)
-      return this.#kept({ kind: 'raw', hash: blob.hash, size: blob.size })
-    }
     if (Symbol.asyncIterator in blob) return this.keep('raw', blob, options)
+    if (await this.#has(blob)) return this.#kept({ kind: 'raw', hash: blob.hash, size: blob.size })
     throw new BlobUnavailableError(blob.hash)
   }
 
@@ -290,7 +289,14 @@ export class Blobs {
   }
 
   async #has({ hash, size }: StoredBlob): Promise<boolean> {
-    return this.store.size(hash) === size && (await this.store.verify(hash))
+    if (this.store.size(hash) !== size || !(await this.store.verify(hash))) return false
+    await this.store.touch(hash)
+    return true
+  }
+
+  /** Whether a blob is here, once it was fetched if it is one that is kept. */
+  async #brought(blob: BlobContent, options: AbortOptions): Promise<boolean> {
+    return (await this.#has(blob)) || ((await blob.file(options)) !== undefined && this.#has(blob))
   }
 
   #kept(reference: BlobReference): KeptBlob {

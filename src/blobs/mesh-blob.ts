@@ -50,6 +50,11 @@ export class BlobContent implements MeshBlob {
     return this.#init.path
   }
 
+  /** A file with the content, fetched if need be; `undefined` if there is none. */
+  async file(options: AbortOptions = {}): Promise<string | undefined> {
+    return this.#init.file?.(options)
+  }
+
   stream(options: AbortOptions = {}): ReadableStream<Uint8Array> {
     return ReadableStream.from(this.#init.read(options))
   }
@@ -61,7 +66,7 @@ export class BlobContent implements MeshBlob {
   async saveTo(path: string, options: AbortOptions = {}): Promise<void> {
     const draft = `${path}.${randomBytes(6).toString('hex')}.part`
     try {
-      const file = await this.#init.file?.(options)
+      const file = await this.file(options)
       await (file === undefined ? this.#write(draft, options) : copy(file, draft))
       options.signal?.throwIfAborted()
       await fs.rename(draft, path)

@@ -109,6 +109,31 @@ test('a command gives and gets bytes', async t => {
   assert.deepEqual(left, [])
 })
 
+test('a voter that is killed while it is given a large input is done without', async () => {
+  await using bed = new Testbed()
+  const [a, b, c] = await bed.mesh({ a: { args: cat }, b: {}, c: {} })
+  assert.ok(a && b && c)
+  const large = contentOf(2 ** 26)
+  await writeFile(bed.path('input'), large)
+  const publish = ['publish', 'cat', `@${bed.path('input')}`, '--raw', '--wait', '--json']
+  const publishing = bed.spawn([...publish, '--data', a.dataDir])
+  const taking = async (node: UpNode): Promise<UpNode | undefined> => {
+    const files = await readdir(join(node.dataDir, 'blobs'), { recursive: true }).catch(() => [])
+    return files.some(file => file.endsWith('.part.map')) ? node : undefined
+  }
+  let taker: UpNode | undefined
+  let isOver = false
+  void publishing.exited.then(() => (isOver = true))
+  while (taker === undefined && !isOver) {
+    taker = (await taking(b)) ?? (await taking(c))
+  }
+  assert.ok(taker, 'it was killed on the way')
+  taker.process.kill('SIGKILL')
+  const { code } = await publishing.exited
+  assert.equal(code, 0, publishing.stderr)
+  assert.deepEqual(publishing.lines[0]?.['result'], { size: large.length, hash: hashOf(large) })
+})
+
 test('a large input outlives the kill of every node, and runs', async () => {
   await using bed = new Testbed()
   const nodes = await bed.mesh({ a: {}, b: {}, c: {} })
