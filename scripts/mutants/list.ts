@@ -287,8 +287,8 @@ export const mutants: readonly Mutant[] = [
     [
       {
         file: 'settle.ts',
-        from: '    const verdict = tally(claiming, claiming.accepts[at] as number, claiming.nacks[at] as number)',
-        to: "    const verdict = claiming.accepts[at] === 0 ? 'open' : 'won'",
+        from: '    const verdict = tally(claiming, accepts, against)',
+        to: "    const verdict = accepts === 0 && against >= 0 ? 'open' : 'won'",
       },
     ],
   ),
