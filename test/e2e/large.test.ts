@@ -122,9 +122,9 @@ test('a voter that is killed while it is given a large input is done without', a
     return files.some(file => file.endsWith('.part.map')) ? node : undefined
   }
   let taker: UpNode | undefined
-  let isOver = false
-  void publishing.exited.then(() => (isOver = true))
-  while (taker === undefined && !isOver) {
+  const progress = { isOver: false }
+  void publishing.exited.then(() => (progress.isOver = true))
+  while (taker === undefined && !progress.isOver) {
     taker = (await taking(b)) ?? (await taking(c))
   }
   assert.ok(taker, 'it was killed on the way')
