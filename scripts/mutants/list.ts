@@ -1,3 +1,4 @@
+import { changeMutants } from './change-list.ts'
 import type { Mutant, Patch } from './mutant.ts'
 
 function mutant(
@@ -24,6 +25,7 @@ const sameStart: Patch = {
 
 /** Bugs in the rules of voters and proposers. */
 export const mutants: readonly Mutant[] = [
+  ...changeMutants,
   mutant(
     'grant-equal-counter',
     'A ballot is promised only above the promised counter.',

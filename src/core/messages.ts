@@ -1,5 +1,6 @@
 import type { Ballot } from './ballot.ts'
 import type { DirectGrant } from './direct-grant.ts'
+import type { ChangeMessage } from './change-messages.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Ranges } from './ranges.ts'
 import type { Timing } from './timing.ts'
@@ -117,6 +118,8 @@ export interface Hello {
   /** The receiver's storage and the highest durable lsn seen of it. */
   readonly echoStorageId: StorageId
   readonly echoLsn: Lsn
+  /** Whether it understands that a ledger gets other voters. */
+  readonly changes: boolean
 }
 
 export interface OpenLedger extends LedgerInfo {
@@ -268,6 +271,8 @@ export interface Renewed {
   readonly sendList: boolean
   /** Leases of the list that the voter does not hold any more. */
   readonly lost: readonly LostLease[]
+  /** Leases of the list in ledgers that the voter does not vote in now: it says nothing of them. */
+  readonly elsewhere: readonly LostLease[]
 }
 
 export interface LostLease {
@@ -463,6 +468,7 @@ export type Message =
   | Submit
   | Submitted
   | Progress
+  | ChangeMessage
 
 /** A message as it travels: every frame shows how much of the sender's journal is durable. */
 export interface Envelope {
