@@ -58,11 +58,13 @@ export interface ChangerState {
   counter: number
   /** Newcomers that have not copied in time. */
   silent: PeerId[]
+  /** When it was first seen that a ledger's next voters have been voted for. */
+  readonly noticed: Map<LedgerId, Millis>
 }
 
 /** No changes. */
 export function createChanger(init: Pick<ChangerState, 'self' | 'node' | 'random'>): ChangerState {
-  return { ...init, changes: new Map(), counter: 0, silent: [] }
+  return { ...init, changes: new Map(), counter: 0, silent: [], noticed: new Map() }
 }
 
 /** Begins to have other voters keep a ledger; from a later stage if that far is decided. */

@@ -2,6 +2,7 @@ import type { Invite, State } from './change-messages.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { observe } from './join.ts'
 import type { Ledger } from './ledger.ts'
+import type { LedgerInfo } from './messages.ts'
 import { takePart } from './merge.ts'
 import { latestInfo } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
@@ -20,6 +21,8 @@ const maxCopies = 4_096
 
 /** A ledger that this storage keeps a copy of, and what is under way to bring it up to date. */
 export interface Copy {
+  /** Who has the ledger now. */
+  info: LedgerInfo
   /** Who has been asked for the next part, from where on; '' for nobody. */
   source: PeerId
   from: number
@@ -39,18 +42,24 @@ export function onInvite(
   now: Millis,
 ): void {
   const { ledger: id, epoch, producer, voters } = invite
+  const info: LedgerInfo = { ledger: id, epoch, producer, voters }
   const known = voter.ledgers.get(id)
   if (known !== undefined && latestInfo(known).epoch > epoch) return
-  if (known !== undefined && known.office !== 'observer') {
-    if (known.office === 'voter') send(outbox, from, { type: 'invited', ledger: id, epoch })
+  if (known?.office === 'voter') {
+    send(outbox, from, { type: 'invited', ledger: id, epoch })
     return
   }
   if (known === undefined && voter.copies.size >= maxCopies) return
-  const ledger = known ?? observe(voter, outbox, { ledger: id, epoch, producer, voters }, now)
-  const copy = voter.copies.get(id) ?? { source: '', from: 0, at: now, tell: new Set<PeerId>() }
+  const ledger = known ?? observe(voter, outbox, info, now)
+  const copy = voter.copies.get(id) ?? createCopy(info, now)
   voter.copies.set(id, copy)
+  copy.info = info
   copy.tell.add(from)
   if (copy.source === '') ask(voter, outbox, up, ledger, copy, now)
+}
+
+function createCopy(info: LedgerInfo, now: Millis): Copy {
+  return { info, source: '', from: 0, at: now, tell: new Set() }
 }
 
 /** Asks one of the voters for what is not here. */
@@ -62,7 +71,7 @@ function ask(
   copy: Copy,
   now: Millis,
 ): void {
-  const { ledger: id, epoch, voters } = ledger.info
+  const { ledger: id, epoch, voters } = copy.info
   const able = voters.filter(({ peer }) => peer !== voter.peer && up.has(peer))
   const at = able.findIndex(({ peer }) => peer === copy.source)
   copy.at = now
@@ -72,7 +81,10 @@ function ask(
   send(outbox, copy.source, { type: 'observe', ledger: id, epoch, ...heldFrom(ledger, 0) })
 }
 
-/** Takes a part of a copy in, and asks for what comes next. */
+/**
+ * Takes a part of a copy in: records and outcomes, which a sealed voter may learn as well, since they
+ * are as true in every epoch. Then asks for what comes next.
+ */
 export function onCopy(
   voter: VoterState,
   outbox: Outbox,
@@ -82,8 +94,8 @@ export function onCopy(
 ): void {
   const copy = voter.copies.get(part.ledger)
   const ledger = voter.ledgers.get(part.ledger)
-  if (copy === undefined || ledger?.office !== 'observer' || part.sealed) return
-  const { ledger: id, epoch } = ledger.info
+  if (copy === undefined || ledger === undefined || ledger.office === 'voter') return
+  const { ledger: id, epoch } = copy.info
   if (copy.source !== from || copy.from !== part.from || part.epoch !== epoch) return
   const whole = takePart(voter, outbox, ledger, part, now)
   if (part.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, part.end)
@@ -111,7 +123,8 @@ export function tickCopies(
   for (const [id, copy] of voter.copies) {
     const ledger = voter.ledgers.get(id)
     const waitMs = copy.source === '' && copy.tell.size === 0 ? copyEveryMs : partMs
-    if (ledger?.office !== 'observer') voter.copies.delete(id)
+    const stands = ledger?.office === 'observer' || copy.tell.size > 0
+    if (ledger === undefined || ledger.office === 'voter' || !stands) voter.copies.delete(id)
     else if (now >= copy.at + waitMs) ask(voter, outbox, up, ledger, copy, now)
   }
 }
@@ -120,6 +133,6 @@ export function tickCopies(
 export function resumeCopies(voter: VoterState, now: Millis): void {
   for (const ledger of voter.ledgers.values()) {
     if (ledger.office !== 'observer') continue
-    voter.copies.set(ledger.info.ledger, { source: '', from: 0, at: now, tell: new Set() })
+    voter.copies.set(ledger.info.ledger, createCopy(ledger.info, now))
   }
 }

@@ -35,6 +35,8 @@ export function onMoved(machine: Machine, from: PeerId, { info }: Moved, now: Mi
 function leave({ voter, outbox, proposer }: Machine, info: LedgerInfo, now: Millis): void {
   const ledger = voter.ledgers.get(info.ledger)
   if (ledger === undefined) return
+  const copy = voter.copies.get(info.ledger)
+  if (copy !== undefined) copy.info = info
   const before = ledger.info.epoch + 1 === info.epoch ? ledger.info.voters : []
   if (ledger.office === 'observer') {
     ledger.info = info

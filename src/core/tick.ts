@@ -12,6 +12,7 @@ import { persist } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
+import { resumeChanges } from './resume.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
@@ -54,6 +55,7 @@ export function tick(machine: Machine, now: Millis): void {
     const want = { ...expired, any: [], anyCount: 0, sequential: false, queue: '', expiry: true }
     openClaim(proposer, outbox, { ...want, cancel: undefined, hand: undefined, tries: 0 }, now)
   }
+  resumeChanges(machine, now)
   tickChanges(machine.changer, voter, outbox, proposer.up, now)
   tickJoins(voter, outbox, proposer.up, now)
   tickCopies(voter, outbox, proposer.up, now)
