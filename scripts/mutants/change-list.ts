@@ -1,14 +1,4 @@
-import type { Mutant, Patch } from './mutant.ts'
-
-function mutant(
-  name: string,
-  rule: string,
-  shapes: readonly string[],
-  patches: readonly Patch[],
-  more: Partial<Mutant> = {},
-): Mutant {
-  return { name, rule, shapes, patches, quick: true, ...more }
-}
+import { type Mutant, mutant } from './mutant.ts'
 
 /** Bugs in the rules by which a ledger gets other voters. */
 export const changeMutants: readonly Mutant[] = [

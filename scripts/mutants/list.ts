@@ -1,15 +1,5 @@
 import { changeMutants } from './change-list.ts'
-import type { Mutant, Patch } from './mutant.ts'
-
-function mutant(
-  name: string,
-  rule: string,
-  shapes: readonly string[],
-  patches: readonly Patch[],
-  more: Partial<Mutant> = {},
-): Mutant {
-  return { name, rule, shapes, patches, quick: true, ...more }
-}
+import { type Mutant, mutant, type Patch } from './mutant.ts'
 
 const regrant: Patch = {
   file: 'voter-claim.ts',
