@@ -1,14 +1,5 @@
-import type { Mutant, Patch } from './mutant.ts'
-
-function mutant(
-  name: string,
-  rule: string,
-  shapes: readonly string[],
-  patches: readonly Patch[],
-  more: Partial<Mutant> = {},
-): Mutant {
-  return { name, rule, shapes, patches, quick: true, ...more }
-}
+import { mutant, type Mutant, type Patch } from './mutant.ts'
+import { retentionMutants } from './retention.ts'
 
 const regrant: Patch = {
   file: 'voter-claim.ts',
@@ -262,8 +253,8 @@ export const mutants: readonly Mutant[] = [
     [
       {
         file: 'voter-claim.ts',
-        from: "    return refuse(verdict, 'missing', 0, 0, one)",
-        to: '    return pushRun(verdict.again, seq, 1)',
+        from: "  if (state === ABSENT) return refuse(verdict, 'missing', 0, 0, one)",
+        to: '  if (state === ABSENT) return pushRun(verdict.again, seq, 1)',
       },
     ],
   ),
@@ -340,8 +331,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'voter-store.ts',
-        from: '    if (page.state[slot] === ABSENT) {',
-        to: '    if (page.state[slot] !== OPEN) {',
+        from: '    if (stateAt(ledger, seq) === ABSENT) {',
+        to: '    if (stateAt(ledger, seq) !== OPEN) {',
       },
     ],
   ),
@@ -402,4 +393,5 @@ export const mutants: readonly Mutant[] = [
       guarded: 'Two starts never both have a majority for one counter.',
     },
   ),
+  ...retentionMutants,
 ]

@@ -1,10 +1,11 @@
 import { type Ballot, noBallot } from './ballot.ts'
+import { type CollectedSets, collectedState, noneCollected } from './collected.ts'
 import type { LedgerId, Lsn, Millis, NodeId } from './ids.ts'
 import { addRun, removeRun } from './intervals.ts'
 import { invariant } from './invariant.ts'
 import type { LedgerInfo, TaskSpec, Values } from './messages.ts'
 import { chunkAt, type HeldChunk, specKey } from './records.ts'
-import { createPage, type Page } from './registers.ts'
+import { ABSENT, createPage, type Page } from './registers.ts'
 
 /** The most proposers of one ledger that a voter can tell apart. */
 export const maxProposers = 65_000
@@ -50,6 +51,8 @@ export interface Ledger {
   readonly freeValues: number[]
   readonly stored: number[]
   readonly settled: number[]
+  /** Those whose outcome is not kept any more. */
+  readonly collected: CollectedSets
   /** Open, due and unleased tasks per spec. */
   readonly ready: number[][]
   /** Min-heap by `at`. */
@@ -62,6 +65,10 @@ export interface Ledger {
   blockedUntil: Millis
   /** Something has changed since fellow voters were told. */
   changed: boolean
+  /** When this voter has opened it. */
+  openedAt: Millis
+  /** Fellow voters that have said that they do not know it; a bit mask. */
+  unknownTo: number
 }
 
 /** An empty ledger at a voter. */
@@ -90,12 +97,15 @@ export function createLedger(
     freeValues: [],
     stored: [],
     settled: [],
+    collected: noneCollected(),
     ready: [],
     delayed: [],
     retryAt: new Map(),
     limits: [],
     blockedUntil: 0,
     changed: true,
+    openedAt: 0,
+    unknownTo: 0,
   }
 }
 
@@ -110,6 +120,12 @@ export function pageOf(ledger: Ledger, seq: number): Page {
 /** The page of a task, if a task of it has ever been heard of. */
 export function findPage(ledger: Ledger, seq: number): Page | undefined {
   return ledger.pages.get(Math.floor(seq / ledger.pageTasks))
+}
+
+/** The state of a task's register, also where its page is gone. */
+export function stateAt(ledger: Ledger, seq: number): number {
+  const state = findPage(ledger, seq)?.state[seq % ledger.pageTasks] ?? ABSENT
+  return state === ABSENT ? (collectedState(ledger.collected, seq) ?? ABSENT) : state
 }
 
 /** Index of a proposer in the ledger's list; −1 if the list is full. */
@@ -174,6 +190,19 @@ export function setValue(ledger: Ledger, page: Page, slot: number, value: number
   ledger.values[old - 1] = undefined
   ledger.freeValues.push(old - 1)
   return before.values.body.length
+}
+
+/** Takes a register's value away. Returns the bytes that were freed. */
+export function dropValue(ledger: Ledger, page: Page, slot: number): number {
+  const old = page.value[slot] as number
+  const held = ledger.values[old - 1]
+  page.value[slot] = 0
+  if (held === undefined) return 0
+  held.references -= 1
+  if (held.references > 0) return 0
+  ledger.values[old - 1] = undefined
+  ledger.freeValues.push(old - 1)
+  return held.values.body.length
 }
 
 /** The chunk that holds a task's record. */

@@ -1,4 +1,5 @@
 import type { Ballot } from './ballot.ts'
+import type { CollectedTasks } from './collected.ts'
 import type { DirectGrant } from './direct-grant.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Ranges } from './ranges.ts'
@@ -137,16 +138,12 @@ export interface CloseLedger {
   readonly end: number
 }
 
-export interface LedgerClosed {
+export interface LedgerClosed extends Omit<LedgerOpened, 'type'> {
   readonly type: 'closed'
-  readonly ledger: LedgerId
-  readonly epoch: number
 }
 
-export interface UnknownLedger {
+export interface UnknownLedger extends Omit<LedgerOpened, 'type'> {
   readonly type: 'unknown-ledger'
-  readonly ledger: LedgerId
-  readonly epoch: number
 }
 
 export interface Store {
@@ -455,6 +452,7 @@ export type Message =
   | Fetch
   | Records
   | Compare
+  | CollectedTasks
   | Watch
   | Unwatch
   | Outcomes

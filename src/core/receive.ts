@@ -16,8 +16,10 @@ import { onRelease, onRenew } from './session.ts'
 import { onAccepted } from './settle.ts'
 import { onClaim } from './voter-claim.ts'
 import { onCompare, onDecided, onFetch } from './voter-compare.ts'
+import { onCollected, onUnknown } from './retire.ts'
 import { onSettle } from './voter-settle.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
+import { hearCollected } from './watch-collected.ts'
 import { onOutcomes, onProgress, onUnwatch, onWatch } from './watch.ts'
 
 /** Delivers what this node has told itself, as far as the journal is durable. */
@@ -51,6 +53,11 @@ function toWatcher(machine: Machine, from: PeerId, message: Message, now: Millis
       return true
     case 'outcomes':
       onOutcomes(watch, outbox, message)
+      return true
+    case 'collected':
+      hearCollected(watch, message.ledger, message, now)
+      // A guest keeps nothing that could be settled.
+      if (!machine.init.guest) onCollected(machine.voter, outbox, from, message)
       return true
     case 'progress':
       onProgress(watch, outbox, message, true)
@@ -96,9 +103,14 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
       for (const { info, counter } of message.ledgers) sawCounter(proposer, info.ledger, counter)
       onBacklogs(announce, voter, message, now)
       return true
-    case 'unknown-ledger':
+    case 'unknown-ledger': {
       onUnknownLedger(proposer, outbox, from, message.ledger, now)
+      // What was heard of it is of old: nothing of it can be claimed there.
+      announce.hints.delete(message.ledger)
+      const storageId = peerAt(machine.members, from).hello?.storageId
+      if (!machine.init.guest) onUnknown(voter, outbox, from, storageId, message, now)
       return true
+    }
     case 'closed':
       // Nothing waits for it.
       return true
@@ -112,7 +124,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
   const { voter, outbox, watch, announce } = machine
   switch (message.type) {
     case 'open':
-      if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message)
+      if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message, now)
       return
     case 'close':
       return onClose(voter, outbox, from, message)
@@ -138,7 +150,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       onSettle(voter, outbox, from, message, now)
       return
     case 'decided':
-      return onDecided(voter, outbox, from, message)
+      return onDecided(voter, outbox, from, message, now)
     case 'fetch':
       return onFetch(voter, outbox, from, message, now)
     case 'compare':

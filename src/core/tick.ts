@@ -1,7 +1,8 @@
 import { presence, pull, reannounce } from './announce.ts'
 import { openClaim } from './ask.ts'
-import { use } from './dispatch.ts'
+import { forgetLedger, use } from './dispatch.ts'
 import { resubmit } from './guest.ts'
+import { forgetRequests } from './host.ts'
 import type { Millis } from './ids.ts'
 import { takeExpired } from './limits.ts'
 import type { Hint } from './messages.ts'
@@ -9,10 +10,13 @@ import { persist } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
+import { collectDue, makeRoom } from './retention.ts'
+import { retireLedgers } from './retire.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
 import { refresh, takeUndecided } from './voter.ts'
+import { giveUpCollected } from './watch-collected.ts'
 import { rewatch } from './watch.ts'
 
 /** How often fellow voters compare what they hold, in milliseconds. */
@@ -28,6 +32,7 @@ export function tick(machine: Machine, now: Millis): void {
   if (machine.init.guest) {
     resubmit(machine.guest, outbox, members, now)
     rewatch(watch, voter, outbox, members, now)
+    giveUpCollected(watch, outbox, now)
     tickProposer(proposer, outbox, now)
     return
   }
@@ -53,7 +58,9 @@ export function tick(machine: Machine, now: Millis): void {
   }
   gossip(machine, reannounce(announce, voter, members, now))
   rewatch(watch, voter, outbox, members, now)
+  giveUpCollected(watch, outbox, now)
   compareAll(machine, now)
+  collectGarbage(machine, now)
   writeEchoes(machine)
   const { live } = use(proposer)
   const free = Math.max(0, dispatch.concurrency - live)
@@ -71,6 +78,16 @@ function compareAll(machine: Machine, now: Millis): void {
     if (!ledger.changed) continue
     ledger.changed = countOf(ledger.stored) !== countOf(ledger.settled)
     compareLedger(machine.voter, machine.outbox, ledger)
+  }
+}
+
+/** Outcomes go that were kept for long enough, and ledgers of which nothing is left. */
+function collectGarbage({ voter, outbox, host, dispatch }: Machine, now: Millis): void {
+  collectDue(voter, outbox, now)
+  makeRoom(voter, outbox, 0)
+  for (const ledger of retireLedgers(voter, outbox, now)) {
+    forgetRequests(host, ledger)
+    forgetLedger(dispatch, ledger)
   }
 }
 

@@ -6,11 +6,11 @@ import { addRun, addRuns } from './intervals.ts'
 import {
   chunkOfSeq,
   createLedger,
-  findPage,
   type Ledger,
   makeReady,
   pageOf,
   specAt,
+  stateAt,
 } from './ledger.ts'
 import type { Chunk, CloseLedger, OpenLedger, Store } from './messages.ts'
 import { watchLimits } from './limits.ts'
@@ -19,6 +19,7 @@ import { voterIndex } from './quorum.ts'
 import { eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { columnsOf, holdChunk, insertChunk, sameBytes, sliceChunk, specKey } from './records.ts'
 import { ABSENT, OPEN } from './registers.ts'
+import { makeRoom } from './retention.ts'
 import { closeAt, isFellow } from './voter-compare.ts'
 import type { VoterState } from './voter.ts'
 
@@ -29,7 +30,13 @@ export const fullWaitMs = 500
 export const maxLedgersPerProducer = 1_024
 
 /** Takes up the office of a voter in a new ledger. The sender must be the living producer. */
-export function onOpen(voter: VoterState, outbox: Outbox, from: PeerId, open: OpenLedger): void {
+export function onOpen(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  open: OpenLedger,
+  now: Millis,
+): void {
   const { ledger: id, epoch, producer, voters } = open
   const info = { ledger: id, epoch, producer, voters }
   const index = voterIndex(info, voter.peer)
@@ -37,13 +44,17 @@ export function onOpen(voter: VoterState, outbox: Outbox, from: PeerId, open: Op
   const known = ledger !== undefined
   const same = ledger === undefined || ledger.info.producer === producer
   const mine = index >= 0 && voters[index]?.storageId === voter.storageId
-  if (!same || !mine || (!known && ledgersOf(voter, from) >= maxLedgersPerProducer)) {
+  // Where nothing is left of a ledger it must not begin anew: its votes were counted.
+  const over = voter.retention.retired.has(id)
+  if (over || !same || !mine || (!known && ledgersOf(voter, from) >= maxLedgersPerProducer)) {
     send(outbox, from, { type: 'unknown-ledger', ledger: id, epoch })
     return
   }
   if (ledger === undefined) {
-    const lsn = persist(outbox, { type: 'opened', ...info })
+    const openedWallMs = Math.round(now + voter.wallOffsetMs)
+    const lsn = persist(outbox, { type: 'opened', ...info, openedWallMs })
     ledger = createLedger(info, index, voter.pageTasks, lsn)
+    ledger.openedAt = now
     voter.ledgers.set(id, ledger)
   }
   send(outbox, from, { type: 'opened', ledger: id, epoch }, ledger.openedLsn)
@@ -106,7 +117,7 @@ export function onStore(
       lacking = subtract(lacking, beyond)
     }
     if (lacking.length === 0) continue
-    if (store.fresh && voter.bytes + chunk.payload.length > voter.maxBytes) {
+    if (store.fresh && !makeRoom(voter, outbox, chunk.payload.length)) {
       addRuns(full, lacking)
       continue
     }
@@ -150,8 +161,7 @@ function checkHeld(
 ): Lsn {
   let lsn = 0
   eachSeq(held, seq => {
-    const state = findPage(ledger, seq)?.state[seq % ledger.pageTasks] ?? ABSENT
-    if (state > OPEN) {
+    if (stateAt(ledger, seq) > OPEN) {
       addRun(verdict.settled, seq, 1)
       return
     }
@@ -217,7 +227,7 @@ export function holdRecords(
     const page = pageOf(ledger, seq)
     const slot = seq % ledger.pageTasks
     page.spec[slot] = spec + 1
-    if (page.state[slot] === ABSENT) {
+    if (stateAt(ledger, seq) === ABSENT) {
       page.state[slot] = OPEN
       pushRun(open, seq, 1)
     }

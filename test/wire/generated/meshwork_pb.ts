@@ -34,7 +34,7 @@ import type { Message, UnknownEnum } from '@bufbuild/protobuf'
 export const file_meshwork: GenFile =
   /*@__PURE__*/
   fileDesc(
-    'Cg5tZXNod29yay5wcm90bxILbWVzaHdvcmsudjEirgkKCEVudmVsb3BlEgsKA2xzbhgBIAEoBBIjCgVoZWxsbxgKIAEoCzISLm1lc2h3b3JrLnYxLkhlbGxvSAASJwoHZ29vZGJ5ZRgLIAEoCzIULm1lc2h3b3JrLnYxLkdvb2RieWVIABIhCgRvcGVuGAwgASgLMhEubWVzaHdvcmsudjEuT3BlbkgAEiUKBm9wZW5lZBgNIAEoCzITLm1lc2h3b3JrLnYxLk9wZW5lZEgAEiMKBWNsb3NlGA4gASgLMhIubWVzaHdvcmsudjEuQ2xvc2VIABIlCgZjbG9zZWQYDyABKAsyEy5tZXNod29yay52MS5DbG9zZWRIABI0Cg51bmtub3duX2xlZGdlchgQIAEoCzIaLm1lc2h3b3JrLnYxLlVua25vd25MZWRnZXJIABIjCgVzdG9yZRgRIAEoCzISLm1lc2h3b3JrLnYxLlN0b3JlSAASJQoGc3RvcmVkGBIgASgLMhMubWVzaHdvcmsudjEuU3RvcmVkSAASIwoFY2xhaW0YEyABKAsyEi5tZXNod29yay52MS5DbGFpbUgAEicKB2NsYWltZWQYFCABKAsyFC5tZXNod29yay52MS5DbGFpbWVkSAASIwoFcmVuZXcYFSABKAsyEi5tZXNod29yay52MS5SZW5ld0gAEicKB3JlbmV3ZWQYFiABKAsyFC5tZXNod29yay52MS5SZW5ld2VkSAASIQoEbG9zdBgXIAEoCzIRLm1lc2h3b3JrLnYxLkxvc3RIABInCgdyZWxlYXNlGBggASgLMhQubWVzaHdvcmsudjEuUmVsZWFzZUgAEiUKBnNldHRsZRgZIAEoCzITLm1lc2h3b3JrLnYxLlNldHRsZUgAEikKCGFjY2VwdGVkGBogASgLMhUubWVzaHdvcmsudjEuQWNjZXB0ZWRIABInCgdkZWNpZGVkGBsgASgLMhQubWVzaHdvcmsudjEuRGVjaWRlZEgAEiMKBWZldGNoGBwgASgLMhIubWVzaHdvcmsudjEuRmV0Y2hIABInCgdyZWNvcmRzGB0gASgLMhQubWVzaHdvcmsudjEuUmVjb3Jkc0gAEicKB2NvbXBhcmUYHiABKAsyFC5tZXNod29yay52MS5Db21wYXJlSAASIwoFd2F0Y2gYHyABKAsyEi5tZXNod29yay52MS5XYXRjaEgAEicKB3Vud2F0Y2gYICABKAsyFC5tZXNod29yay52MS5VbndhdGNoSAASKQoIb3V0Y29tZXMYISABKAsyFS5tZXNod29yay52MS5PdXRjb21lc0gAEiEKBHN5bmMYIiABKAsyES5tZXNod29yay52MS5TeW5jSAASKQoIYmFja2xvZ3MYIyABKAsyFS5tZXNod29yay52MS5CYWNrbG9nc0gAEiUKBnN1Ym1pdBgkIAEoCzITLm1lc2h3b3JrLnYxLlN1Ym1pdEgAEisKCXN1Ym1pdHRlZBglIAEoCzIWLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEgAEikKCHByb2dyZXNzGCYgASgLMhUubWVzaHdvcmsudjEuUHJvZ3Jlc3NIAEIJCgdtZXNzYWdlSgQIAhAKIi8KC0dvc3NpcEZyYW1lEiAKBWhpbnRzGAEgAygLMhEubWVzaHdvcmsudjEuSGludCKJAQoESGludBIpCghhbm5vdW5jZRgBIAEoCzIVLm1lc2h3b3JrLnYxLkFubm91bmNlSAASIwoFdGFrZW4YAiABKAsyEi5tZXNod29yay52MS5UYWtlbkgAEikKCHByZXNlbmNlGAMgASgLMhUubWVzaHdvcmsudjEuUHJlc2VuY2VIAEIGCgRoaW50IisKBkJhbGxvdBIPCgdjb3VudGVyGAEgASgNEhAKCHByb3Bvc2VyGAIgASgJIs0BCghUYXNrU3BlYxINCgVxdWV1ZRgBIAEoCRIQCghwcmlvcml0eRgCIAEoERIQCghyZXF1aXJlcxgDIAEoCRIQCghhdHRlbXB0cxgEIAEoDRIlCgdiYWNrb2ZmGAUgASgOMhQubWVzaHdvcmsudjEuQmFja29mZhISCgpiYWNrb2ZmX21zGAYgASgEEhYKDmJhY2tvZmZfbWF4X21zGAcgASgEEhIKCnRpbWVvdXRfbXMYCCABKAQSFQoNcmVzdWx0X3R0bF9tcxgJIAEoBCK+AQoFQ2h1bmsSDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0SIwoEc3BlYxgDIAEoCzIVLm1lc2h3b3JrLnYxLlRhc2tTcGVjEg4KBmFnZV9tcxgEIAEoBBIQCghkZWxheV9tcxgFIAEoBBIPCgdsZW5ndGhzGAYgASgMEg8KB3BheWxvYWQYByABKAwSFwoPc3RhcnRfd2l0aGluX21zGAggASgEEhUKDWVuZF93aXRoaW5fbXMYCSABKAQitgEKBlZhbHVlcxIMCgRzZXFzGAEgASgMEiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSEAoIZmFpbHVyZXMYAyABKA0SEAoIZGVsYXlfbXMYBCABKAQSKQoGcmVhc29uGAUgASgOMhkubWVzaHdvcmsudjEuRmFpbGVkUmVhc29uEgoKAmJ5GAYgASgJEg8KB2xlbmd0aHMYByABKAwSDAoEYm9keRgIIAEoDCIpCgVWb3RlchIMCgRwZWVyGAEgASgJEhIKCnN0b3JhZ2VfaWQYAiABKAwiYQoKTGVkZ2VySW5mbxIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiPgoJVGFza0NsYXNzEg0KBXF1ZXVlGAEgASgJEhAKCHByaW9yaXR5GAIgASgREhAKCHJlcXVpcmVzGAMgASgJImsKB0JhY2tsb2cSDQoFcXVldWUYASABKAkSEAoIcHJpb3JpdHkYAiABKBESEAoIcmVxdWlyZXMYAyABKAkSDgoGYWdlX21zGAQgASgEEg8KB2JhY2tsb2cYBSABKA0SDAoEc2VxcxgGIAEoDCIsCglLbm93blBlZXISDAoEcGVlchgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAki8wEKBUhlbGxvEhMKC21pbl92ZXJzaW9uGAEgASgNEhMKC21heF92ZXJzaW9uGAIgASgNEhMKC2luY2FybmF0aW9uGAMgASgMEhIKCnN0b3JhZ2VfaWQYBCABKAwSDQoFZ3Vlc3QYBSABKAgSEQoJYWRkcmVzc2VzGAYgAygJEiUKBXBlZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyEg4KBnF1ZXVlcxgIIAMoCRITCgtjb25jdXJyZW5jeRgJIAEoDRIXCg9lY2hvX3N0b3JhZ2VfaWQYCiABKAwSEAoIZWNob19sc24YCyABKAQiCQoHR29vZGJ5ZSJbCgRPcGVuEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciInCgZPcGVuZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNIjMKBUNsb3NlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0iJwoGQ2xvc2VkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSIuCg1Vbmtub3duTGVkZ2VyEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSKCAQoFU3RvcmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg0KBWZyZXNoGAMgASgIEiIKBmNodW5rcxgEIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rEicKBWdyYW50GAUgASgLMhgubWVzaHdvcmsudjEuRGlyZWN0R3JhbnQiawoLRGlyZWN0R3JhbnQSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90IooBCgZTdG9yZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SDgoGc3RvcmVkGAQgASgMEg8KB3NldHRsZWQYBSABKAwSEAoIY29uZmxpY3QYBiABKAwSDAoEZnVsbBgHIAEoDBIPCgdmdWxsX21zGAggASgEIucBCgVDbGFpbRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIY2xhaW1faWQYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiMKBmludGVudBgFIAEoDjITLm1lc2h3b3JrLnYxLkludGVudBIMCgRzZXFzGAYgASgMEiMKA2FueRgHIAMoCzIWLm1lc2h3b3JrLnYxLlRhc2tDbGFzcxIRCglhbnlfY291bnQYCCABKA0SDwoHcmVjb3JkcxgJIAEoCBIMCgRpZGxlGAogASgIIloKDkFjY2VwdGVkVmFsdWVzEiMKBmJhbGxvdBgBIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYAiABKAsyEy5tZXNod29yay52MS5WYWx1ZXMiYAoHUmVmdXNhbBIqCgZyZWFzb24YASABKA4yGi5tZXNod29yay52MS5SZWZ1c2FsUmVhc29uEgwKBHNlcXMYAiABKAwSCgoCbXMYAyABKAQSDwoHY291bnRlchgEIAEoDSKrAgoHQ2xhaW1lZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIQCghjbGFpbV9pZBgEIAEoDRIjCgZiYWxsb3QYBSABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDwoHZ3JhbnRlZBgGIAEoDBIQCghsZWFzZV9tcxgHIAEoBBIOCgZncmFudHMYCCABKAwSLQoIYWNjZXB0ZWQYCSADKAsyGy5tZXNod29yay52MS5BY2NlcHRlZFZhbHVlcxIlCgdyZWZ1c2VkGAogAygLMhQubWVzaHdvcmsudjEuUmVmdXNhbBIiCgZjaHVua3MYCyADKAsyEi5tZXNod29yay52MS5DaHVuaxIMCgRoZWxkGAwgASgMImAKCUhlbGRMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiMwoJTGVhc2VMaXN0EiYKBmxlYXNlcxgBIAMoCzIWLm1lc2h3b3JrLnYxLkhlbGRMZWFzZSJsCgVSZW5ldxIMCgRiZWF0GAEgASgNEhEKCWNvbmZpcm1lZBgCIAEoDBIMCgRoZWxkGAMgASgNEg4KBmRpZ2VzdBgEIAEoDRIkCgRsaXN0GAUgASgLMhYubWVzaHdvcmsudjEuTGVhc2VMaXN0IjsKCUxvc3RMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SDAoEc2VxcxgDIAEoDCJiCgdSZW5ld2VkEgwKBGJlYXQYASABKA0SEAoIbGVhc2VfbXMYAiABKAQSEQoJc2VuZF9saXN0GAMgASgIEiQKBGxvc3QYBCADKAsyFi5tZXNod29yay52MS5Mb3N0TGVhc2UiPwoETG9zdBIkCgRsb3N0GAEgAygLMhYubWVzaHdvcmsudjEuTG9zdExlYXNlEhEKCWNhbmNlbGxlZBgCIAEoCCJtCgdSZWxlYXNlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghjbGFpbV9pZBgDIAEoDRIjCgZiYWxsb3QYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgFIAEoDCKFAQoGU2V0dGxlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzEhIKCmFjY2VwdF9sc24YBSABKAQiowEKCEFjY2VwdGVkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiMKBmJhbGxvdBgEIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIQCghhY2NlcHRlZBgFIAEoDBIOCgZiZWhpbmQYBiABKAwSDwoHc2V0dGxlZBgHIAEoDBIPCgdtaXNzaW5nGAggASgMIowBCgxEZWNpZGVkUmFuZ2USIwoGYmFsbG90GAEgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSDAoEc2VxcxgDIAEoDBIjCgZ2YWx1ZXMYBCADKAsyEy5tZXNod29yay52MS5WYWx1ZXMiVQoHRGVjaWRlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SKwoIb3V0Y29tZXMYAyADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiWgoFRmV0Y2gSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiQKBHdoYXQYAyABKA4yFi5tZXNod29yay52MS5GZXRjaFdoYXQSDAoEc2VxcxgEIAEoDCJMCgdSZWNvcmRzEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIiCgZjaHVua3MYAyADKAsyEi5tZXNod29yay52MS5DaHVuayJ0CgdDb21wYXJlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEhAKA2VuZBgEIAEoDUgAiAEBEg4KBnN0b3JlZBgFIAEoDBIPCgdzZXR0bGVkGAYgASgMQgYKBF9lbmQiNwoFV2F0Y2gSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwSEAoIcHJvZ3Jlc3MYAyABKAgiJwoHVW53YXRjaBIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDCI/CghPdXRjb21lcxIOCgZsZWRnZXIYASABKAwSIwoGdmFsdWVzGAIgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIm0KCFByb2dyZXNzEg4KBmxlZGdlchgBIAEoDBILCgNzZXEYAiABKA0SDQoFdG9rZW4YAyABKA0SJwoEa2luZBgEIAEoDjIZLm1lc2h3b3JrLnYxLlByb2dyZXNzS2luZBIMCgRib2R5GAUgASgMIhYKBFN5bmMSDgoGcXVldWVzGAEgAygJIm4KDUxlZGdlckJhY2tsb2cSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SDwoHY291bnRlchgCIAEoDRIlCgdjbGFzc2VzGAMgAygLMhQubWVzaHdvcmsudjEuQmFja2xvZyI3CghCYWNrbG9ncxIrCgdsZWRnZXJzGAEgAygLMhoubWVzaHdvcmsudjEuTGVkZ2VyQmFja2xvZyJ4CghBbm5vdW5jZRIlCgRpbmZvGAEgASgLMhcubWVzaHdvcmsudjEuTGVkZ2VySW5mbxINCgVyb3VuZBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiUKB2NsYXNzZXMYBCADKAsyFC5tZXNod29yay52MS5CYWNrbG9nIiUKBVRha2VuEg4KBmxlZGdlchgBIAEoDBIMCgRzZXFzGAIgASgMIj0KCFByZXNlbmNlEg4KBnF1ZXVlcxgBIAMoCRITCgtjb25jdXJyZW5jeRgCIAEoDRIMCgRmcmVlGAMgASgNIj0KBlN1Ym1pdBIPCgdyZXF1ZXN0GAEgASgJEiIKBmNodW5rcxgCIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rIpMBCglTdWJtaXR0ZWQSDwoHcmVxdWVzdBgBIAEoCRIPCgdyZWZ1c2VkGAIgASgJEg4KBmxlZGdlchgDIAEoDBINCgVlcG9jaBgEIAEoDRIMCgRzZXFzGAUgASgMEg8KB2R1cmFibGUYBiABKAgSJgoGdm90ZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyIrQECgVFbnRyeRIqCgZvcGVuZWQYASABKAsyGC5tZXNod29yay52MS5PcGVuZWRFbnRyeUgAEioKBmNsb3NlZBgCIAEoCzIYLm1lc2h3b3JrLnYxLkNsb3NlZEVudHJ5SAASKgoGc3RvcmVkGAMgASgLMhgubWVzaHdvcmsudjEuU3RvcmVkRW50cnlIABIsCgdncmFudGVkGAQgASgLMhkubWVzaHdvcmsudjEuR3JhbnRlZEVudHJ5SAASLgoIcmVsZWFzZWQYBSABKAsyGi5tZXNod29yay52MS5SZWxlYXNlZEVudHJ5SAASLgoIYWNjZXB0ZWQYBiABKAsyGi5tZXNod29yay52MS5BY2NlcHRlZEVudHJ5SAASLAoHc2V0dGxlZBgHIAEoCzIZLm1lc2h3b3JrLnYxLlNldHRsZWRFbnRyeUgAEi4KCHJlc2VydmVkGAggASgLMhoubWVzaHdvcmsudjEuUmVzZXJ2ZWRFbnRyeUgAEioKBmdyYW50cxgJIAEoCzIYLm1lc2h3b3JrLnYxLkdyYW50c0VudHJ5SAASMAoJc3VibWl0dGVkGAogASgLMhsubWVzaHdvcmsudjEuU3VibWl0dGVkRW50cnlIABImCgRlY2hvGAsgASgLMhYubWVzaHdvcmsudjEuRWNob0VudHJ5SAASLAoHc3RhcnRlZBgMIAEoCzIZLm1lc2h3b3JrLnYxLlN0YXJ0ZWRFbnRyeUgAQgcKBWVudHJ5ImIKC09wZW5lZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciIqCgtDbG9zZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSCwoDZW5kGAIgASgNIigKBk9yaWdpbhINCgVndWVzdBgBIAEoCRIPCgdyZXF1ZXN0GAIgASgJIpUBCgtTdG9yZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSEwoLZHVlX3dhbGxfbXMYAiABKAQSGQoRcHVibGlzaGVkX3dhbGxfbXMYAyABKAQSIQoFY2h1bmsYBCABKAsyEi5tZXNod29yay52MS5DaHVuaxIjCgZvcmlnaW4YBSABKAsyEy5tZXNod29yay52MS5PcmlnaW4iYwoMR3JhbnRlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIQCghjbGFpbV9pZBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgEIAEoDCJSCg1SZWxlYXNlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIjCgZiYWxsb3QYAiABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgDIAEoDCJ+Cg1BY2NlcHRlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIjCgZiYWxsb3QYAiABKAsyEy5tZXNod29yay52MS5CYWxsb3QSEwoLZHVlX3dhbGxfbXMYAyABKAQSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIksKDFNldHRsZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSKwoIb3V0Y29tZXMYAiADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiLQoNUmVzZXJ2ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEbWFyaxgCIAEoDSI7CgtHcmFudHNFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDBIOCgZncmFudHMYAyABKAwiTgoOU3VibWl0dGVkRW50cnkSDQoFZ3Vlc3QYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZsZWRnZXIYAyABKAwSDAoEc2VxcxgEIAEoDCI6CglFY2hvRW50cnkSDAoEcGVlchgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgMEgsKA2xzbhgDIAEoBCIcCgxTdGFydGVkRW50cnkSDAoEbm9kZRgBIAEoCSpOCgdCYWNrb2ZmEhcKE0JBQ0tPRkZfVU5TUEVDSUZJRUQQABIRCg1CQUNLT0ZGX0ZJWEVEEAESFwoTQkFDS09GRl9FWFBPTkVOVElBTBACKoUBCglWYWx1ZUtpbmQSGgoWVkFMVUVfS0lORF9VTlNQRUNJRklFRBAAEhYKElZBTFVFX0tJTkRfUEVORElORxABEhMKD1ZBTFVFX0tJTkRfRE9ORRACEhUKEVZBTFVFX0tJTkRfRkFJTEVEEAMSGAoUVkFMVUVfS0lORF9DQU5DRUxMRUQQBCrYAQoMRmFpbGVkUmVhc29uEh0KGUZBSUxFRF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZGQUlMRURfUkVBU09OX0FUVEVNUFRTEAESHwobRkFJTEVEX1JFQVNPTl9VTlJFQ09WRVJBQkxFEAISHAoYRkFJTEVEX1JFQVNPTl9ERUxJVkVSSUVTEAMSGQoVRkFJTEVEX1JFQVNPTl9USU1FT1VUEAQSGQoVRkFJTEVEX1JFQVNPTl9FWFBJUkVEEAUSGAoURkFJTEVEX1JFQVNPTl9SRVNVTFQQBipoCgZJbnRlbnQSFgoSSU5URU5UX1VOU1BFQ0lGSUVEEAASDgoKSU5URU5UX1JVThABEhAKDElOVEVOVF9SQUlTRRACEhEKDUlOVEVOVF9GSU5JU0gQAxIRCg1JTlRFTlRfQ0FOQ0VMEAQq7AEKDVJlZnVzYWxSZWFzb24SHgoaUkVGVVNBTF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZSRUZVU0FMX1JFQVNPTl9TRVRUTEVEEAESGgoWUkVGVVNBTF9SRUFTT05fTk9UX0RVRRACEhoKFlJFRlVTQUxfUkVBU09OX0JMT0NLRUQQAxIXChNSRUZVU0FMX1JFQVNPTl9IRUxEEAQSGQoVUkVGVVNBTF9SRUFTT05fQkVISU5EEAUSGgoWUkVGVVNBTF9SRUFTT05fTUlTU0lORxAGEhcKE1JFRlVTQUxfUkVBU09OX0xFQVAQBypYCglGZXRjaFdoYXQSGgoWRkVUQ0hfV0hBVF9VTlNQRUNJRklFRBAAEhYKEkZFVENIX1dIQVRfUkVDT1JEUxABEhcKE0ZFVENIX1dIQVRfT1VUQ09NRVMQAipgCgxQcm9ncmVzc0tpbmQSHQoZUFJPR1JFU1NfS0lORF9VTlNQRUNJRklFRBAAEhoKFlBST0dSRVNTX0tJTkRfUFJPR1JFU1MQARIVChFQUk9HUkVTU19LSU5EX0xPRxACYgZwcm90bzM',
+    'Cg5tZXNod29yay5wcm90bxILbWVzaHdvcmsudjEi2wkKCEVudmVsb3BlEgsKA2xzbhgBIAEoBBIjCgVoZWxsbxgKIAEoCzISLm1lc2h3b3JrLnYxLkhlbGxvSAASJwoHZ29vZGJ5ZRgLIAEoCzIULm1lc2h3b3JrLnYxLkdvb2RieWVIABIhCgRvcGVuGAwgASgLMhEubWVzaHdvcmsudjEuT3BlbkgAEiUKBm9wZW5lZBgNIAEoCzITLm1lc2h3b3JrLnYxLk9wZW5lZEgAEiMKBWNsb3NlGA4gASgLMhIubWVzaHdvcmsudjEuQ2xvc2VIABIlCgZjbG9zZWQYDyABKAsyEy5tZXNod29yay52MS5DbG9zZWRIABI0Cg51bmtub3duX2xlZGdlchgQIAEoCzIaLm1lc2h3b3JrLnYxLlVua25vd25MZWRnZXJIABIjCgVzdG9yZRgRIAEoCzISLm1lc2h3b3JrLnYxLlN0b3JlSAASJQoGc3RvcmVkGBIgASgLMhMubWVzaHdvcmsudjEuU3RvcmVkSAASIwoFY2xhaW0YEyABKAsyEi5tZXNod29yay52MS5DbGFpbUgAEicKB2NsYWltZWQYFCABKAsyFC5tZXNod29yay52MS5DbGFpbWVkSAASIwoFcmVuZXcYFSABKAsyEi5tZXNod29yay52MS5SZW5ld0gAEicKB3JlbmV3ZWQYFiABKAsyFC5tZXNod29yay52MS5SZW5ld2VkSAASIQoEbG9zdBgXIAEoCzIRLm1lc2h3b3JrLnYxLkxvc3RIABInCgdyZWxlYXNlGBggASgLMhQubWVzaHdvcmsudjEuUmVsZWFzZUgAEiUKBnNldHRsZRgZIAEoCzITLm1lc2h3b3JrLnYxLlNldHRsZUgAEikKCGFjY2VwdGVkGBogASgLMhUubWVzaHdvcmsudjEuQWNjZXB0ZWRIABInCgdkZWNpZGVkGBsgASgLMhQubWVzaHdvcmsudjEuRGVjaWRlZEgAEiMKBWZldGNoGBwgASgLMhIubWVzaHdvcmsudjEuRmV0Y2hIABInCgdyZWNvcmRzGB0gASgLMhQubWVzaHdvcmsudjEuUmVjb3Jkc0gAEicKB2NvbXBhcmUYHiABKAsyFC5tZXNod29yay52MS5Db21wYXJlSAASIwoFd2F0Y2gYHyABKAsyEi5tZXNod29yay52MS5XYXRjaEgAEicKB3Vud2F0Y2gYICABKAsyFC5tZXNod29yay52MS5VbndhdGNoSAASKQoIb3V0Y29tZXMYISABKAsyFS5tZXNod29yay52MS5PdXRjb21lc0gAEiEKBHN5bmMYIiABKAsyES5tZXNod29yay52MS5TeW5jSAASKQoIYmFja2xvZ3MYIyABKAsyFS5tZXNod29yay52MS5CYWNrbG9nc0gAEiUKBnN1Ym1pdBgkIAEoCzITLm1lc2h3b3JrLnYxLlN1Ym1pdEgAEisKCXN1Ym1pdHRlZBglIAEoCzIWLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEgAEikKCHByb2dyZXNzGCYgASgLMhUubWVzaHdvcmsudjEuUHJvZ3Jlc3NIABIrCgljb2xsZWN0ZWQYPCABKAsyFi5tZXNod29yay52MS5Db2xsZWN0ZWRIAEIJCgdtZXNzYWdlSgQIAhAKIi8KC0dvc3NpcEZyYW1lEiAKBWhpbnRzGAEgAygLMhEubWVzaHdvcmsudjEuSGludCKJAQoESGludBIpCghhbm5vdW5jZRgBIAEoCzIVLm1lc2h3b3JrLnYxLkFubm91bmNlSAASIwoFdGFrZW4YAiABKAsyEi5tZXNod29yay52MS5UYWtlbkgAEikKCHByZXNlbmNlGAMgASgLMhUubWVzaHdvcmsudjEuUHJlc2VuY2VIAEIGCgRoaW50IisKBkJhbGxvdBIPCgdjb3VudGVyGAEgASgNEhAKCHByb3Bvc2VyGAIgASgJIs0BCghUYXNrU3BlYxINCgVxdWV1ZRgBIAEoCRIQCghwcmlvcml0eRgCIAEoERIQCghyZXF1aXJlcxgDIAEoCRIQCghhdHRlbXB0cxgEIAEoDRIlCgdiYWNrb2ZmGAUgASgOMhQubWVzaHdvcmsudjEuQmFja29mZhISCgpiYWNrb2ZmX21zGAYgASgEEhYKDmJhY2tvZmZfbWF4X21zGAcgASgEEhIKCnRpbWVvdXRfbXMYCCABKAQSFQoNcmVzdWx0X3R0bF9tcxgJIAEoBCK+AQoFQ2h1bmsSDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0SIwoEc3BlYxgDIAEoCzIVLm1lc2h3b3JrLnYxLlRhc2tTcGVjEg4KBmFnZV9tcxgEIAEoBBIQCghkZWxheV9tcxgFIAEoBBIPCgdsZW5ndGhzGAYgASgMEg8KB3BheWxvYWQYByABKAwSFwoPc3RhcnRfd2l0aGluX21zGAggASgEEhUKDWVuZF93aXRoaW5fbXMYCSABKAQitgEKBlZhbHVlcxIMCgRzZXFzGAEgASgMEiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSEAoIZmFpbHVyZXMYAyABKA0SEAoIZGVsYXlfbXMYBCABKAQSKQoGcmVhc29uGAUgASgOMhkubWVzaHdvcmsudjEuRmFpbGVkUmVhc29uEgoKAmJ5GAYgASgJEg8KB2xlbmd0aHMYByABKAwSDAoEYm9keRgIIAEoDCIpCgVWb3RlchIMCgRwZWVyGAEgASgJEhIKCnN0b3JhZ2VfaWQYAiABKAwiYQoKTGVkZ2VySW5mbxIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiPgoJVGFza0NsYXNzEg0KBXF1ZXVlGAEgASgJEhAKCHByaW9yaXR5GAIgASgREhAKCHJlcXVpcmVzGAMgASgJImsKB0JhY2tsb2cSDQoFcXVldWUYASABKAkSEAoIcHJpb3JpdHkYAiABKBESEAoIcmVxdWlyZXMYAyABKAkSDgoGYWdlX21zGAQgASgEEg8KB2JhY2tsb2cYBSABKA0SDAoEc2VxcxgGIAEoDCIsCglLbm93blBlZXISDAoEcGVlchgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAki8wEKBUhlbGxvEhMKC21pbl92ZXJzaW9uGAEgASgNEhMKC21heF92ZXJzaW9uGAIgASgNEhMKC2luY2FybmF0aW9uGAMgASgMEhIKCnN0b3JhZ2VfaWQYBCABKAwSDQoFZ3Vlc3QYBSABKAgSEQoJYWRkcmVzc2VzGAYgAygJEiUKBXBlZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyEg4KBnF1ZXVlcxgIIAMoCRITCgtjb25jdXJyZW5jeRgJIAEoDRIXCg9lY2hvX3N0b3JhZ2VfaWQYCiABKAwSEAoIZWNob19sc24YCyABKAQiCQoHR29vZGJ5ZSJbCgRPcGVuEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciInCgZPcGVuZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNIjMKBUNsb3NlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0iJwoGQ2xvc2VkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSIuCg1Vbmtub3duTGVkZ2VyEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSKCAQoFU3RvcmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg0KBWZyZXNoGAMgASgIEiIKBmNodW5rcxgEIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rEicKBWdyYW50GAUgASgLMhgubWVzaHdvcmsudjEuRGlyZWN0R3JhbnQiawoLRGlyZWN0R3JhbnQSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90IooBCgZTdG9yZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SDgoGc3RvcmVkGAQgASgMEg8KB3NldHRsZWQYBSABKAwSEAoIY29uZmxpY3QYBiABKAwSDAoEZnVsbBgHIAEoDBIPCgdmdWxsX21zGAggASgEIucBCgVDbGFpbRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIY2xhaW1faWQYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiMKBmludGVudBgFIAEoDjITLm1lc2h3b3JrLnYxLkludGVudBIMCgRzZXFzGAYgASgMEiMKA2FueRgHIAMoCzIWLm1lc2h3b3JrLnYxLlRhc2tDbGFzcxIRCglhbnlfY291bnQYCCABKA0SDwoHcmVjb3JkcxgJIAEoCBIMCgRpZGxlGAogASgIIloKDkFjY2VwdGVkVmFsdWVzEiMKBmJhbGxvdBgBIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYAiABKAsyEy5tZXNod29yay52MS5WYWx1ZXMiYAoHUmVmdXNhbBIqCgZyZWFzb24YASABKA4yGi5tZXNod29yay52MS5SZWZ1c2FsUmVhc29uEgwKBHNlcXMYAiABKAwSCgoCbXMYAyABKAQSDwoHY291bnRlchgEIAEoDSKrAgoHQ2xhaW1lZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIQCghjbGFpbV9pZBgEIAEoDRIjCgZiYWxsb3QYBSABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDwoHZ3JhbnRlZBgGIAEoDBIQCghsZWFzZV9tcxgHIAEoBBIOCgZncmFudHMYCCABKAwSLQoIYWNjZXB0ZWQYCSADKAsyGy5tZXNod29yay52MS5BY2NlcHRlZFZhbHVlcxIlCgdyZWZ1c2VkGAogAygLMhQubWVzaHdvcmsudjEuUmVmdXNhbBIiCgZjaHVua3MYCyADKAsyEi5tZXNod29yay52MS5DaHVuaxIMCgRoZWxkGAwgASgMImAKCUhlbGRMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiMwoJTGVhc2VMaXN0EiYKBmxlYXNlcxgBIAMoCzIWLm1lc2h3b3JrLnYxLkhlbGRMZWFzZSJsCgVSZW5ldxIMCgRiZWF0GAEgASgNEhEKCWNvbmZpcm1lZBgCIAEoDBIMCgRoZWxkGAMgASgNEg4KBmRpZ2VzdBgEIAEoDRIkCgRsaXN0GAUgASgLMhYubWVzaHdvcmsudjEuTGVhc2VMaXN0IjsKCUxvc3RMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SDAoEc2VxcxgDIAEoDCJiCgdSZW5ld2VkEgwKBGJlYXQYASABKA0SEAoIbGVhc2VfbXMYAiABKAQSEQoJc2VuZF9saXN0GAMgASgIEiQKBGxvc3QYBCADKAsyFi5tZXNod29yay52MS5Mb3N0TGVhc2UiPwoETG9zdBIkCgRsb3N0GAEgAygLMhYubWVzaHdvcmsudjEuTG9zdExlYXNlEhEKCWNhbmNlbGxlZBgCIAEoCCJtCgdSZWxlYXNlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghjbGFpbV9pZBgDIAEoDRIjCgZiYWxsb3QYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgFIAEoDCKFAQoGU2V0dGxlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzEhIKCmFjY2VwdF9sc24YBSABKAQiowEKCEFjY2VwdGVkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiMKBmJhbGxvdBgEIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIQCghhY2NlcHRlZBgFIAEoDBIOCgZiZWhpbmQYBiABKAwSDwoHc2V0dGxlZBgHIAEoDBIPCgdtaXNzaW5nGAggASgMIowBCgxEZWNpZGVkUmFuZ2USIwoGYmFsbG90GAEgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSDAoEc2VxcxgDIAEoDBIjCgZ2YWx1ZXMYBCADKAsyEy5tZXNod29yay52MS5WYWx1ZXMiVQoHRGVjaWRlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SKwoIb3V0Y29tZXMYAyADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiWgoFRmV0Y2gSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiQKBHdoYXQYAyABKA4yFi5tZXNod29yay52MS5GZXRjaFdoYXQSDAoEc2VxcxgEIAEoDCJMCgdSZWNvcmRzEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIiCgZjaHVua3MYAyADKAsyEi5tZXNod29yay52MS5DaHVuayJ0CgdDb21wYXJlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEhAKA2VuZBgEIAEoDUgAiAEBEg4KBnN0b3JlZBgFIAEoDBIPCgdzZXR0bGVkGAYgASgMQgYKBF9lbmQiiAEKCUNvbGxlY3RlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoDZW5kGAMgASgNSACIAQESDAoEZG9uZRgEIAEoDBIOCgZmYWlsZWQYBSABKAwSEQoJY2FuY2VsbGVkGAYgASgMEhEKCWZvcmdvdHRlbhgHIAEoDEIGCgRfZW5kIjcKBVdhdGNoEg4KBmxlZGdlchgBIAEoDBIMCgRzZXFzGAIgASgMEhAKCHByb2dyZXNzGAMgASgIIicKB1Vud2F0Y2gSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwiPwoIT3V0Y29tZXMSDgoGbGVkZ2VyGAEgASgMEiMKBnZhbHVlcxgCIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcyJtCghQcm9ncmVzcxIOCgZsZWRnZXIYASABKAwSCwoDc2VxGAIgASgNEg0KBXRva2VuGAMgASgNEicKBGtpbmQYBCABKA4yGS5tZXNod29yay52MS5Qcm9ncmVzc0tpbmQSDAoEYm9keRgFIAEoDCIWCgRTeW5jEg4KBnF1ZXVlcxgBIAMoCSJuCg1MZWRnZXJCYWNrbG9nEiUKBGluZm8YASABKAsyFy5tZXNod29yay52MS5MZWRnZXJJbmZvEg8KB2NvdW50ZXIYAiABKA0SJQoHY2xhc3NlcxgDIAMoCzIULm1lc2h3b3JrLnYxLkJhY2tsb2ciNwoIQmFja2xvZ3MSKwoHbGVkZ2VycxgBIAMoCzIaLm1lc2h3b3JrLnYxLkxlZGdlckJhY2tsb2cieAoIQW5ub3VuY2USJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SDQoFcm91bmQYAiABKA0SDwoHY291bnRlchgDIAEoDRIlCgdjbGFzc2VzGAQgAygLMhQubWVzaHdvcmsudjEuQmFja2xvZyIlCgVUYWtlbhIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDCI9CghQcmVzZW5jZRIOCgZxdWV1ZXMYASADKAkSEwoLY29uY3VycmVuY3kYAiABKA0SDAoEZnJlZRgDIAEoDSI9CgZTdWJtaXQSDwoHcmVxdWVzdBgBIAEoCRIiCgZjaHVua3MYAiADKAsyEi5tZXNod29yay52MS5DaHVuayKTAQoJU3VibWl0dGVkEg8KB3JlcXVlc3QYASABKAkSDwoHcmVmdXNlZBgCIAEoCRIOCgZsZWRnZXIYAyABKAwSDQoFZXBvY2gYBCABKA0SDAoEc2VxcxgFIAEoDBIPCgdkdXJhYmxlGAYgASgIEiYKBnZvdGVycxgHIAMoCzIWLm1lc2h3b3JrLnYxLktub3duUGVlciKUBQoFRW50cnkSKgoGb3BlbmVkGAEgASgLMhgubWVzaHdvcmsudjEuT3BlbmVkRW50cnlIABIqCgZjbG9zZWQYAiABKAsyGC5tZXNod29yay52MS5DbG9zZWRFbnRyeUgAEioKBnN0b3JlZBgDIAEoCzIYLm1lc2h3b3JrLnYxLlN0b3JlZEVudHJ5SAASLAoHZ3JhbnRlZBgEIAEoCzIZLm1lc2h3b3JrLnYxLkdyYW50ZWRFbnRyeUgAEi4KCHJlbGVhc2VkGAUgASgLMhoubWVzaHdvcmsudjEuUmVsZWFzZWRFbnRyeUgAEi4KCGFjY2VwdGVkGAYgASgLMhoubWVzaHdvcmsudjEuQWNjZXB0ZWRFbnRyeUgAEiwKB3NldHRsZWQYByABKAsyGS5tZXNod29yay52MS5TZXR0bGVkRW50cnlIABIuCghyZXNlcnZlZBgIIAEoCzIaLm1lc2h3b3JrLnYxLlJlc2VydmVkRW50cnlIABIqCgZncmFudHMYCSABKAsyGC5tZXNod29yay52MS5HcmFudHNFbnRyeUgAEjAKCXN1Ym1pdHRlZBgKIAEoCzIbLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEVudHJ5SAASJgoEZWNobxgLIAEoCzIWLm1lc2h3b3JrLnYxLkVjaG9FbnRyeUgAEiwKB3N0YXJ0ZWQYDCABKAsyGS5tZXNod29yay52MS5TdGFydGVkRW50cnlIABIwCgljb2xsZWN0ZWQYDSABKAsyGy5tZXNod29yay52MS5Db2xsZWN0ZWRFbnRyeUgAEiwKB3JldGlyZWQYDiABKAsyGS5tZXNod29yay52MS5SZXRpcmVkRW50cnlIAEIHCgVlbnRyeSJ6CgtPcGVuZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXISFgoOb3BlbmVkX3dhbGxfbXMYBSABKAQiKgoLQ2xvc2VkRW50cnkSDgoGbGVkZ2VyGAEgASgMEgsKA2VuZBgCIAEoDSIoCgZPcmlnaW4SDQoFZ3Vlc3QYASABKAkSDwoHcmVxdWVzdBgCIAEoCSKVAQoLU3RvcmVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEhMKC2R1ZV93YWxsX21zGAIgASgEEhkKEXB1Ymxpc2hlZF93YWxsX21zGAMgASgEEiEKBWNodW5rGAQgASgLMhIubWVzaHdvcmsudjEuQ2h1bmsSIwoGb3JpZ2luGAUgASgLMhMubWVzaHdvcmsudjEuT3JpZ2luImMKDEdyYW50ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiUgoNUmVsZWFzZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSIwoGYmFsbG90GAIgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYAyABKAwifgoNQWNjZXB0ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSIwoGYmFsbG90GAIgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EhMKC2R1ZV93YWxsX21zGAMgASgEEiMKBnZhbHVlcxgEIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcyJkCgxTZXR0bGVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEisKCG91dGNvbWVzGAIgAygLMhkubWVzaHdvcmsudjEuRGVjaWRlZFJhbmdlEhcKD3NldHRsZWRfd2FsbF9tcxgDIAEoBCJkCg5Db2xsZWN0ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEZG9uZRgCIAEoDBIOCgZmYWlsZWQYAyABKAwSEQoJY2FuY2VsbGVkGAQgASgMEhEKCWZvcmdvdHRlbhgFIAEoDCKJAQoMUmV0aXJlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0SFwoPcmV0aXJlZF93YWxsX21zGAQgASgEEg4KBmZhaWxlZBgFIAEoDBIRCgljYW5jZWxsZWQYBiABKAwSEQoJZm9yZ290dGVuGAcgASgMIi0KDVJlc2VydmVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEgwKBG1hcmsYAiABKA0iOwoLR3JhbnRzRW50cnkSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwSDgoGZ3JhbnRzGAMgASgMIk4KDlN1Ym1pdHRlZEVudHJ5Eg0KBWd1ZXN0GAEgASgJEg8KB3JlcXVlc3QYAiABKAkSDgoGbGVkZ2VyGAMgASgMEgwKBHNlcXMYBCABKAwiOgoJRWNob0VudHJ5EgwKBHBlZXIYASABKAkSEgoKc3RvcmFnZV9pZBgCIAEoDBILCgNsc24YAyABKAQiHAoMU3RhcnRlZEVudHJ5EgwKBG5vZGUYASABKAkqTgoHQmFja29mZhIXChNCQUNLT0ZGX1VOU1BFQ0lGSUVEEAASEQoNQkFDS09GRl9GSVhFRBABEhcKE0JBQ0tPRkZfRVhQT05FTlRJQUwQAiqFAQoJVmFsdWVLaW5kEhoKFlZBTFVFX0tJTkRfVU5TUEVDSUZJRUQQABIWChJWQUxVRV9LSU5EX1BFTkRJTkcQARITCg9WQUxVRV9LSU5EX0RPTkUQAhIVChFWQUxVRV9LSU5EX0ZBSUxFRBADEhgKFFZBTFVFX0tJTkRfQ0FOQ0VMTEVEEAQq2AEKDEZhaWxlZFJlYXNvbhIdChlGQUlMRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWRkFJTEVEX1JFQVNPTl9BVFRFTVBUUxABEh8KG0ZBSUxFRF9SRUFTT05fVU5SRUNPVkVSQUJMRRACEhwKGEZBSUxFRF9SRUFTT05fREVMSVZFUklFUxADEhkKFUZBSUxFRF9SRUFTT05fVElNRU9VVBAEEhkKFUZBSUxFRF9SRUFTT05fRVhQSVJFRBAFEhgKFEZBSUxFRF9SRUFTT05fUkVTVUxUEAYqaAoGSW50ZW50EhYKEklOVEVOVF9VTlNQRUNJRklFRBAAEg4KCklOVEVOVF9SVU4QARIQCgxJTlRFTlRfUkFJU0UQAhIRCg1JTlRFTlRfRklOSVNIEAMSEQoNSU5URU5UX0NBTkNFTBAEKuwBCg1SZWZ1c2FsUmVhc29uEh4KGlJFRlVTQUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWUkVGVVNBTF9SRUFTT05fU0VUVExFRBABEhoKFlJFRlVTQUxfUkVBU09OX05PVF9EVUUQAhIaChZSRUZVU0FMX1JFQVNPTl9CTE9DS0VEEAMSFwoTUkVGVVNBTF9SRUFTT05fSEVMRBAEEhkKFVJFRlVTQUxfUkVBU09OX0JFSElORBAFEhoKFlJFRlVTQUxfUkVBU09OX01JU1NJTkcQBhIXChNSRUZVU0FMX1JFQVNPTl9MRUFQEAcqWAoJRmV0Y2hXaGF0EhoKFkZFVENIX1dIQVRfVU5TUEVDSUZJRUQQABIWChJGRVRDSF9XSEFUX1JFQ09SRFMQARIXChNGRVRDSF9XSEFUX09VVENPTUVTEAIqYAoMUHJvZ3Jlc3NLaW5kEh0KGVBST0dSRVNTX0tJTkRfVU5TUEVDSUZJRUQQABIaChZQUk9HUkVTU19LSU5EX1BST0dSRVNTEAESFQoRUFJPR1JFU1NfS0lORF9MT0cQAmIGcHJvdG8z',
   )
 
 /**
@@ -257,6 +257,13 @@ export type Envelope = Message<'meshwork.v1.Envelope'> & {
          */
         value: Progress
         case: 'progress'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Collected collected = 60;
+         */
+        value: Collected
+        case: 'collected'
       }
     | { case: undefined; value?: undefined }
 }
@@ -1738,6 +1745,60 @@ export type Compare = Message<'meshwork.v1.Compare'> & {
 export const CompareSchema: GenMessage<Compare> = /*@__PURE__*/ messageDesc(file_meshwork, 39)
 
 /**
+ * Tasks are settled, and the sender does not keep their outcomes any more.
+ *
+ * @generated from message meshwork.v1.Collected
+ */
+export type Collected = Message<'meshwork.v1.Collected'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * The end given by Close; absent while the ledger is open.
+   *
+   * @generated from field: optional uint32 end = 3;
+   */
+  end?: number | undefined
+
+  /**
+   * By how they have ended.
+   *
+   * @generated from field: bytes done = 4;
+   */
+  done: Uint8Array
+
+  /**
+   * @generated from field: bytes failed = 5;
+   */
+  failed: Uint8Array
+
+  /**
+   * @generated from field: bytes cancelled = 6;
+   */
+  cancelled: Uint8Array
+
+  /**
+   * How these have ended is not known any more.
+   *
+   * @generated from field: bytes forgotten = 7;
+   */
+  forgotten: Uint8Array
+}
+
+/**
+ * Describes the message meshwork.v1.Collected.
+ * Use `create(CollectedSchema)` to create a new message.
+ */
+export const CollectedSchema: GenMessage<Collected> = /*@__PURE__*/ messageDesc(file_meshwork, 40)
+
+/**
  * Asks for the outcomes of tasks, now and when they are decided.
  *
  * @generated from message meshwork.v1.Watch
@@ -1763,7 +1824,7 @@ export type Watch = Message<'meshwork.v1.Watch'> & {
  * Describes the message meshwork.v1.Watch.
  * Use `create(WatchSchema)` to create a new message.
  */
-export const WatchSchema: GenMessage<Watch> = /*@__PURE__*/ messageDesc(file_meshwork, 40)
+export const WatchSchema: GenMessage<Watch> = /*@__PURE__*/ messageDesc(file_meshwork, 41)
 
 /**
  * @generated from message meshwork.v1.Unwatch
@@ -1784,7 +1845,7 @@ export type Unwatch = Message<'meshwork.v1.Unwatch'> & {
  * Describes the message meshwork.v1.Unwatch.
  * Use `create(UnwatchSchema)` to create a new message.
  */
-export const UnwatchSchema: GenMessage<Unwatch> = /*@__PURE__*/ messageDesc(file_meshwork, 41)
+export const UnwatchSchema: GenMessage<Unwatch> = /*@__PURE__*/ messageDesc(file_meshwork, 42)
 
 /**
  * @generated from message meshwork.v1.Outcomes
@@ -1805,7 +1866,7 @@ export type Outcomes = Message<'meshwork.v1.Outcomes'> & {
  * Describes the message meshwork.v1.Outcomes.
  * Use `create(OutcomesSchema)` to create a new message.
  */
-export const OutcomesSchema: GenMessage<Outcomes> = /*@__PURE__*/ messageDesc(file_meshwork, 42)
+export const OutcomesSchema: GenMessage<Outcomes> = /*@__PURE__*/ messageDesc(file_meshwork, 43)
 
 /**
  * A line of progress or log of a running task. Lossy.
@@ -1845,7 +1906,7 @@ export type Progress = Message<'meshwork.v1.Progress'> & {
  * Describes the message meshwork.v1.Progress.
  * Use `create(ProgressSchema)` to create a new message.
  */
-export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(file_meshwork, 43)
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(file_meshwork, 44)
 
 /**
  * Asks for open tasks of these queues. Answered by Backlogs.
@@ -1863,7 +1924,7 @@ export type Sync = Message<'meshwork.v1.Sync'> & {
  * Describes the message meshwork.v1.Sync.
  * Use `create(SyncSchema)` to create a new message.
  */
-export const SyncSchema: GenMessage<Sync> = /*@__PURE__*/ messageDesc(file_meshwork, 44)
+export const SyncSchema: GenMessage<Sync> = /*@__PURE__*/ messageDesc(file_meshwork, 45)
 
 /**
  * @generated from message meshwork.v1.LedgerBacklog
@@ -1891,7 +1952,7 @@ export type LedgerBacklog = Message<'meshwork.v1.LedgerBacklog'> & {
  */
 export const LedgerBacklogSchema: GenMessage<LedgerBacklog> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 45)
+  messageDesc(file_meshwork, 46)
 
 /**
  * @generated from message meshwork.v1.Backlogs
@@ -1907,7 +1968,7 @@ export type Backlogs = Message<'meshwork.v1.Backlogs'> & {
  * Describes the message meshwork.v1.Backlogs.
  * Use `create(BacklogsSchema)` to create a new message.
  */
-export const BacklogsSchema: GenMessage<Backlogs> = /*@__PURE__*/ messageDesc(file_meshwork, 46)
+export const BacklogsSchema: GenMessage<Backlogs> = /*@__PURE__*/ messageDesc(file_meshwork, 47)
 
 /**
  * Open tasks of a ledger, from a voter. A hint: it may be late, twice or never.
@@ -1942,7 +2003,7 @@ export type Announce = Message<'meshwork.v1.Announce'> & {
  * Describes the message meshwork.v1.Announce.
  * Use `create(AnnounceSchema)` to create a new message.
  */
-export const AnnounceSchema: GenMessage<Announce> = /*@__PURE__*/ messageDesc(file_meshwork, 47)
+export const AnnounceSchema: GenMessage<Announce> = /*@__PURE__*/ messageDesc(file_meshwork, 48)
 
 /**
  * Somebody holds these tasks now. A hint.
@@ -1965,7 +2026,7 @@ export type Taken = Message<'meshwork.v1.Taken'> & {
  * Describes the message meshwork.v1.Taken.
  * Use `create(TakenSchema)` to create a new message.
  */
-export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/ messageDesc(file_meshwork, 48)
+export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/ messageDesc(file_meshwork, 49)
 
 /**
  * What a worker has room for. A hint.
@@ -1993,7 +2054,7 @@ export type Presence = Message<'meshwork.v1.Presence'> & {
  * Describes the message meshwork.v1.Presence.
  * Use `create(PresenceSchema)` to create a new message.
  */
-export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/ messageDesc(file_meshwork, 49)
+export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/ messageDesc(file_meshwork, 50)
 
 /**
  * A guest's tasks, which the receiver publishes in its own ledger. Answered by Submitted.
@@ -2018,7 +2079,7 @@ export type Submit = Message<'meshwork.v1.Submit'> & {
  * Describes the message meshwork.v1.Submit.
  * Use `create(SubmitSchema)` to create a new message.
  */
-export const SubmitSchema: GenMessage<Submit> = /*@__PURE__*/ messageDesc(file_meshwork, 50)
+export const SubmitSchema: GenMessage<Submit> = /*@__PURE__*/ messageDesc(file_meshwork, 51)
 
 /**
  * @generated from message meshwork.v1.Submitted
@@ -2068,7 +2129,7 @@ export type Submitted = Message<'meshwork.v1.Submitted'> & {
  * Describes the message meshwork.v1.Submitted.
  * Use `create(SubmittedSchema)` to create a new message.
  */
-export const SubmittedSchema: GenMessage<Submitted> = /*@__PURE__*/ messageDesc(file_meshwork, 51)
+export const SubmittedSchema: GenMessage<Submitted> = /*@__PURE__*/ messageDesc(file_meshwork, 52)
 
 /**
  * @generated from message meshwork.v1.Entry
@@ -2164,6 +2225,20 @@ export type Entry = Message<'meshwork.v1.Entry'> & {
         value: StartedEntry
         case: 'started'
       }
+    | {
+        /**
+         * @generated from field: meshwork.v1.CollectedEntry collected = 13;
+         */
+        value: CollectedEntry
+        case: 'collected'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.RetiredEntry retired = 14;
+         */
+        value: RetiredEntry
+        case: 'retired'
+      }
     | { case: undefined; value?: undefined }
 }
 
@@ -2171,7 +2246,7 @@ export type Entry = Message<'meshwork.v1.Entry'> & {
  * Describes the message meshwork.v1.Entry.
  * Use `create(EntrySchema)` to create a new message.
  */
-export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/ messageDesc(file_meshwork, 52)
+export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/ messageDesc(file_meshwork, 53)
 
 /**
  * This voter has taken up its office in a ledger.
@@ -2198,6 +2273,13 @@ export type OpenedEntry = Message<'meshwork.v1.OpenedEntry'> & {
    * @generated from field: repeated meshwork.v1.Voter voters = 4;
    */
   voters: Voter[]
+
+  /**
+   * When; absent in journals of old.
+   *
+   * @generated from field: uint64 opened_wall_ms = 5;
+   */
+  openedWallMs: bigint
 }
 
 /**
@@ -2206,7 +2288,7 @@ export type OpenedEntry = Message<'meshwork.v1.OpenedEntry'> & {
  */
 export const OpenedEntrySchema: GenMessage<OpenedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 53)
+  messageDesc(file_meshwork, 54)
 
 /**
  * @generated from message meshwork.v1.ClosedEntry
@@ -2229,7 +2311,7 @@ export type ClosedEntry = Message<'meshwork.v1.ClosedEntry'> & {
  */
 export const ClosedEntrySchema: GenMessage<ClosedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 54)
+  messageDesc(file_meshwork, 55)
 
 /**
  * The request that tasks were numbered for.
@@ -2254,7 +2336,7 @@ export type Origin = Message<'meshwork.v1.Origin'> & {
  * Describes the message meshwork.v1.Origin.
  * Use `create(OriginSchema)` to create a new message.
  */
-export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/ messageDesc(file_meshwork, 55)
+export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/ messageDesc(file_meshwork, 56)
 
 /**
  * Records as received.
@@ -2296,7 +2378,7 @@ export type StoredEntry = Message<'meshwork.v1.StoredEntry'> & {
  */
 export const StoredEntrySchema: GenMessage<StoredEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 56)
+  messageDesc(file_meshwork, 57)
 
 /**
  * Run grants.
@@ -2331,7 +2413,7 @@ export type GrantedEntry = Message<'meshwork.v1.GrantedEntry'> & {
  */
 export const GrantedEntrySchema: GenMessage<GrantedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 57)
+  messageDesc(file_meshwork, 58)
 
 /**
  * @generated from message meshwork.v1.ReleasedEntry
@@ -2359,7 +2441,7 @@ export type ReleasedEntry = Message<'meshwork.v1.ReleasedEntry'> & {
  */
 export const ReleasedEntrySchema: GenMessage<ReleasedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 58)
+  messageDesc(file_meshwork, 59)
 
 /**
  * @generated from message meshwork.v1.AcceptedEntry
@@ -2392,7 +2474,7 @@ export type AcceptedEntry = Message<'meshwork.v1.AcceptedEntry'> & {
  */
 export const AcceptedEntrySchema: GenMessage<AcceptedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 59)
+  messageDesc(file_meshwork, 60)
 
 /**
  * Decided outcomes; with their values unless they are those accepted at the same ballot.
@@ -2409,6 +2491,13 @@ export type SettledEntry = Message<'meshwork.v1.SettledEntry'> & {
    * @generated from field: repeated meshwork.v1.DecidedRange outcomes = 2;
    */
   outcomes: DecidedRange[]
+
+  /**
+   * When; absent in journals of old.
+   *
+   * @generated from field: uint64 settled_wall_ms = 3;
+   */
+  settledWallMs: bigint
 }
 
 /**
@@ -2417,7 +2506,99 @@ export type SettledEntry = Message<'meshwork.v1.SettledEntry'> & {
  */
 export const SettledEntrySchema: GenMessage<SettledEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 60)
+  messageDesc(file_meshwork, 61)
+
+/**
+ * Tasks are settled, and their outcomes are not kept any more.
+ *
+ * @generated from message meshwork.v1.CollectedEntry
+ */
+export type CollectedEntry = Message<'meshwork.v1.CollectedEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: bytes done = 2;
+   */
+  done: Uint8Array
+
+  /**
+   * @generated from field: bytes failed = 3;
+   */
+  failed: Uint8Array
+
+  /**
+   * @generated from field: bytes cancelled = 4;
+   */
+  cancelled: Uint8Array
+
+  /**
+   * @generated from field: bytes forgotten = 5;
+   */
+  forgotten: Uint8Array
+}
+
+/**
+ * Describes the message meshwork.v1.CollectedEntry.
+ * Use `create(CollectedEntrySchema)` to create a new message.
+ */
+export const CollectedEntrySchema: GenMessage<CollectedEntry> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 62)
+
+/**
+ * Nothing is left of a ledger but that all of its tasks, up to its end, are settled.
+ *
+ * @generated from message meshwork.v1.RetiredEntry
+ */
+export type RetiredEntry = Message<'meshwork.v1.RetiredEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: uint32 end = 3;
+   */
+  end: number
+
+  /**
+   * @generated from field: uint64 retired_wall_ms = 4;
+   */
+  retiredWallMs: bigint
+
+  /**
+   * Those that are not done.
+   *
+   * @generated from field: bytes failed = 5;
+   */
+  failed: Uint8Array
+
+  /**
+   * @generated from field: bytes cancelled = 6;
+   */
+  cancelled: Uint8Array
+
+  /**
+   * @generated from field: bytes forgotten = 7;
+   */
+  forgotten: Uint8Array
+}
+
+/**
+ * Describes the message meshwork.v1.RetiredEntry.
+ * Use `create(RetiredEntrySchema)` to create a new message.
+ */
+export const RetiredEntrySchema: GenMessage<RetiredEntry> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 63)
 
 /**
  * No counter above the mark has been promised in this ledger.
@@ -2442,7 +2623,7 @@ export type ReservedEntry = Message<'meshwork.v1.ReservedEntry'> & {
  */
 export const ReservedEntrySchema: GenMessage<ReservedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 61)
+  messageDesc(file_meshwork, 64)
 
 /**
  * Grants of open tasks.
@@ -2474,7 +2655,7 @@ export type GrantsEntry = Message<'meshwork.v1.GrantsEntry'> & {
  */
 export const GrantsEntrySchema: GenMessage<GrantsEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 62)
+  messageDesc(file_meshwork, 65)
 
 /**
  * A guest's request and the tasks that it became, as a checkpoint states it.
@@ -2511,7 +2692,7 @@ export type SubmittedEntry = Message<'meshwork.v1.SubmittedEntry'> & {
  */
 export const SubmittedEntrySchema: GenMessage<SubmittedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 63)
+  messageDesc(file_meshwork, 66)
 
 /**
  * The highest durable lsn that was seen of a peer's storage.
@@ -2539,7 +2720,7 @@ export type EchoEntry = Message<'meshwork.v1.EchoEntry'> & {
  * Describes the message meshwork.v1.EchoEntry.
  * Use `create(EchoEntrySchema)` to create a new message.
  */
-export const EchoEntrySchema: GenMessage<EchoEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 64)
+export const EchoEntrySchema: GenMessage<EchoEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 67)
 
 /**
  * A process start began here.
@@ -2559,7 +2740,7 @@ export type StartedEntry = Message<'meshwork.v1.StartedEntry'> & {
  */
 export const StartedEntrySchema: GenMessage<StartedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 65)
+  messageDesc(file_meshwork, 68)
 
 /**
  * @generated from enum meshwork.v1.Backoff
