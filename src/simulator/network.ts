@@ -77,6 +77,16 @@ export class Network {
     return link.up && low.told === generation && high.told === generation
   }
 
+  /** Whether what one host sends now reaches another one, as far as both know. */
+  reaches(from: number, to: number): boolean {
+    return this.isUp(from, to) && this.#side(to, from).blocked === 0
+  }
+
+  /** How long something takes from one host to another, in milliseconds. */
+  latencyMs(): number {
+    return this.#latency()
+  }
+
   /** Sends a frame, if the sender believes the stream is open. */
   send(from: number, to: number, bytes: Uint8Array): void {
     const link = this.#link(from, to)

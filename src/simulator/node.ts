@@ -117,8 +117,8 @@ export class SimulatedNode implements Host {
     if (process === undefined) return
     const { trace, now, observers, network } = this.#world
     trace.add(now(), this.peer, { type: 'fault', text: `ends by ${how}` })
-    process.end()
     this.#process = undefined
+    process.end()
     this.powered = how !== 'power'
     this.#disk.crash(how === 'power')
     observers.stopped(process.actor, this.#disk.lsn)

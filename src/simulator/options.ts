@@ -69,6 +69,8 @@ export interface SimulationOptions {
    * @default ['work']
    */
   queues?: readonly string[] | undefined
+  /** The queues of each full node, in the place of `queues`. */
+  queuesOf?: ((index: number) => readonly string[]) | undefined
   /**
    * Whether hints travel. Without, everything is slower and as safe.
    *
@@ -133,6 +135,7 @@ export type SimulationConfig = {
     | 'only'
     | 'crashAt'
     | 'createProcess'
+    | 'queuesOf'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -151,6 +154,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     maxDeliveries: options.maxDeliveries ?? 5,
     concurrency: options.concurrency ?? 4,
     queues: options.queues ?? ['work'],
+    queuesOf: options.queuesOf,
     gossip: options.gossip ?? true,
     known: options.known ?? 'all',
     autoRestart: options.autoRestart ?? true,
