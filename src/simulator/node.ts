@@ -205,6 +205,7 @@ export class SimulatedNode implements Host {
       return crashAt.how
     }
     const { crashPointP, powerP } = faults()
+    if (options.spared.includes(this.index)) return undefined
     if (!this.#prng.chance(crashPointP * weight)) return undefined
     count('crash within a turn')
     return this.#prng.chance(powerP) ? 'power' : 'kill'

@@ -103,6 +103,12 @@ export interface SimulationOptions {
   pageTasks?: number | undefined
   /** One process dies at one of the writes and messages of its node, counted from 1. */
   crashAt?: CrashAt | undefined
+  /**
+   * Nodes whose processes and disks are left alone.
+   *
+   * @default []
+   */
+  spared?: readonly number[] | undefined
   /** Properties whose violations count; all of them if left out. */
   only?: readonly string[] | undefined
   /** The protocol; another one only to test the simulation itself. */
@@ -165,6 +171,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     plans: options.plans ?? true,
     tamper: options.tamper ?? {},
     crashAt: options.crashAt,
+    spared: options.spared ?? [],
     only: options.only,
     onTrace: options.onTrace,
   }

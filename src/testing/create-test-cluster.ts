@@ -1,6 +1,7 @@
 import { resolveInit, type TestClusterInit } from './cluster-init.ts'
 import { callingFile } from './rerun.ts'
 import type { TestCluster } from './test-cluster.ts'
+import { TcpCluster } from './tcp-cluster.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
 
 /**
@@ -10,7 +11,8 @@ import { VirtualCluster } from './virtual-cluster.ts'
  */
 export async function createTestCluster(init: TestClusterInit = {}): Promise<TestCluster> {
   const config = resolveInit(init)
-  const cluster = new VirtualCluster(config, callingFile())
+  const Cluster = config.transport === 'tcp' ? TcpCluster : VirtualCluster
+  const cluster = new Cluster(config, callingFile())
   try {
     await cluster.start()
   } catch (error) {

@@ -54,6 +54,8 @@ export class VirtualCluster implements TestCluster {
       ...{ nodes, guests, seed, concurrency, voters, leaseMs, gossip, faults, without },
       plans: false,
       autoRestart: faults.length > 0,
+      // Where a test publishes.
+      spared: [0],
       queuesOf: index => this.#configOf(index).tasks.map(({ name }) => name),
       createProcess: (world, init) =>
         new MeshProcess(world, init, {
