@@ -164,6 +164,20 @@ describe('what is too large for a record', () => {
     assert.equal(await second.task(task.id).result(wait), bytes.byteLength)
   })
 
+  it('is to be had when the worker that gave it is gone at once', async () => {
+    await using cluster = new Cluster()
+    const bytes = contentOf(2_000_000)
+    const [first, ...others] = await cluster.start(4, index => ({
+      concurrency: index === 0 ? 0 : 1,
+      tasks: index === 0 ? {} : { make: () => bytes },
+    }))
+    assert.ok(first)
+    const task = await first.publish<MeshBlob>('make')
+    const { node, result } = await task.outcome(wait)
+    await others.find(({ peerId }) => peerId === node)?.stop()
+    assert.equal(hashOf((await result?.bytes()) ?? new Uint8Array(0)), hashOf(bytes))
+  })
+
   it('passes through handlers in threads, on disk and in memory', async () => {
     await using cluster = new Cluster()
     const file = `${await cluster.dataDir('handlers')}.mjs`
