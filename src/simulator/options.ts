@@ -69,6 +69,8 @@ export interface SimulationOptions {
    * @default ['work']
    */
   queues?: readonly string[] | undefined
+  /** The queues of each full node, in the place of `queues`. */
+  queuesOf?: ((index: number) => readonly string[]) | undefined
   /**
    * Whether hints travel. Without, everything is slower and as safe.
    *
@@ -101,6 +103,12 @@ export interface SimulationOptions {
   pageTasks?: number | undefined
   /** One process dies at one of the writes and messages of its node, counted from 1. */
   crashAt?: CrashAt | undefined
+  /**
+   * Nodes whose processes and disks are left alone.
+   *
+   * @default []
+   */
+  spared?: readonly number[] | undefined
   /** Properties whose violations count; all of them if left out. */
   only?: readonly string[] | undefined
   /** The protocol; another one only to test the simulation itself. */
@@ -133,6 +141,7 @@ export type SimulationConfig = {
     | 'only'
     | 'crashAt'
     | 'createProcess'
+    | 'queuesOf'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -151,6 +160,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     maxDeliveries: options.maxDeliveries ?? 5,
     concurrency: options.concurrency ?? 4,
     queues: options.queues ?? ['work'],
+    queuesOf: options.queuesOf,
     gossip: options.gossip ?? true,
     known: options.known ?? 'all',
     autoRestart: options.autoRestart ?? true,
@@ -161,6 +171,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     plans: options.plans ?? true,
     tamper: options.tamper ?? {},
     crashAt: options.crashAt,
+    spared: options.spared ?? [],
     only: options.only,
     onTrace: options.onTrace,
   }
