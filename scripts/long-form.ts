@@ -1,13 +1,15 @@
 /*
  * Real work on three hosts of a made-up LAN: a C project from Debian is compiled while one of them
- * is killed, and a folder of pictures becomes thumbnails. Takes some minutes, the network that
+ * is killed, and a folder of pictures becomes thumbnails; also a handler that computes for as long
+ * as three leases. Takes some minutes, the network that
  * Debian's packages come from, and the right to make network namespaces.
  */
 import { whyNoHosts } from '../test/lan/hosts.ts'
 import { compileProject } from './long-form/compile.ts'
+import { spin } from './long-form/spin.ts'
 import { makeThumbnails } from './long-form/thumbnails.ts'
 
-const parts = { compile: compileProject, thumbnails: makeThumbnails }
+const parts = { compile: compileProject, thumbnails: makeThumbnails, spin }
 
 process.exitCode = await main(process.argv.slice(2))
 

@@ -34,7 +34,9 @@ export function commandOutcome(
   }
   if (signal !== null) return failed('CommandFailedError', `${command} died of ${signal}${said}`)
   if (code === notFoundCode) {
-    return failed('CommandNotFoundError', `${command} was not found (exit code ${code})${said}`)
+    const remedy = 'install it at the worker or mend --exec'
+    const message = `${command} was not found (exit code ${code}); ${remedy}${said}`
+    return failed('CommandNotFoundError', message)
   }
   if (code !== 0) {
     return failed('CommandFailedError', `${command} ended with exit code ${meaning(code)}${said}`)
@@ -44,7 +46,8 @@ export function commandOutcome(
 
 /** The outcome of a command that has written more than a result may have. */
 export function outputTooLarge(queue: string, maxResultBytes: number): Outcome {
-  const message = `Output of the command of ${queue} is over the limit of ${maxResultBytes} bytes`
+  const limit = `is over the limit of ${maxResultBytes} bytes`
+  const message = `Output of the command of ${queue} ${limit}; let it write less, or elsewhere`
   return refused('ResultTooLargeError', message)
 }
 
