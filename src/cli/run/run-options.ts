@@ -5,7 +5,7 @@ import { append } from '../global-options.ts'
 import { addLabel } from '../publish-options.ts'
 
 /** How long to look out for a node that runs commands, and for a majority, in milliseconds. */
-const waitTimeoutMs = 30_000
+const waitTimeoutMs = 10_000
 
 /** How long what a command has left is kept, in milliseconds: it is fetched at once. */
 const resultTtlMs = 3_600_000
