@@ -100,6 +100,24 @@ test('a second Ctrl-C ends the wait, and the command that does not listen', asyn
   assert.throws(() => process.kill(shell, 0), { code: 'ESRCH' })
 })
 
+test('Ctrl-C cancels a command that has not begun', async () => {
+  await using bed = new Testbed()
+  const one = { ...allow, concurrency: 1 }
+  const [here] = await bed.mesh({ here: { concurrency: 0 }, there: one })
+  assert.ok(here)
+  const first = bed.spawn(runOn(here, 'echo up; sleep 1000'))
+  await first.printed('up', batchMs)
+  const second = bed.spawn(runOn(here, 'echo up'))
+  const list = ['task', 'ls', '--json', '--state', 'pending', '--data', here.dataDir]
+  const signal = AbortSignal.timeout(batchMs)
+  while ((await bed.run(list)).lines.length === 0) signal.throwIfAborted()
+  second.kill('SIGINT')
+  assert.deepEqual(await second.exited, { code: 130, signal: null })
+  assert.deepEqual([second.stdout, second.stderr], ['', ''])
+  first.kill('SIGINT')
+  assert.deepEqual(await first.exited, { code: 130, signal: null })
+})
+
 test('a command whose user has gone is ended', async () => {
   await using bed = new Testbed()
   const [here, there] = await bed.mesh({ here: { concurrency: 0 }, there: allow })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { suite, test, type TestContext } from 'node:test'
 import type { WorkerInit } from '../../src/worker/worker-init.ts'
-import { folder, ledger, type Rig, rig, runOf } from './harness.ts'
+import { folder, ledger, type Rig, rig, runOf, turns } from './harness.ts'
 import { lifeline } from './lifeline.ts'
 
 /** A started run of a command that has said `up`. */
@@ -107,6 +107,8 @@ suite('commands are ended as a group', () => {
     assert.notDeepEqual(open(), before)
     await it.worker.stop()
     await line.cut
+    // A process that has ended is still being closed in the turn that tells of it.
+    await turns(2)
     assert.deepEqual(open(), before)
     assert.deepEqual(it.ends, [])
   })

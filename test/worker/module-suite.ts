@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { loadHandlers } from '../../src/worker/load.ts'
 import type { WorkerInit } from '../../src/worker/worker-init.ts'
-import { folder, ledger, type Rig, rig, runOf } from './harness.ts'
+import { folder, ledger, type Rig, rig, runOf, turns } from './harness.ts'
 
 const source = (name: string): string =>
   pathToFileURL(join(import.meta.dirname, '../../src/worker', name)).href
@@ -332,6 +332,8 @@ export function moduleSuite({ isolate, says, memory }: Isolation): void {
     await it.until(() => it.reported.length === 2)
     assert.notDeepEqual(open(), before)
     await it.worker.stop()
+    // A process that has ended is still being closed in the turn that tells of it.
+    await turns(2)
     assert.deepEqual(open(), before)
     assert.deepEqual(it.ends, [])
   })

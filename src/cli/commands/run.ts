@@ -62,6 +62,7 @@ class Run implements Disposable {
   readonly #output: ReturnType<Terminal['output']>
   readonly #collected = new CollectedOutput()
   readonly #signals: Disposable
+  #isPublished = false
   #signal: NodeJS.Signals | undefined
   #ended: EndedReply | undefined
 
@@ -80,6 +81,9 @@ class Run implements Disposable {
 
   async take(reply: Reply): Promise<void> {
     switch (reply.type) {
+      case 'published':
+        this.#isPublished = true
+        break
       case 'output':
         if (this.#output.json) this.#collected.add(reply)
         else await this.#output.bytes(reply.stream, Buffer.from(reply.base64, 'base64'))
@@ -104,9 +108,9 @@ class Run implements Disposable {
     this.#inputs.end()
   }
 
-  /** The first signal is for the command; the next one ends the wait for it, too. */
+  /** The first signal is for the command, if there is one; the next ends the wait for it, too. */
   #forward(signal: NodeJS.Signals): boolean {
-    if (this.#signal !== undefined) return false
+    if (!this.#isPublished || this.#signal !== undefined) return false
     this.#signal = signal
     this.#inputs.push({ type: 'signal', signal })
     return true

@@ -5,6 +5,7 @@ import { shellQueue, type ShellTask } from '../../shell/task.ts'
 import { fileInput, InputFiles } from '../blob-files.ts'
 import { Channel } from '../channel.ts'
 import { publishInTime } from '../publish-operation.ts'
+import type { PublishedReply } from '../requests.ts'
 import { Gate } from './gate.ts'
 import { type CommandInput, parseRunInput, type RunReply, type RunRequest } from './requests.ts'
 import { RunningCommand } from './running-command.ts'
@@ -17,7 +18,7 @@ const cancelMs = 10_000
 
 /** The commands of one request. */
 export class Commands {
-  readonly replies = new Channel<RunReply>()
+  readonly replies = new Channel<RunReply | PublishedReply>()
   readonly #node: MeshNode
   readonly #request: RunRequest
   readonly #stopped = new AbortController()
@@ -107,6 +108,8 @@ export class Commands {
       options,
       waitTimeoutMs,
     })
+    const [taskIds, durable] = [handles.map(({ id }) => id), handles.every(it => it.durable)]
+    this.replies.push({ type: 'published', taskIds, durable })
     for (const [i, handle] of handles.entries()) {
       const running = new RunningCommand(commands[i] as CommandInput, handle, sentBytes[i] ?? 0)
       this.#running.add(running)

@@ -1,4 +1,5 @@
 import type { MeshNode } from '../../index.ts'
+import type { PublishedReply } from '../requests.ts'
 import { Commands } from './commands.ts'
 import type { RunReply, RunRequest } from './requests.ts'
 import { untilCommandsServed } from './served-commands.ts'
@@ -16,7 +17,7 @@ export async function* run(
   request: RunRequest,
   inputs: AsyncIterable<readonly unknown[]>,
   signal: AbortSignal,
-): AsyncGenerator<readonly RunReply[]> {
+): AsyncGenerator<readonly (RunReply | PublishedReply)[]> {
   const { options, waitTimeoutMs: timeoutMs } = request
   await untilCommandsServed(node, { requires: options.requires, timeoutMs, signal })
   const commands = new Commands(node, request, signal)
