@@ -1,4 +1,4 @@
-/* Breaks the rules of the protocol one by one, and says whether the exploration notices. */
+/* Breaks the rules of the protocol one by one, and says whether exploration or simulation notices. */
 import { parseArgs } from 'node:util'
 import { mutants } from './mutants/list.ts'
 import { runMutant } from './mutants/run.ts'
@@ -7,7 +7,7 @@ const usage = `npm run mutants -- [--mutant A,B] [--quick] [--json] [--list]
 
   --mutant A,B  only these
   --quick       only those that are found within seconds
-  --json        one JSON object per line: mutant, killed, by, states
+  --json        one JSON object per line: mutant, killed, by, states, seeds
   --list        name them and the rules that they break, and run none`
 
 process.exitCode = await main()
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     if (!verdict.killed && guarded === undefined) survivors += 1
     const fate = verdict.killed ? `killed by ${verdict.by}` : `SURVIVED ${guarded ?? ''}`
     if (values.json) console.log(JSON.stringify(guarded ? { ...verdict, guarded } : verdict))
-    else console.log(`${name}  ${fate}  (${verdict.states} states)`)
+    else console.log(`${name}  ${fate}  (${verdict.states} states, ${verdict.seeds} seeds)`)
   }
   return survivors > 0 ? 1 : 0
 }

@@ -402,4 +402,17 @@ export const mutants: readonly Mutant[] = [
       guarded: 'Two starts never both have a majority for one counter.',
     },
   ),
+  mutant(
+    'rolled-back-voter-votes',
+    'A voter whose journal ends before what others have seen of it is out of office.',
+    [],
+    [
+      {
+        file: 'peering.ts',
+        from: '  if (echoStorageId === init.storageId && echoLsn > seen) {',
+        to: '  if (echoStorageId === init.storageId && echoLsn > Infinity) {',
+      },
+    ],
+    { seeds: { count: 60, faults: ['rollbacks'] } },
+  ),
 ]

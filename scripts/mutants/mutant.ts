@@ -1,3 +1,5 @@
+import type { FaultName } from '../../src/simulator/fault-kinds.ts'
+
 /** A change of one place in a source file. */
 export interface Patch {
   /** Below `src/core`. */
@@ -5,6 +7,13 @@ export interface Patch {
   /** Text that is in the file exactly once. */
   readonly from: string
   readonly to: string
+}
+
+/** Simulated clusters, the first of them of seed 1. */
+export interface SeedPlan {
+  readonly count: number
+  /** What goes wrong in them. */
+  readonly faults: readonly FaultName[]
 }
 
 /** A deliberate bug: a rule of the protocol that is broken in a copy of the sources. */
@@ -15,6 +24,8 @@ export interface Mutant {
   readonly patches: readonly Patch[]
   /** Shapes that are explored one after the other until one of them finds it. */
   readonly shapes: readonly string[]
+  /** Clusters that are simulated if no shape finds it, one after the other, until one does. */
+  readonly seeds?: SeedPlan
   /** Whether it is found fast enough for every run of the tests. */
   readonly quick: boolean
   /** Why it does no harm by itself: the guard behind the one that it takes away. */

@@ -1,22 +1,27 @@
-import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Mutant, Patch } from './mutant.ts'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import type { Mutant, Patch, SeedPlan } from './mutant.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** The longest that one exploration of a mutant may take, in milliseconds. */
+/** The longest that one exploration of a mutant, or all its seeds, may take, in milliseconds. */
 const runMs = 600_000
 
 /** What became of a mutant. */
 export interface Verdict {
   readonly mutant: string
   readonly killed: boolean
-  /** The shape that has found it, and what it broke. */
+  /** The shape or the seed that has found it, and what it broke. */
   readonly by: string
   /** States visited until then, over all shapes. */
   readonly states: number
+  /** Clusters simulated until then. */
+  readonly seeds: number
 }
 
 /** A source file with a patch; undefined if the text to be replaced is not there exactly once. */
@@ -38,52 +43,88 @@ export async function patchedFiles({ name, patches }: Mutant): Promise<Map<strin
   return files
 }
 
-/** Puts a mutant into a copy of the sources and explores its shapes until one finds it. */
+/** Puts a mutant into a copy of the sources, explores its shapes and runs its seeds until one finds it. */
 export async function runMutant(mutant: Mutant): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'mutant-'))
+  const verdict = { mutant: mutant.name, killed: false, by: '', states: 0, seeds: 0 }
   try {
-    for (const part of [
-      'src/core',
-      'src/simulator/explore',
-      'scripts/explore.ts',
-      'package.json',
-    ]) {
+    for (const part of ['src', 'scripts', 'package.json']) {
       await cp(join(root, part), join(folder, part), { recursive: true })
     }
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
     for (const [path, text] of await patchedFiles(mutant)) await writeFile(join(folder, path), text)
-    let states = 0
     for (const shape of mutant.shapes) {
-      const found = await exploreIn(folder, shape)
-      states += found.states
-      if (found.problem === '') continue
-      return { mutant: mutant.name, killed: true, by: `${shape}: ${found.problem}`, states }
+      const { states, violations } = await exploreIn(folder, shape)
+      verdict.states += states
+      const [problem] = violations
+      if (problem === undefined) continue
+      return { ...verdict, killed: true, by: `${shape}: ${problem.split('\n')[0]}` }
     }
-    return { mutant: mutant.name, killed: false, by: '', states }
+    if (mutant.seeds === undefined) return verdict
+    return { ...verdict, ...(await simulateIn(folder, mutant.seeds)) }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
 /** Runs the exploration of a copy in a process of its own. */
-async function exploreIn(
-  folder: string,
-  shape: string,
-): Promise<{ problem: string; states: number }> {
-  const script = join(folder, 'scripts', 'explore.ts')
-  const child = spawn(process.execPath, [script, '--json', '--shape', shape], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    signal: AbortSignal.timeout(runMs),
-  })
-  let told = ''
-  let errors = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', resolve)
-  })
-  if (code !== 0 && code !== 1) throw new Error(`The exploration ended with ${code}: ${errors}`)
-  const { states, violations } = JSON.parse(told) as { states: number; violations: string[] }
-  return { problem: violations[0]?.split('\n')[0] ?? '', states }
+async function exploreIn(folder: string, shape: string): Promise<Explored> {
+  const run = new ScriptRun(folder, 'explore.ts', ['--json', '--shape', shape])
+  const [explored] = await Array.fromAsync(run.objects<Explored>())
+  if (explored === undefined) throw new Error(`The exploration of ${shape} told nothing`)
+  return explored
+}
+
+/** Runs simulated clusters of a copy in a process of its own, until one finds something. */
+async function simulateIn(folder: string, plan: SeedPlan): Promise<Partial<Verdict>> {
+  const words = ['--json', '--no-shrink', '--seed', '1', '--seeds', String(plan.count)]
+  const run = new ScriptRun(folder, 'simulate.ts', [...words, '--faults', plan.faults.join(',')])
+  let seeds = 0
+  for await (const { seed, violations } of run.objects<Simulated>()) {
+    seeds += 1
+    const [found] = violations
+    if (found === undefined) continue
+    return { killed: true, by: `seed ${seed}: ${found.property} ${found.message}`, seeds }
+  }
+  return { seeds }
+}
+
+interface Explored {
+  readonly states: number
+  readonly violations: readonly string[]
+}
+
+interface Simulated {
+  readonly seed: number
+  readonly violations: readonly { readonly property: string; readonly message: string }[]
+}
+
+/** A script of a copy, which prints an object per line. */
+class ScriptRun {
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>
+  #errors = ''
+
+  constructor(folder: string, script: string, words: readonly string[]) {
+    this.#child = spawn(process.execPath, [join(folder, 'scripts', script), ...words], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: runMs,
+    })
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#errors += text))
+  }
+
+  /** What it prints. Whoever has heard enough ends it. Throws if it fails in another way than by finding something. */
+  async *objects<T>(): AsyncGenerator<T> {
+    const closed = once(this.#child, 'close') as Promise<[number | null]>
+    try {
+      for await (const line of createInterface({ input: this.#child.stdout })) {
+        yield JSON.parse(line) as T
+      }
+      const [code] = await closed
+      if (code !== 0 && code !== 1) throw new Error(`It ended with ${code}: ${this.#errors}`)
+    } finally {
+      this.#child.kill()
+      await closed
+    }
+  }
 }
