@@ -31,3 +31,14 @@ export interface Mutant {
   /** Why it does no harm by itself: the guard behind the one that it takes away. */
   readonly guarded?: string
 }
+
+/** A mutant that is quick to find, unless `more` says otherwise. */
+export function mutant(
+  name: string,
+  rule: string,
+  shapes: readonly string[],
+  patches: readonly Patch[],
+  more: Partial<Mutant> = {},
+): Mutant {
+  return { name, rule, shapes, patches, quick: true, ...more }
+}

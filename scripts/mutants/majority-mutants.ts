@@ -1,0 +1,145 @@
+import { type Mutant, mutant } from './mutant.ts'
+
+/** Bugs in what is won, settled and decided by a majority. */
+export const majorityMutants: readonly Mutant[] = [
+  mutant(
+    'base-is-any',
+    'The base is the value of the highest accepted ballot, not any that was seen.',
+    ['cancel', 'three'],
+    [
+      {
+        file: 'ask.ts',
+        from: '      if (base === undefined || accepted.ballot.counter > base.ballot.counter) {',
+        to: '      if (base === undefined) {',
+      },
+    ],
+    { quick: false },
+  ),
+  mutant(
+    'ignore-base',
+    'An outcome among the grants is settled as it is.',
+    ['cancel-once'],
+    [
+      {
+        file: 'win.ts',
+        from: '    if (base !== undefined && isTerminal(base.values)) pushRun(final, seq, 1)',
+        to: '    if (base === null) pushRun(final, seq, 1)',
+      },
+    ],
+  ),
+  mutant(
+    'missing-is-a-promise',
+    'MISSING is not a promise.',
+    ['late-record'],
+    [
+      {
+        file: 'ask.ts',
+        from: '  noteGrants(claiming, v, claimed)\n',
+        to: "  const lacks = claimed.refused.some(({ reason }) => reason === 'missing')\n  noteGrants(claiming, v, lacks ? { ...claimed, granted: claiming.seqs } : claimed)\n",
+      },
+    ],
+  ),
+  mutant(
+    'unknown-promises',
+    'Unknown is not blank: only a register that is held can promise.',
+    ['late-record'],
+    [
+      {
+        file: 'voter-claim.ts',
+        from: "    return refuse(verdict, 'missing', 0, 0, one)",
+        to: '    return pushRun(verdict.again, seq, 1)',
+      },
+    ],
+  ),
+  mutant(
+    'direct-without-votes',
+    'What a producer has claimed for a worker is won by a majority of grants, like any claim.',
+    ['direct-contest'],
+    [
+      {
+        file: 'direct-claim.ts',
+        from: '  proposer.claims.set(claiming.id, claiming)\n',
+        to: '  proposer.claims.set(claiming.id, claiming)\n  claiming.grants.fill(7)\n',
+      },
+    ],
+    { quick: false },
+  ),
+  mutant(
+    'decide-by-one',
+    'Decided is what a majority has accepted.',
+    ['tie'],
+    [
+      {
+        file: 'settle.ts',
+        from: '    const verdict = tally(claiming, accepts, against)',
+        to: "    const verdict = accepts === 0 && against >= 0 ? 'open' : 'won'",
+      },
+    ],
+  ),
+  mutant(
+    'claim-by-one',
+    'Held is what a majority has granted.',
+    ['tie', 'overtake'],
+    [
+      {
+        file: 'ask.ts',
+        from: '      ? tally(claiming, claiming.grants[at] as number, claiming.refusals[at] as number)',
+        to: "      ? (claiming.grants[at] === 0 ? 'open' : 'won')",
+      },
+    ],
+  ),
+  mutant(
+    'majority-of-two',
+    'A majority of three is two.',
+    ['tie', 'overtake'],
+    [
+      {
+        file: 'quorum.ts',
+        from: '  return (voters >>> 1) + 1',
+        to: '  return voters >>> 1',
+      },
+    ],
+  ),
+  mutant(
+    'reopened-by-store',
+    'A settled register is never opened again by a STORE.',
+    ['reopen'],
+    [
+      {
+        file: 'voter-store.ts',
+        from: '    let lacking = subtract(asked, ledger.stored)',
+        to: '    let lacking = [...asked]',
+      },
+      {
+        file: 'voter-store.ts',
+        from: '    if (page.state[slot] === ABSENT) {',
+        to: '    if (page.state[slot] !== OPEN) {',
+      },
+    ],
+  ),
+  mutant(
+    'finish-what-is-open',
+    'Who finishes an outcome and finds none stops.',
+    ['finish-or-retry'],
+    [
+      {
+        file: 'win.ts',
+        from: '      return drop(proposer, claiming, open)',
+        to: "      return settleFailed(proposer, outbox, claiming, open, 'deliveries', now)",
+      },
+    ],
+    { quick: false },
+  ),
+  mutant(
+    'settle-what-is-there',
+    'A voter settles the decided value, not another of the same kind that it has.',
+    ['decisions'],
+    [
+      {
+        file: 'voter.ts',
+        from: '  return sameBallot(accepted, outcome.ballot) || accepted.counter > outcome.ballot.counter',
+        to: '  return accepted.counter > 0',
+      },
+    ],
+  ),
+]
