@@ -1,3 +1,4 @@
+import { changeMutants } from './change-mutants.ts'
 import { durabilityMutants } from './durability-mutants.ts'
 import { majorityMutants } from './majority-mutants.ts'
 import type { Mutant } from './mutant.ts'
@@ -8,4 +9,5 @@ export const mutants: readonly Mutant[] = [
   ...promiseMutants,
   ...majorityMutants,
   ...durabilityMutants,
+  ...changeMutants,
 ]

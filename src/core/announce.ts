@@ -3,6 +3,7 @@ import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
 import { fullPeers, type Membership, peerAt } from './membership.ts'
 import type { LedgerInfo, Backlog, Backlogs, Hint, LedgerBacklog, Sync } from './messages.ts'
+import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { voterIndex, votesWith } from './quorum.ts'
 import { countOf } from './ranges.ts'
@@ -93,7 +94,7 @@ export function announceFresh(
 ): Hint[] {
   const hints: Hint[] = []
   for (const id of fresh) {
-    const ledger = voter.ledgers.get(id)
+    const ledger = votedLedger(voter, id)
     if (ledger === undefined) continue
     const hint = announcement(announce, members, ledger, now)
     if (hint !== undefined) hints.push(hint)
@@ -136,7 +137,7 @@ export function reannounce(
   const hints: Hint[] = []
   for (const ledger of voter.ledgers.values()) {
     const { ledger: id } = ledger.info
-    if (ledger.ready.every(ready => ready.length === 0)) {
+    if (ledger.office !== 'voter' || ledger.ready.every(ready => ready.length === 0)) {
       announce.rounds.delete(id)
       continue
     }
@@ -180,7 +181,7 @@ export function onHints(
   for (const hint of hints) {
     switch (hint.type) {
       case 'announce': {
-        const own = voter.ledgers.get(hint.info.ledger)
+        const own = votedLedger(voter, hint.info.ledger)
         const round = announce.rounds.get(hint.info.ledger)
         const index = own === undefined ? -1 : voterIndex(own.info, from)
         // Another voter has just told everybody: this one need not.
@@ -253,7 +254,7 @@ export function onSync(
   const ledgers: LedgerBacklog[] = []
   for (const ledger of voter.ledgers.values()) {
     if (ledgers.length >= syncLedgers) break
-    if (votesWith(ledger.info, from, storageId)) continue
+    if (ledger.office !== 'voter' || votesWith(ledger.info, from, storageId)) continue
     const classes = backlogsOf(ledger, syncRuns, now).filter(({ queue }) => queues.includes(queue))
     const { info, counter } = ledger
     if (classes.length > 0) ledgers.push({ info, counter, classes: classes.slice(0, 64) })
@@ -270,7 +271,7 @@ export function onBacklogs(
 ): boolean {
   let some = false
   for (const { info, classes } of ledgers) {
-    if (voter.ledgers.has(info.ledger)) continue
+    if (votedLedger(voter, info.ledger) !== undefined) continue
     addHint(announce.hints, info, classes, now)
     some = true
   }

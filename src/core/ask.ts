@@ -122,6 +122,7 @@ export function onClaimed(
     return
   }
   const v = voterIndex(claiming.info, from)
+  if (claimed.epoch !== claiming.info.epoch) return
   if (v < 0 || !sameBallot(claiming.ballot, claimed.ballot)) return
   if (claiming.count === 0) pick(proposer, claiming, claimed.granted)
   claiming.answered |= 1 << v

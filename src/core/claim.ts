@@ -29,7 +29,7 @@ const unconfirmedMs = 980
 
 /** One SETTLE under way, kept to be sent again byte for byte. */
 export interface Settling {
-  readonly message: Settle
+  message: Settle
   sentAt: Millis
   resent: boolean
   /** Tasks of it that are neither decided nor dropped. */
@@ -39,7 +39,8 @@ export interface Settling {
 /** A claim of some tasks under one ballot, from CLAIM to the decision. */
 export interface Claiming {
   readonly id: number
-  readonly info: LedgerInfo
+  /** Replaced when the ledger gets other voters. */
+  info: LedgerInfo
   readonly ballot: Ballot
   readonly intent: Intent
   /** Classes that the first voter picks from; empty where `seqs` are given. */
@@ -64,8 +65,8 @@ export interface Claiming {
   /** Tasks under another holder's live lease. */
   readonly held: Set<number>
   /** Per voter: when it was asked; until when its lease is to be trusted. */
-  readonly sentAt: Float64Array
-  readonly until: Float64Array
+  sentAt: Float64Array
+  until: Float64Array
   /** Voters that have been asked, have answered, know that the claim is won; bit masks. */
   asked: number
   answered: number

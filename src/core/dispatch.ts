@@ -227,7 +227,7 @@ function candidatesFor(
     found.push({ info, taskClass, open, priority, seenAt, served })
   }
   for (const ledger of proposer.voter?.ledgers.values() ?? []) {
-    if (now < ledger.blockedUntil) continue
+    if (ledger.office !== 'voter' || now < ledger.blockedUntil) continue
     makeDue(ledger, now)
     for (const [index, spec] of ledger.specs.entries()) {
       const ready = ledger.ready[index] as number[]
@@ -301,7 +301,7 @@ function claimBest(
     dispatch.serves += 1
     dispatch.servedAt.set(ledger, dispatch.serves)
     const contended = (dispatch.contention.get(ledger) ?? 0) > 0
-    const votes = proposer.voter?.ledgers.has(ledger) ?? false
+    const votes = proposer.voter?.ledgers.get(ledger)?.office === 'voter'
     // Who cannot see what is free lets the first voter pick, once hearsay has led astray.
     const { priority, requires } = candidate.taskClass
     const any = contended && !votes ? [{ queue, priority, requires }] : []

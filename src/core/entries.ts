@@ -1,6 +1,6 @@
 import type { Ballot } from './ballot.ts'
 import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
-import type { Chunk, DecidedRange, LedgerInfo, Values } from './messages.ts'
+import type { Chunk, DecidedRange, LedgerInfo, Values, Voter } from './messages.ts'
 import type { Ranges } from './ranges.ts'
 
 /** This voter has taken up its office in a ledger. */
@@ -100,6 +100,36 @@ export interface StartedEntry {
   readonly node: NodeId
 }
 
+/** This storage keeps a copy of a ledger without voting in it. */
+export interface ObservedEntry extends LedgerInfo {
+  readonly type: 'observed'
+}
+
+/** The vote of this voter on who keeps a ledger after an epoch. */
+export interface SuccessionEntry {
+  readonly type: 'succession'
+  readonly ledger: LedgerId
+  readonly epoch: number
+  readonly promised: Ballot
+  readonly accepted: Ballot
+  readonly voters: readonly Voter[]
+}
+
+/** This voter takes no part in its epoch any more; it names the epoch that follows. */
+export interface SealedEntry extends LedgerInfo {
+  readonly type: 'sealed'
+}
+
+/** This storage votes in a new epoch, by all that the entries before say of its registers. */
+export interface InstalledEntry extends LedgerInfo {
+  readonly type: 'installed'
+}
+
+/** Others keep the ledger, and this storage has forgotten what it held. */
+export interface MovedEntry extends LedgerInfo {
+  readonly type: 'moved'
+}
+
 /** Everything a node writes to its journal, and all that a checkpoint consists of. */
 export type Entry =
   | OpenedEntry
@@ -114,3 +144,8 @@ export type Entry =
   | SubmittedEntry
   | EchoEntry
   | StartedEntry
+  | ObservedEntry
+  | SuccessionEntry
+  | SealedEntry
+  | InstalledEntry
+  | MovedEntry

@@ -1,6 +1,7 @@
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { fullPeers, type Membership } from './membership.ts'
-import type { Chunk, Submit, Submitted } from './messages.ts'
+import type { Submit, Submitted } from './guest-messages.ts'
+import type { Chunk } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { maxStoreBytes, maxStoreTasks, type Waiting } from './producer.ts'
 import { nextId, type Random } from './random.ts'

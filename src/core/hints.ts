@@ -19,7 +19,7 @@ export interface HintClass extends TaskClass {
 
 /** What is known of a ledger that this node does not vote in. */
 export interface HintLedger {
-  readonly info: LedgerInfo
+  info: LedgerInfo
   readonly classes: Map<string, HintClass>
   heardAt: Millis
 }

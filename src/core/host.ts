@@ -2,7 +2,8 @@ import type { Entry, Origin } from './entries.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { recordsOf } from './ledger-records.ts'
 import { knownPeers } from './membership.ts'
-import type { Submit, Submitted } from './messages.ts'
+import type { Submit, Submitted } from './guest-messages.ts'
+import { knownInfo, latestInfo } from './office.ts'
 import { send } from './outbox.ts'
 import {
   maxStoreBytes,
@@ -84,7 +85,7 @@ function resume(machine: Host, request: number, { ledger, seqs }: Taken, now: Mi
     noteHeld(machine, request, { ledger, seqs })
     return
   }
-  const { info } = held
+  const info = latestInfo(held)
   const entry = { request, parts: [{ ledger, seqs: [...seqs] }], info, open: chunks.length }
   producer.requests.set(request, entry)
   for (const chunk of chunks) {
@@ -160,7 +161,7 @@ function keyOf({ guest, request }: Origin): string {
 
 function answer(machine: Host, { guest, request, ledger, seqs }: Taken): void {
   const { voter, producer, outbox, members } = machine
-  const info = voter.ledgers.get(ledger)?.info
+  const info = knownInfo(voter, ledger)
   const names = new Set(info?.voters.map(({ peer }) => peer))
   const voters = knownPeers(members, 512).filter(({ peer }) => names.has(peer))
   const durable = (info?.voters.length ?? 1) >= 3

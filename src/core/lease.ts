@@ -176,6 +176,20 @@ export function endSession(leases: Leases, ledgers: Ledgers, holder: NodeId, now
   leases.sessions.delete(holder)
 }
 
+/** Leases of one ledger. */
+export function leasesOf(leases: Leases, ledger: LedgerId): Lease[] {
+  return [...leases.byId.values()].filter(lease => lease.ledger === ledger)
+}
+
+/** Keeps the leases of a ledger as they are: no time ends them and no beat renews them. */
+export function freezeLeases(leases: Leases, ledger: LedgerId): void {
+  for (const lease of leasesOf(leases, ledger)) {
+    lease.until = Infinity
+    const session = leases.sessions.get(lease.holder)
+    if (session?.leases.get(lease.claimId) === lease) session.leases.delete(lease.claimId)
+  }
+}
+
 /** Calls back for each run of tasks that have one known spec. */
 export function eachSpecRun(
   ledger: Ledger,

@@ -2,7 +2,7 @@ import { type Ballot, noBallot } from './ballot.ts'
 import type { LedgerId, Lsn, Millis, NodeId } from './ids.ts'
 import { addRun, removeRun } from './intervals.ts'
 import { invariant } from './invariant.ts'
-import type { LedgerInfo, TaskSpec, Values } from './messages.ts'
+import type { LedgerInfo, TaskSpec, Values, Voter } from './messages.ts'
 import { chunkAt, type HeldChunk, specKey } from './records.ts'
 import { createPage, type Page } from './registers.ts'
 
@@ -25,20 +25,42 @@ export interface Delayed {
   readonly count: number
 }
 
-/** One voter's copy of a ledger. */
+/** A voter's vote on who keeps a ledger after its epoch. */
+export interface Succession {
+  readonly promised: Ballot
+  readonly accepted: Ballot
+  readonly voters: readonly Voter[]
+}
+
+/**
+ * What a storage is to a ledger: it votes; it has voted in an epoch that is over; or it keeps a
+ * copy of records and outcomes.
+ */
+export type Office = 'voter' | 'sealed' | 'observer'
+
+/** One node's copy of a ledger. */
 export interface Ledger {
-  readonly info: LedgerInfo
-  /** The voter's place among the voters. */
-  readonly index: number
+  /** Replaced as a whole when another epoch begins. */
+  info: LedgerInfo
+  office: Office
+  /** The voter's place among the voters; −1 for an observer. */
+  index: number
+  /** The epoch that follows, where this one is sealed. */
+  successor: LedgerInfo | undefined
+  succession: Succession | undefined
+  /** When it got its office. */
+  since: Millis
+  /** Tasks whose value was accepted by voters of an earlier epoch, and not by this one in its own. */
+  inherited: number[]
   /** No sequence number from here on will be used; −1 while the ledger is open. */
   end: number
   /** Highest counter seen. */
   counter: number
   /** No counter above it has been promised; what is above must be reserved first. */
   mark: number
-  /** The entry that reserved the mark, and that which opened the ledger. */
+  /** The entry that reserved the mark, and that which gave this storage its office. */
   markLsn: Lsn
-  readonly openedLsn: Lsn
+  openedLsn: Lsn
   readonly pageTasks: number
   readonly pages: Map<number, Page>
   readonly proposers: NodeId[]
@@ -64,7 +86,7 @@ export interface Ledger {
   changed: boolean
 }
 
-/** An empty ledger at a voter. */
+/** An empty ledger at a voter, or at an observer, whose place is −1. */
 export function createLedger(
   info: LedgerInfo,
   index: number,
@@ -73,7 +95,12 @@ export function createLedger(
 ): Ledger {
   return {
     info,
+    office: index < 0 ? 'observer' : 'voter',
     index,
+    successor: undefined,
+    succession: undefined,
+    since: 0,
+    inherited: [],
     end: -1,
     counter: 0,
     mark: 0,
@@ -174,6 +201,19 @@ export function setValue(ledger: Ledger, page: Page, slot: number, value: number
   ledger.values[old - 1] = undefined
   ledger.freeValues.push(old - 1)
   return before.values.body.length
+}
+
+/** Takes a register's value away. Returns the bytes that were freed. */
+export function dropValue(ledger: Ledger, page: Page, slot: number): number {
+  const old = page.value[slot] as number
+  const held = ledger.values[old - 1]
+  page.value[slot] = 0
+  if (held === undefined) return 0
+  held.references -= 1
+  if (held.references > 0) return 0
+  ledger.values[old - 1] = undefined
+  ledger.freeValues.push(old - 1)
+  return held.values.body.length
 }
 
 /** The chunk that holds a task's record. */

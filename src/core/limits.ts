@@ -40,7 +40,7 @@ export function watchLimits(
 export function takeExpired(voter: VoterState, now: Millis): Expired[] {
   const expired: Expired[] = []
   for (const ledger of voter.ledgers.values()) {
-    if ((ledger.limits[0]?.at ?? Infinity) > now) continue
+    if (ledger.office !== 'voter' || (ledger.limits[0]?.at ?? Infinity) > now) continue
     const { over, unbegun } = lookAt(voter, ledger, now)
     const again = now + finishMs * (1 + ledger.index)
     for (const [seqs, intent] of [[over, 'cancel'] as const, [unbegun, 'run'] as const]) {

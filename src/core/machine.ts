@@ -3,9 +3,13 @@ import { sawRoundTrip, avoid, contend, dispatchWork, sawFreed } from './dispatch
 import { tellDrained } from './drain.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
+import { changesWakeAt } from './change.ts'
+import { resumeCopies } from './copying.ts'
+import { followOwn } from './follow.ts'
 import { guestWakeAt } from './guest.ts'
 import { dropClasses, dropHint } from './hints.ts'
 import { onGuestPublished, rememberFrom, requestsOf } from './host.ts'
+import { joinsWakeAt } from './join.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { peerAt } from './membership.ts'
@@ -50,6 +54,7 @@ export function start(machine: Machine, lsn: number, now: Millis): Effect[] {
   machine.started = true
   if (!init.guest) {
     recoverVoter(voter, machine.node, init.intact, now)
+    resumeCopies(voter, now)
     persist(outbox, { type: 'started', node: machine.node })
     closeOldLedgers(producer, voter, outbox)
     tickProducer(producer, voter, outbox, members, now)
@@ -80,7 +85,7 @@ function endTurn(machine: Machine, now: Millis): Effect[] {
     weighEvidence(machine.voter, outbox, (node, ledger) => durableOf(machine, node, ledger.info))
     tellDecisions(machine)
     tellPublished(machine)
-    const more = takeNews(machine, now) || work(machine, now)
+    const more = followOwn(machine, now) || takeNews(machine, now) || work(machine, now)
     if (!more && !hasLoopback(outbox)) break
   }
   tellDrained(machine)
@@ -117,11 +122,12 @@ function tellDecisions(machine: Machine): void {
   if (voter.decisions.length === 0) return
   const decisions = voter.decisions
   voter.decisions = []
-  for (const { ledger, values } of decisions) {
+  for (const { ledger, values, late } of decisions) {
     const producer = voter.ledgers.get(ledger)?.info.producer ?? ''
     const own = peerOf(producer) === machine.init.peer
     tellOutcome(watch, outbox, ledger, values, own)
     answerCancels(proposer, ledger, values)
+    if (late) continue
     const queue = queueOf(machine, ledger, values.seqs[0] ?? 0)
     outbox.effects.push({ type: 'report', event: { type: 'settled', ledger, values, queue } })
   }
@@ -199,6 +205,8 @@ export function wakeAt(machine: Machine): Millis {
     dispatch.wakeAt,
     watch.rewatchAt,
     guestWakeAt(guest),
+    changesWakeAt(machine.changer),
+    joinsWakeAt(voter),
   )
 }
 

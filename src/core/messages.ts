@@ -1,5 +1,7 @@
 import type { Ballot } from './ballot.ts'
+import type { ChangeMessage } from './change-messages.ts'
 import type { DirectGrant } from './direct-grant.ts'
+import type { Submit, Submitted } from './guest-messages.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Ranges } from './ranges.ts'
 import type { Timing } from './timing.ts'
@@ -117,6 +119,8 @@ export interface Hello {
   /** The receiver's storage and the highest durable lsn seen of it. */
   readonly echoStorageId: StorageId
   readonly echoLsn: Lsn
+  /** Whether it understands that a ledger gets other voters. */
+  readonly changes: boolean
 }
 
 export interface OpenLedger extends LedgerInfo {
@@ -268,6 +272,8 @@ export interface Renewed {
   readonly sendList: boolean
   /** Leases of the list that the voter does not hold any more. */
   readonly lost: readonly LostLease[]
+  /** Leases of the list in ledgers that the voter does not vote in now: it says nothing of them. */
+  readonly elsewhere: readonly LostLease[]
 }
 
 export interface LostLease {
@@ -398,26 +404,6 @@ export interface LedgerBacklog {
   readonly classes: readonly Backlog[]
 }
 
-/** A guest's tasks, which the receiver publishes in its own ledger. */
-export interface Submit {
-  readonly type: 'submit'
-  /** Random, chosen by the guest: a resend to the same host is not published twice. */
-  readonly request: string
-  readonly chunks: readonly Chunk[]
-}
-
-export interface Submitted {
-  readonly type: 'submitted'
-  readonly request: string
-  /** '' or why the tasks were not taken. */
-  readonly refused: string
-  readonly ledger: LedgerId
-  readonly epoch: number
-  readonly seqs: Ranges
-  readonly durable: boolean
-  readonly voters: readonly KnownPeer[]
-}
-
 /** A line of progress or log of a running task. Lossy. */
 export interface Progress {
   readonly type: 'progress'
@@ -463,6 +449,7 @@ export type Message =
   | Submit
   | Submitted
   | Progress
+  | ChangeMessage
 
 /** A message as it travels: every frame shows how much of the sender's journal is durable. */
 export interface Envelope {

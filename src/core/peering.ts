@@ -47,6 +47,7 @@ function sayHello(machine: Machine, peer: PeerId, echo: boolean): void {
     echoStorageId: known.lsnStorageId,
     // Only the first one echoes: a later one may speak of what this start has written.
     echoLsn: echo ? known.lsn : 0,
+    changes: true,
   })
 }
 
@@ -112,7 +113,8 @@ function catchUp(machine: Machine, from: PeerId, hello: Hello, now: Millis): voi
     return
   }
   for (const ledger of voter.ledgers.values()) {
-    if (voterIndex(ledger.info, from) >= 0) compareWith(outbox, ledger, from)
+    if (ledger.office === 'observer' || voterIndex(ledger.info, from) < 0) continue
+    compareWith(outbox, ledger, from)
   }
   restore(producer, outbox, proposer.up, now, from)
   rewatch(watch, voter, outbox, members, now, from)

@@ -3,6 +3,7 @@ import { type DirectGrant, grantDirectly, grantTo } from './direct-grant.ts'
 import { type LedgerId, type Lsn, type Millis, type NodeId, type PeerId, peerOf } from './ids.ts'
 import { chooseVoters, markSilent, type Membership } from './membership.ts'
 import type { Chunk, LedgerInfo, Stored, TaskSpec, Voter } from './messages.ts'
+import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { nextId, type Random } from './random.ts'
@@ -23,7 +24,8 @@ export const maxStoreBytes = 48 * 1_024
 
 /** A ledger of this process start. */
 export interface OwnLedger {
-  readonly info: LedgerInfo
+  /** Replaced when the ledger gets other voters. */
+  info: LedgerInfo
   /** Voters that have answered OPEN; a bit mask. */
   opened: number
   readonly askedAt: Millis
@@ -33,7 +35,7 @@ export interface OwnLedger {
 
 /** A chunk on its way to a majority. */
 interface Storing {
-  readonly info: LedgerInfo
+  info: LedgerInfo
   readonly chunk: Chunk
   readonly request: number
   /** The entry that holds it here: nothing leaves before it is durable. */
@@ -149,8 +151,46 @@ export function onOpened(
   producer.openedAt = now
   const peers = next.info.voters.map(({ peer }) => peer)
   outbox.effects.push({ type: 'report', event: { type: 'ledger-opened', ledger, voters: peers } })
-  for (const waiting of producer.waiting.splice(0))
-    assign(producer, voter, outbox, next, waiting, now)
+  publishWaiting(producer, voter, outbox, now)
+}
+
+/** Numbers what has waited for a ledger. */
+function publishWaiting(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  now: Millis,
+): void {
+  for (const waiting of producer.waiting.splice(0)) publish(producer, voter, outbox, waiting, now)
+}
+
+/** Goes on with what is on its way at the voters of a new epoch. */
+export function moveStoring(
+  producer: ProducerState,
+  voter: VoterState,
+  outbox: Outbox,
+  info: LedgerInfo,
+  now: Millis,
+): void {
+  const { current } = producer
+  if (current?.info.ledger === info.ledger && current.info.epoch < info.epoch) current.info = info
+  const votes = votedLedger(voter, info.ledger)?.info.epoch === info.epoch
+  for (const storing of producer.storing) {
+    if (storing.info.ledger !== info.ledger || storing.info.epoch > info.epoch) continue
+    const { ledger, epoch } = info
+    const { chunk } = storing
+    if (votes) {
+      const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
+      onStore(voter, outbox, producer.self.peer, own, now)
+    }
+    if (storing.info.epoch === epoch) continue
+    // Only those of one epoch make a majority.
+    storing.info = info
+    storing.stored = 0
+    storing.sentAt = now
+    for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
+  }
+  if (votes) publishWaiting(producer, voter, outbox, now)
 }
 
 function closeOwn(
@@ -187,7 +227,9 @@ export function publish(
   now: Millis,
 ): void {
   const { current } = producer
-  if (current === undefined) producer.waiting.push(tasks)
+  // A number is given only to what is kept here first.
+  const votes = current !== undefined && votedLedger(voter, current.info.ledger) !== undefined
+  if (!votes) producer.waiting.push(tasks)
   else assign(producer, voter, outbox, current, tasks, now)
 }
 
@@ -285,11 +327,12 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
   const low = Math.min(...named.map(seqs => seqs[0] as number))
   for (const storing of producer.storing) {
     const { info, chunk } = storing
-    if (info.ledger !== stored.ledger || chunk.first + chunk.count <= low) {
+    const same = info.ledger === stored.ledger && info.epoch === stored.epoch
+    if (!same || chunk.first + chunk.count <= low) {
       rest.push(storing)
       continue
     }
-    const index = info.ledger === stored.ledger ? voterIndex(info, from) : -1
+    const index = voterIndex(info, from)
     if (index >= 0) {
       const whole = [chunk.first, chunk.count]
       const held =

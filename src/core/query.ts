@@ -5,6 +5,7 @@ import { leaseAt } from './lease.ts'
 import type { Machine, TaskState, TaskView } from './state.ts'
 import { livePeers } from './membership.ts'
 import type { Values } from './messages.ts'
+import { votedLedger } from './office.ts'
 import { use } from './dispatch.ts'
 import { hintedCount } from './hints.ts'
 import { contains, countOf } from './ranges.ts'
@@ -96,7 +97,7 @@ export function peersOf(machine: Machine): PeerView[] {
 
 /** Whether this node votes in a ledger. */
 export function hasLedger(machine: Machine, ledger: LedgerId): boolean {
-  return machine.voter.ledgers.has(ledger)
+  return votedLedger(machine.voter, ledger) !== undefined
 }
 
 /** Figures for an operator. */

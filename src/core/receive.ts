@@ -1,9 +1,14 @@
 import { announceAgain, onBacklogs, onSync } from './announce.ts'
+import { onElected, onInstalled, onInvited } from './change.ts'
+import { onCopy, onInvite } from './copying.ts'
 import { onDirectGrant } from './direct-claim.ts'
 import { isDirect } from './direct-grant.ts'
+import { onMoved } from './follow.ts'
+import { votedLedger } from './office.ts'
 import { onSubmitted } from './guest.ts'
 import { onSubmit } from './host.ts'
 import type { Millis, PeerId } from './ids.ts'
+import { onInstall, onState } from './join.ts'
 import type { Machine } from './state.ts'
 import { peerAt } from './membership.ts'
 import type { Message, OpenLedger } from './messages.ts'
@@ -16,6 +21,8 @@ import { onRelease, onRenew } from './session.ts'
 import { onAccepted } from './settle.ts'
 import { onClaim } from './voter-claim.ts'
 import { onCompare, onDecided, onFetch } from './voter-compare.ts'
+import { onElect } from './voter-elect.ts'
+import { onObserve, onSeal } from './voter-seal.ts'
 import { onSettle } from './voter-settle.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
 import { onOutcomes, onProgress, onUnwatch, onWatch } from './watch.ts'
@@ -36,7 +43,9 @@ export function receive(machine: Machine, from: PeerId, message: Message, now: M
   if (toWatcher(machine, from, message, now)) return
   if (toProposer(machine, from, message, now)) return
   // A guest keeps nothing: it is asked for nothing.
-  if (!machine.init.guest) toVoter(machine, from, message, now)
+  if (machine.init.guest) return
+  toVoter(machine, from, message, now)
+  toChanger(machine, from, message, now)
 }
 
 /** Messages about peers, and for those who wait for something. */
@@ -96,8 +105,11 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
       for (const { info, counter } of message.ledgers) sawCounter(proposer, info.ledger, counter)
       onBacklogs(announce, voter, message, now)
       return true
+    case 'moved':
+      onMoved(machine, from, message, now)
+      return true
     case 'unknown-ledger':
-      onUnknownLedger(proposer, outbox, from, message.ledger, now)
+      onUnknownLedger(proposer, outbox, from, message, now)
       return true
     case 'closed':
       // Nothing waits for it.
@@ -119,7 +131,10 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
     case 'store':
       onDirectGrant(machine, message, now)
       // A worker that does not vote gets a STORE only for the records that it is to run.
-      if (message.grant?.ballot.proposer === machine.node && !voter.ledgers.has(message.ledger))
+      if (
+        message.grant?.ballot.proposer === machine.node &&
+        votedLedger(voter, message.ledger) === undefined
+      )
         return
       return onStore(voter, outbox, from, message, now)
     case 'claim':
@@ -149,6 +164,34 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       return onSync(voter, outbox, machine.members, from, message, now)
     case 'submit':
       return onSubmit(machine, from, message, now)
+    default:
+      return
+  }
+}
+
+/** What is said about other voters for a ledger. */
+function toChanger(machine: Machine, from: PeerId, message: Message, now: Millis): void {
+  const { voter, outbox, changer, proposer } = machine
+  switch (message.type) {
+    case 'elect':
+      return onElect(voter, outbox, from, message)
+    case 'elected':
+      return onElected(changer, outbox, from, message, now)
+    case 'observe':
+      return onObserve(voter, outbox, from, message, now)
+    case 'seal':
+      return onSeal(voter, outbox, from, message, now)
+    case 'state':
+      if (!message.sealed) return onCopy(voter, outbox, from, message, now)
+      return onState(voter, outbox, proposer.up, from, message, now)
+    case 'invite':
+      return onInvite(voter, outbox, proposer.up, from, message, now)
+    case 'invited':
+      return onInvited(changer, outbox, from, message, now)
+    case 'install':
+      return onInstall(voter, outbox, proposer.up, from, message, now)
+    case 'installed':
+      return onInstalled(changer, voter, outbox, from, message)
     default:
       return
   }

@@ -1,6 +1,6 @@
 import type { Entry, StoredEntry } from './entries.ts'
 import { type Millis, type NodeId, peerOf } from './ids.ts'
-import { addRun } from './intervals.ts'
+import { addRun, removeRuns } from './intervals.ts'
 import {
   acceptedAt,
   chunkOfSeq,
@@ -14,7 +14,9 @@ import {
   setValue,
 } from './ledger.ts'
 import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
-import type { DecidedRange, Values } from './messages.ts'
+import { beginOffice } from './begin-office.ts'
+import type { DecidedRange, LedgerInfo, Values } from './messages.ts'
+import { dropLedger, rememberMoved } from './office.ts'
 import { voterIndex } from './quorum.ts'
 import { take, eachSeq, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
@@ -22,6 +24,7 @@ import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf, timingOf } from './records.ts'
 import { timingAfter } from './timing.ts'
 import { grantsOf } from './voter-claim.ts'
+import { closeOffice } from './voter-seal.ts'
 import { holdRecords } from './voter-store.ts'
 import { outcomesOf } from './voter-compare.ts'
 import { awaitDecision, finishMs, valuesOf, type VoterState } from './voter.ts'
@@ -31,13 +34,17 @@ const maxGrantsTasks = 4_096
 
 /** Takes one entry of the journal back into the voter that wrote it. */
 export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: Millis): void {
-  if (entry.type === 'opened') {
-    const { ledger, epoch, producer, voters } = entry
-    const info = { ledger, epoch, producer, voters }
-    const index = voterIndex(info, voter.peer)
-    voter.ledgers.set(ledger, createLedger(info, index, voter.pageTasks, lsn))
+  if (entry.type === 'opened' || entry.type === 'observed') {
+    const info = infoIn(entry)
+    const known = voter.ledgers.get(info.ledger)
+    if (known?.office === 'observer') known.info = info
+    if (known !== undefined) return
+    const index = entry.type === 'opened' ? voterIndex(info, voter.peer) : -1
+    voter.ledgers.set(info.ledger, createLedger(info, index, voter.pageTasks, lsn))
+    voter.moved.delete(info.ledger)
     return
   }
+  if (entry.type === 'moved') rememberMoved(voter, infoIn(entry))
   if (!('ledger' in entry)) return
   const ledger = voter.ledgers.get(entry.ledger)
   if (ledger === undefined) return
@@ -73,11 +80,30 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     case 'grants':
       replayGrants(ledger, entry.seqs, entry.grants)
       break
+    case 'succession': {
+      const { promised, accepted, voters, epoch } = entry
+      if (epoch === ledger.info.epoch) ledger.succession = { promised, accepted, voters }
+      break
+    }
+    case 'sealed':
+      closeOffice(voter, ledger, infoIn(entry))
+      break
+    case 'installed':
+      beginOffice(voter, ledger, infoIn(entry), now)
+      ledger.openedLsn = lsn
+      break
+    case 'moved':
+      dropLedger(voter, ledger)
+      break
     case 'submitted':
       break
     default:
       entry satisfies never
   }
+}
+
+function infoIn({ ledger, epoch, producer, voters }: LedgerInfo): LedgerInfo {
+  return { ledger, epoch, producer, voters }
 }
 
 function chunkFrom(voter: VoterState, entry: StoredEntry, now: Millis): StoredEntry['chunk'] {
@@ -139,6 +165,7 @@ function replayAccept(
   now: Millis,
 ): void {
   const by = proposerAt(ledger, ballot.proposer)
+  removeRuns(ledger.inherited, values.seqs)
   const index = keepValues(ledger, values)
   voter.bytes += values.body.length
   const open: number[] = []
@@ -209,6 +236,7 @@ export function recoverVoter(voter: VoterState, self: NodeId, intact: boolean, n
     if (!intact) ledger.blockedUntil = now + voter.leaseMs
   }
   for (const lease of [...voter.leases.byId.values()]) {
+    if (lease.until === Infinity) continue
     lease.until = now + voter.leaseMs
     const ours = peerOf(lease.holder) === peerOf(self)
     if (ours) endLease(voter.leases, voter.ledgers, lease, now)
@@ -234,7 +262,7 @@ function promiseMark(ledger: Ledger, page: Page): void {
 export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entry> {
   for (const ledger of voter.ledgers.values()) {
     const { ledger: id } = ledger.info
-    yield { type: 'opened', ...ledger.info }
+    yield { type: ledger.office === 'observer' ? 'observed' : 'opened', ...ledger.info }
     if (ledger.mark > 0) yield { type: 'reserved', ledger: id, mark: ledger.mark }
     const open = subtract(ledger.stored, ledger.settled)
     yield* checkpointRecords(voter, ledger, now)
@@ -250,7 +278,14 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
       }
     }
     if (ledger.end >= 0) yield { type: 'closed', ledger: id, end: ledger.end }
+    const { succession, successor, info } = ledger
+    if (succession !== undefined) {
+      yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }
+    }
+    if (successor !== undefined) yield { type: 'sealed', ...successor }
+    else if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }
   }
+  for (const info of voter.moved.values()) yield { type: 'moved', ...info }
 }
 
 /** Records; where all tasks of a chunk are settled, its payload is gone and only the spec stays. */
@@ -277,7 +312,7 @@ function* checkpointRecords(voter: VoterState, ledger: Ledger, now: Millis): Gen
 }
 
 /** Accepted values of open tasks; a pending one with what is left of its delay. */
-function* checkpointValues(
+export function* checkpointValues(
   voter: VoterState,
   ledger: Ledger,
   open: Ranges,
@@ -306,7 +341,7 @@ function dueOf(ledger: Ledger, seq: number): Millis {
 }
 
 /** Counts of grants, in entries that stay within the limits of the codec. */
-function* checkpointGrants(ledger: Ledger, open: Ranges): Generator<Entry> {
+export function* checkpointGrants(ledger: Ledger, open: Ranges): Generator<Entry> {
   for (let rest = open; rest.length > 0;) {
     const seqs = take(rest, maxGrantsTasks)
     rest = subtract(rest, seqs)
@@ -316,7 +351,11 @@ function* checkpointGrants(ledger: Ledger, open: Ranges): Generator<Entry> {
 }
 
 /** Live leases, without counting their grants again. */
-function* checkpointLeases(voter: VoterState, ledger: Ledger, open: Ranges): Generator<Entry> {
+export function* checkpointLeases(
+  voter: VoterState,
+  ledger: Ledger,
+  open: Ranges,
+): Generator<Entry> {
   const { ledger: id } = ledger.info
   const groups = groupRuns(open, seq => {
     return findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0

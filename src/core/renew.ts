@@ -8,9 +8,9 @@ import {
   SETTLING,
   tasksWhere,
 } from './claim.ts'
-import type { LedgerId, Millis, PeerId } from './ids.ts'
+import type { Millis, PeerId } from './ids.ts'
 import { sessionDigest } from './lease.ts'
-import type { HeldLease, Lost, LostLease, Renewed } from './messages.ts'
+import type { HeldLease, Lost, LostLease, Renewed, UnknownLedger } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { askNext, count, lose, openClaim, refuseAll } from './ask.ts'
 import { type Beats, claimMs, type ProposerState } from './proposer.ts'
@@ -139,12 +139,18 @@ export function onRenewed(
     return
   }
   beats.waiting.splice(0, at + 1)
+  const elsewhere = new Set(renewed.elsewhere.map(({ claimId }) => claimId))
+  if (elsewhere.size > 0) beats.at = Math.min(beats.at, now + beatMs)
   for (const claiming of waiting.claims) {
+    if (elsewhere.has(claiming.id)) continue
     const v = voterIndex(claiming.info, from)
     const until = waiting.sentAt + renewed.leaseMs * 0.98
     if (v >= 0 && until > (claiming.until[v] as number)) claiming.until[v] = until
   }
-  loseAt(proposer, outbox, from, renewed.lost, 'lease-lost')
+  // A claim that has moved to other voters since the beat was sent is not lost by its answer.
+  const named = new Set(waiting.claims.map(({ id }) => id))
+  const lost = renewed.lost.filter(({ claimId }) => named.has(claimId))
+  loseAt(proposer, outbox, from, lost, 'lease-lost')
 }
 
 function sendList(
@@ -350,11 +356,13 @@ export function onUnknownLedger(
   proposer: ProposerState,
   outbox: Outbox,
   peer: PeerId,
-  ledger: LedgerId,
+  { ledger, epoch }: UnknownLedger,
   now: Millis,
 ): void {
   for (const claiming of [...proposer.claims.values()]) {
-    const v = claiming.info.ledger === ledger ? voterIndex(claiming.info, peer) : -1
+    const { info } = claiming
+    const same = info.ledger === ledger && info.epoch === epoch
+    const v = same ? voterIndex(info, peer) : -1
     if (v < 0) continue
     claiming.gone |= 1 << v
     takeAsRefused(proposer, outbox, claiming, v, now)

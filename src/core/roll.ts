@@ -1,5 +1,6 @@
 import type { Millis } from './ids.ts'
 import { chooseVoters, listedPeers, type Membership } from './membership.ts'
+import { isAmong } from './office.ts'
 import type { ProducerState } from './producer.ts'
 
 /** How long voters have to answer OPEN, in milliseconds; also the wait for voters at the start. */
@@ -20,7 +21,8 @@ export const goneMs = 5_000
 /** Whether new tasks should go to a new ledger. */
 export function mustRoll(producer: ProducerState, members: Membership, now: Millis): boolean {
   const { current } = producer
-  if (current === undefined) return true
+  // A ledger that others keep by now takes no more tasks from here.
+  if (current === undefined || !isAmong(current.info.voters, producer.self)) return true
   if (current.next >= maxLedgerTasks || now >= producer.openedAt + maxLedgerAgeMs) return true
   const best = chooseVoters(members, producer.self, producer.wanted, now)
   const mine = current.info.voters

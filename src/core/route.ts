@@ -9,6 +9,7 @@ import type { Machine } from './state.ts'
 import { tick } from './tick.ts'
 import { livePeers, peerAt, sawLsn } from './membership.ts'
 import type { LedgerInfo } from './messages.ts'
+import { knownInfo } from './office.ts'
 import { send } from './outbox.ts'
 import { subtract, take } from './ranges.ts'
 import { onPeerDown, onPeerUp, onUnreachable } from './peering.ts'
@@ -110,8 +111,7 @@ function onPublish(machine: Machine, input: Publish, now: Millis): void {
 
 /** What is known of a ledger, as a voter or from hearsay. */
 function infoOf(machine: Machine, ledger: LedgerId): LedgerInfo | undefined {
-  const own = machine.voter.ledgers.get(ledger)?.info
-  return own ?? machine.announce.hints.get(ledger)?.info
+  return knownInfo(machine.voter, ledger) ?? machine.announce.hints.get(ledger)?.info
 }
 
 function onCancel(machine: Machine, { request, ledger, seqs, reason }: Cancel, now: Millis): void {

@@ -1,5 +1,5 @@
 import { sameBallot } from './ballot.ts'
-import type { Millis, NodeId, PeerId } from './ids.ts'
+import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import { acceptedAt, findPage, type Ledger, promisedAt } from './ledger.ts'
 import {
   clearLease,
@@ -13,6 +13,7 @@ import {
   sessionOf,
 } from './lease.ts'
 import type { HeldLease, LostLease, Release, Renew } from './messages.ts'
+import { knownInfo, ledgerIn, votedLedger } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { OPEN } from './registers.ts'
@@ -35,8 +36,13 @@ export function onRenew(
     const lease = session.leases.get(claimId)
     if (lease !== undefined) lease.tentative = false
   }
-  const lost =
-    renew.list === undefined ? [] : adopt(voter, outbox, session, holder, renew.list, now)
+  const { lost, elsewhere } =
+    renew.list === undefined
+      ? { lost: [], elsewhere: [] }
+      : adopt(voter, outbox, session, holder, renew.list, now)
+  for (const ledger of new Set(elsewhere.map(lease => lease.ledger))) {
+    tellWhere(voter, outbox, from, ledger)
+  }
   const { held, digest } = heldIn(session)
   const agreed = held === renew.held && digest === renew.digest
   const sendList = renew.list === undefined && !agreed
@@ -45,7 +51,7 @@ export function onRenew(
   if (!sendList) rearm(voter, session, now)
   const { beat } = renew
   const leaseMs = sendList ? 0 : voter.leaseMs
-  send(outbox, from, { type: 'renewed', beat, leaseMs, sendList, lost })
+  send(outbox, from, { type: 'renewed', beat, leaseMs, sendList, lost, elsewhere })
   if (session.leases.size === 0 && session.lapsed.length === 0) {
     voter.leases.sessions.delete(holder)
   }
@@ -65,8 +71,9 @@ function adopt(
   holder: NodeId,
   list: readonly HeldLease[],
   now: Millis,
-): LostLease[] {
+): { lost: LostLease[]; elsewhere: LostLease[] } {
   const lost: LostLease[] = []
+  const elsewhere: LostLease[] = []
   const named = new Map(list.map(item => [item.claimId, item]))
   for (const lease of [...session.leases.values()]) {
     const item = named.get(lease.claimId)
@@ -75,11 +82,15 @@ function adopt(
     giveBack(voter, outbox, { ...lease, seqs: over }, now)
   }
   for (const item of list) {
-    const ledger = voter.ledgers.get(item.ledger)
+    const ledger = votedLedger(voter, item.ledger)
+    if (ledger === undefined) {
+      elsewhere.push({ ledger: item.ledger, claimId: item.claimId, seqs: item.seqs })
+      continue
+    }
     const has = session.leases.get(item.claimId)?.seqs ?? []
     const wanted = subtract(item.seqs, has)
-    const armed = ledger === undefined ? [] : armable(voter, ledger, item, wanted)
-    if (ledger !== undefined && armed.length > 0) {
+    const armed = armable(voter, ledger, item, wanted)
+    if (armed.length > 0) {
       const { claimId, ballot } = item
       const until = now + voter.leaseMs
       grantLease(voter.leases, ledger, { holder, claimId, ballot, until, tentative: false }, armed)
@@ -90,7 +101,15 @@ function adopt(
     const gone = subtract(wanted, armed)
     if (gone.length > 0) lost.push({ ledger: item.ledger, claimId: item.claimId, seqs: gone })
   }
-  return lost
+  return { lost, elsewhere }
+}
+
+/** Names the voters of a ledger that this storage does not vote in any more. */
+function tellWhere(voter: VoterState, outbox: Outbox, to: PeerId, id: LedgerId): void {
+  const info = knownInfo(voter, id)
+  const epoch = (info?.epoch ?? 0) - 1
+  if (info === undefined || epoch < 0) return
+  send(outbox, to, { type: 'moved', ledger: id, epoch, info })
 }
 
 function without(lapsed: LapsedLease, claimId: number, seqs: Ranges): LapsedLease[] {
@@ -119,7 +138,7 @@ function armable(voter: VoterState, ledger: Ledger, item: HeldLease, seqs: Range
 
 /** Takes leases back from a worker that does not count itself their holder. */
 function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Millis): void {
-  const ledger = voter.ledgers.get(lease.ledger)
+  const ledger = votedLedger(voter, lease.ledger)
   if (ledger === undefined) return
   clearLease(voter.leases, ledger, lease.seqs)
   uncount(outbox, ledger, lease)
@@ -128,7 +147,7 @@ function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Mi
 
 function refund(voter: VoterState, outbox: Outbox, session: Session): void {
   for (const lapsed of session.lapsed) {
-    const ledger = voter.ledgers.get(lapsed.ledger)
+    const ledger = votedLedger(voter, lapsed.ledger)
     if (ledger !== undefined) uncount(outbox, ledger, lapsed)
   }
   session.lapsed = []
@@ -160,8 +179,8 @@ export function onRelease(
   release: Release,
   now: Millis,
 ): boolean {
-  const ledger = voter.ledgers.get(release.ledger)
-  if (ledger === undefined || ledger.info.epoch !== release.epoch) return false
+  const ledger = ledgerIn(voter, release.ledger, release.epoch)
+  if (ledger === undefined) return false
   const { ballot, claimId } = release
   const session = voter.leases.sessions.get(ballot.proposer)
   const lease = session?.leases.get(claimId)

@@ -88,7 +88,7 @@ function settleGroup(
 }
 
 /** The own accept comes first, so that others may count it once its lsn is durable. */
-function voteOneself(
+export function voteOneself(
   proposer: ProposerState,
   outbox: Outbox,
   claiming: Claiming,
@@ -195,7 +195,8 @@ export function onAccepted(
   const claiming = proposer.byBallot.get(`${accepted.ledger}|${accepted.ballot.counter}`)
   if (claiming === undefined || accepted.ballot.proposer !== proposer.node) return
   const v = voterIndex(claiming.info, from)
-  if (v < 0) return
+  // Votes of one epoch only are counted together.
+  if (v < 0 || accepted.epoch !== claiming.info.epoch) return
   const bit = 1 << v
   eachTask(claiming, accepted.accepted, at => {
     claiming.accepts[at] = (claiming.accepts[at] as number) | bit

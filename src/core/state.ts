@@ -1,4 +1,5 @@
 import { type AnnounceState, createAnnounce } from './announce.ts'
+import { type ChangerState, createChanger } from './change.ts'
 import { createDispatch, type DispatchState } from './dispatch.ts'
 import { createGuest, type GuestState } from './guest.ts'
 import { createHost, type HostState } from './host.ts'
@@ -64,6 +65,7 @@ export interface Machine {
   readonly watch: WatchState
   readonly guest: GuestState
   readonly host: HostState
+  readonly changer: ChangerState
   addresses: readonly string[]
   /** Echoes of this peer's own storage, and of others', as the journal has them. */
   readonly echoes: Map<PeerId, { storageId: StorageId; lsn: number }>
@@ -117,6 +119,7 @@ export function createMachine(init: MachineInit): Machine {
     watch: createWatch(),
     guest: createGuest(),
     host: createHost(),
+    changer: createChanger({ self: peer, node, random }),
     addresses: [],
     echoes: new Map(),
     started: false,

@@ -1,14 +1,18 @@
 import { presence, pull, reannounce } from './announce.ts'
 import { openClaim } from './ask.ts'
+import { tickChanges } from './change.ts'
+import { tickCopies } from './copying.ts'
 import { use } from './dispatch.ts'
 import { resubmit } from './guest.ts'
 import type { Millis } from './ids.ts'
 import { takeExpired } from './limits.ts'
+import { tickJoins } from './join.ts'
 import type { Hint } from './messages.ts'
 import { persist } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
+import { resumeChanges } from './resume.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
@@ -51,6 +55,10 @@ export function tick(machine: Machine, now: Millis): void {
     const want = { ...expired, any: [], anyCount: 0, sequential: false, queue: '', expiry: true }
     openClaim(proposer, outbox, { ...want, cancel: undefined, hand: undefined, tries: 0 }, now)
   }
+  resumeChanges(machine, now)
+  tickChanges(machine.changer, voter, outbox, proposer.up, now)
+  tickJoins(voter, outbox, proposer.up, now)
+  tickCopies(voter, outbox, proposer.up, now)
   gossip(machine, reannounce(announce, voter, members, now))
   rewatch(watch, voter, outbox, members, now)
   compareAll(machine, now)
@@ -68,7 +76,7 @@ function compareAll(machine: Machine, now: Millis): void {
   if (now < machine.compareAt) return
   machine.compareAt = now + compareMs
   for (const ledger of machine.voter.ledgers.values()) {
-    if (!ledger.changed) continue
+    if (!ledger.changed || ledger.office !== 'voter') continue
     ledger.changed = countOf(ledger.stored) !== countOf(ledger.settled)
     compareLedger(machine.voter, machine.outbox, ledger)
   }

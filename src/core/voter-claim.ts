@@ -5,6 +5,7 @@ import { acceptedAt, findPage, type Ledger, promisedAt, proposerAt, valueAt } fr
 import { grantLease, lapseLeases, leaseAt } from './lease.ts'
 import { recordLsn, recordsOf } from './ledger-records.ts'
 import type { AcceptedValues, Chunk, Claim, Refusal, RefusalReason, TaskClass } from './messages.ts'
+import { votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { addRun } from './intervals.ts'
 import { eachSeq, contains, pushRun, type Ranges, take } from './ranges.ts'
@@ -41,12 +42,9 @@ export function onClaim(
   claim: Claim,
   now: Millis,
 ): void {
-  const ledger = voter.ledgers.get(claim.ledger)
-  const { ballot, epoch } = claim
-  if (ledger === undefined || ledger.info.epoch !== epoch) {
-    send(outbox, from, { type: 'unknown-ledger', ledger: claim.ledger, epoch })
-    return
-  }
+  const ledger = votingIn(voter, outbox, from, claim)
+  if (ledger === undefined) return
+  const { ballot } = claim
   if (peerOf(ballot.proposer) !== from) return
   lapseLeases(voter.leases, voter.ledgers, now)
   makeDue(ledger, now)

@@ -2,6 +2,7 @@ import { counterLeap } from './ballot.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { acceptedAt, findPage, type Ledger } from './ledger.ts'
 import type { Compare, Decided, DecidedRange, Fetch } from './messages.ts'
+import { knownInfo, ledgerIn, votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { subtract, take, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
@@ -20,6 +21,7 @@ const maxRuns = 8_000
 
 /** Tells the fellow voters of a ledger what this one holds. */
 export function compareLedger(voter: VoterState, outbox: Outbox, ledger: Ledger): void {
+  if (ledger.office !== 'voter') return
   for (const { peer } of ledger.info.voters) {
     if (peer !== voter.peer) compareWith(outbox, ledger, peer)
   }
@@ -47,10 +49,10 @@ export function onCompare(
   theirs: Compare,
   now: Millis,
 ): void {
-  const ledger = voter.ledgers.get(theirs.ledger)
+  if (knownInfo(voter, theirs.ledger) === undefined) return
+  const ledger = votingIn(voter, outbox, from, theirs)
   if (ledger === undefined || !isFellow(ledger, from)) return
   const { ledger: id, epoch } = ledger.info
-  if (epoch !== theirs.epoch) return
   // One that is so far behind refuses counters as a leap until it has been told.
   if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
@@ -105,8 +107,8 @@ export function outcomesOf(ledger: Ledger, seqs: Ranges): DecidedRange[] {
 
 /** Learns outcomes from their proposer or a fellow voter; fetches values that it lacks. */
 export function onDecided(voter: VoterState, outbox: Outbox, from: PeerId, decided: Decided): void {
-  const ledger = voter.ledgers.get(decided.ledger)
-  if (ledger === undefined || ledger.info.epoch !== decided.epoch) return
+  const ledger = ledgerIn(voter, decided.ledger, decided.epoch)
+  if (ledger === undefined) return
   for (const outcome of decided.outcomes) {
     const proposer = outcome.ballot.proposer
     if (!isFellow(ledger, from) && proposer.slice(0, proposer.lastIndexOf('.')) !== from) continue
@@ -125,8 +127,9 @@ export function onFetch(
   fetch: Fetch,
   now: Millis,
 ): void {
-  const ledger = voter.ledgers.get(fetch.ledger)
-  if (ledger === undefined || ledger.info.epoch !== fetch.epoch) return
+  if (knownInfo(voter, fetch.ledger) === undefined) return
+  const ledger = votingIn(voter, outbox, from, fetch)
+  if (ledger === undefined) return
   const seqs = take(fetch.seqs, maxRepairTasks)
   const { ledger: id, epoch } = ledger.info
   if (fetch.what === 'records') {

@@ -13,11 +13,12 @@ import {
 } from './ledger.ts'
 import { clearLease, eachSpecRun } from './lease.ts'
 import type { Settle, Values } from './messages.ts'
+import { votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
-import { eachSeq, countOf, pushRun, type Ranges } from './ranges.ts'
+import { contains, countOf, eachSeq, pushRun, type Ranges } from './ranges.ts'
 import { ABSENT, OPEN, type Page } from './registers.ts'
 import { makeUnready } from './ledger.ts'
-import { addRun } from './intervals.ts'
+import { addRun, removeRuns } from './intervals.ts'
 import { isTerminal, sliceValues } from './values.ts'
 import { awaitDecision, type Evidence, finishMs, type VoterState } from './voter.ts'
 import { majorityOf, voterIndex } from './quorum.ts'
@@ -42,12 +43,9 @@ export function onSettle(
   settle: Settle,
   now: Millis,
 ): number {
-  const ledger = voter.ledgers.get(settle.ledger)
+  const ledger = votingIn(voter, outbox, from, settle)
+  if (ledger === undefined) return 0
   const { ballot, epoch } = settle
-  if (ledger === undefined || ledger.info.epoch !== epoch) {
-    send(outbox, from, { type: 'unknown-ledger', ledger: settle.ledger, epoch })
-    return 0
-  }
   if (peerOf(ballot.proposer) !== from) return 0
   const all: Verdict = { fresh: [], again: [], behind: [], settled: [], missing: [] }
   const accepted: Values[] = []
@@ -95,14 +93,15 @@ export function onSettle(
 
 function judge(ledger: Ledger, { ballot }: Settle, values: Values): Verdict {
   const verdict: Verdict = { fresh: [], again: [], behind: [], settled: [], missing: [] }
+  // What voters of an earlier epoch have accepted is no vote of this one before it has been asked.
+  const { inherited } = ledger
   eachSeq(values.seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page === undefined || page.state[slot] === ABSENT) pushRun(verdict.missing, seq, 1)
     else if (page.state[slot] !== OPEN) pushRun(verdict.settled, seq, 1)
-    else if (sameBallot(acceptedAt(ledger, page, slot), ballot)) {
-      // Accepted before: acknowledged only while no higher ballot has been promised since, or the
-      // reply would be the same anyway.
+    else if (sameBallot(acceptedAt(ledger, page, slot), ballot) && !contains(inherited, seq)) {
+      // Accepted before: the reply would be the same, whatever has been promised since.
       pushRun(verdict.again, seq, 1)
     } else if (
       ballot.counter > (page.promised[slot] as number) ||
@@ -133,6 +132,7 @@ function accept(
 ): void {
   const { seqs } = values
   clearLease(voter.leases, ledger, seqs)
+  removeRuns(ledger.inherited, seqs)
   const index = keepValues(ledger, values)
   voter.bytes += values.body.length
   eachSeq(seqs, seq => {

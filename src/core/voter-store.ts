@@ -14,9 +14,10 @@ import {
 } from './ledger.ts'
 import type { Chunk, CloseLedger, OpenLedger, Store } from './messages.ts'
 import { watchLimits } from './limits.ts'
+import { ledgerIn, votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { voterIndex } from './quorum.ts'
-import { eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
+import { countOf, eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { columnsOf, holdChunk, insertChunk, sameBytes, sliceChunk, specKey } from './records.ts'
 import { ABSENT, OPEN } from './registers.ts'
 import { closeAt, isFellow } from './voter-compare.ts'
@@ -35,7 +36,9 @@ export function onOpen(voter: VoterState, outbox: Outbox, from: PeerId, open: Op
   const index = voterIndex(info, voter.peer)
   let ledger = voter.ledgers.get(id)
   const known = ledger !== undefined
-  const same = ledger === undefined || ledger.info.producer === producer
+  // A late OPEN must not make a voter of the first epoch of one that others have followed.
+  const over = voter.moved.has(id) || (known && ledgerIn(voter, id, epoch) === undefined)
+  const same = !over && (ledger === undefined || ledger.info.producer === producer)
   const mine = index >= 0 && voters[index]?.storageId === voter.storageId
   if (!same || !mine || (!known && ledgersOf(voter, from) >= maxLedgersPerProducer)) {
     send(outbox, from, { type: 'unknown-ledger', ledger: id, epoch })
@@ -49,24 +52,18 @@ export function onOpen(voter: VoterState, outbox: Outbox, from: PeerId, open: Op
   send(outbox, from, { type: 'opened', ledger: id, epoch }, ledger.openedLsn)
 }
 
-function ledgersOf(voter: VoterState, producer: PeerId): number {
+/** How many ledgers of a producer are held here. */
+export function ledgersOf(voter: VoterState, producer: PeerId): number {
   let count = 0
   for (const { info } of voter.ledgers.values()) if (peerOf(info.producer) === producer) count += 1
   return count
 }
 
 /** Forbids sequence numbers from the producer's end on. */
-export function onClose(
-  voter: VoterState,
-  outbox: Outbox,
-  from: PeerId,
-  { ledger: id, epoch, end }: CloseLedger,
-): void {
-  const ledger = voter.ledgers.get(id)
-  if (ledger === undefined || ledger.info.epoch !== epoch) {
-    send(outbox, from, { type: 'unknown-ledger', ledger: id, epoch })
-    return
-  }
+export function onClose(voter: VoterState, outbox: Outbox, from: PeerId, close: CloseLedger): void {
+  const { ledger: id, epoch, end } = close
+  const ledger = votingIn(voter, outbox, from, close)
+  if (ledger === undefined) return
   const allowed = peerOf(ledger.info.producer) === from || isFellow(ledger, from)
   if (!allowed) return
   if (ledger.end < 0) closeAt(voter, outbox, ledger, end)
@@ -82,12 +79,9 @@ export function onStore(
   now: Millis,
   origin?: Origin,
 ): void {
-  const ledger = voter.ledgers.get(store.ledger)
+  const ledger = votingIn(voter, outbox, from, store)
+  if (ledger === undefined) return
   const { epoch } = store
-  if (ledger === undefined || ledger.info.epoch !== epoch) {
-    send(outbox, from, { type: 'unknown-ledger', ledger: store.ledger, epoch })
-    return
-  }
   const stored: number[] = []
   const settled: number[] = []
   const conflict: number[] = []
@@ -170,7 +164,7 @@ function checkHeld(
 }
 
 /** Keeps the records of tasks that are held by nobody here. Returns their last lsn. */
-function keepRecords(
+export function keepRecords(
   voter: VoterState,
   outbox: Outbox,
   ledger: Ledger,
@@ -207,9 +201,6 @@ export function holdRecords(
 ): void {
   const { first, count } = chunk
   const spec = specAt(ledger, chunk.spec)
-  const held = holdChunk(chunk, now, lsn)
-  insertChunk(ledger.chunks, held)
-  voter.bytes += chunk.payload.length
   addRun(ledger.stored, first, count)
   ledger.changed = true
   const open: number[] = []
@@ -222,6 +213,11 @@ export function holdRecords(
       pushRun(open, seq, 1)
     }
   }
+  const held = holdChunk(chunk, now, lsn)
+  held.open = countOf(open)
+  if (held.open === 0) held.payload = undefined
+  else voter.bytes += chunk.payload.length
+  insertChunk(ledger.chunks, held)
   for (let i = 0; i < open.length; i += 2) {
     const dueAt = now + chunk.delayMs
     makeReady(ledger, spec, open[i] as number, open[i + 1] as number, dueAt, now)

@@ -5,6 +5,7 @@ import {
   type Delayed,
   acceptedAt,
   chunkOfSeq,
+  dropValue,
   findPage,
   keepValues,
   type Ledger,
@@ -24,7 +25,10 @@ import {
   type Leases,
   offer,
 } from './lease.ts'
-import type { DecidedRange, LostLease, OutcomeKind, Values } from './messages.ts'
+import type { Copy } from './copying.ts'
+import type { Join } from './join.ts'
+import type { DecidedRange, LedgerInfo, LostLease, OutcomeKind, Values } from './messages.ts'
+import { votedLedger } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { eachSeq, countOf, pushRun, type Ranges, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
@@ -63,6 +67,8 @@ export interface Evidence {
 export interface Decision {
   readonly ledger: LedgerId
   readonly values: Values
+  /** Old to everybody else: it came with a copy of the ledger. */
+  late?: boolean
 }
 
 /** Everything a node knows and owes as a voter. */
@@ -83,6 +89,14 @@ export interface VoterState {
   decisions: Decision[]
   /** Bytes of open records and of kept results. */
   bytes: number
+  /** Who keeps the ledgers that this storage has forgotten, since it does not any more. */
+  readonly moved: Map<LedgerId, LedgerInfo>
+  /** Ledgers that this storage is about to vote in, once it has what their voters held. */
+  readonly joins: Map<LedgerId, Join>
+  /** Ledgers that this storage keeps a copy of. */
+  readonly copies: Map<LedgerId, Copy>
+  /** Epochs that have begun at this voter, or that it has heard of, since that was last told. */
+  begun: LedgerInfo[]
 }
 
 /** A voter without ledgers. */
@@ -106,13 +120,19 @@ export function createVoter(
     evidence: [],
     decisions: [],
     bytes: 0,
+    moved: new Map(),
+    joins: new Map(),
+    copies: new Map(),
+    begun: [],
   }
 }
 
 /** Does what time alone brings about: leases lapse and delayed tasks become due. */
 export function refresh(voter: VoterState, now: Millis): void {
   lapseLeases(voter.leases, voter.ledgers, now)
-  for (const ledger of voter.ledgers.values()) makeDue(ledger, now)
+  for (const ledger of voter.ledgers.values()) {
+    if (ledger.office === 'voter') makeDue(ledger, now)
+  }
 }
 
 /** Offers the delayed tasks of a ledger that are due by `now`. */
@@ -139,6 +159,7 @@ function whatIsDue(ledger: Ledger, { first, count }: Delayed, now: Millis): Rang
 export function voterWakeAt(voter: VoterState): Millis {
   let at = Math.min(voter.leases.lapseAt, voter.finishAt)
   for (const ledger of voter.ledgers.values()) {
+    if (ledger.office !== 'voter') continue
     at = Math.min(at, ledger.delayed[0]?.at ?? Infinity, ledger.limits[0]?.at ?? Infinity)
     // The tasks that a restart has blocked are offered again when that is over.
     if (ledger.blockedUntil > 0) at = Math.min(at, ledger.blockedUntil)
@@ -215,6 +236,25 @@ function takeValues(
     kept.push(part)
   }
   return { seqs: taken, values: kept }
+}
+
+/** Settles registers of which nobody has kept the decided value. */
+export function settleWithout(
+  voter: VoterState,
+  outbox: Outbox,
+  ledger: Ledger,
+  outcome: DecidedRange,
+  seqs: Ranges,
+): void {
+  const by = proposerAt(ledger, outcome.ballot.proposer)
+  eachSeq(seqs, seq => {
+    const page = pageOf(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    page.accepted[slot] = outcome.ballot.counter
+    page.acceptedBy[slot] = Math.max(0, by)
+    voter.bytes -= dropValue(ledger, page, slot)
+  })
+  settleRegisters(voter, outbox, ledger, { ...outcome, seqs, values: [] })
 }
 
 /** Settles registers whose accepted value is the decided one. */
@@ -307,7 +347,7 @@ export function weighEvidence(
   if (voter.evidence.length === 0) return
   const waiting: Evidence[] = []
   for (const evidence of voter.evidence) {
-    const ledger = voter.ledgers.get(evidence.ledger)
+    const ledger = votedLedger(voter, evidence.ledger)
     if (ledger === undefined) continue
     const theirs = evidence.node === undefined ? 0 : durableOf(evidence.node, ledger)
     if (theirs === undefined) continue
@@ -360,7 +400,7 @@ export function takeUndecided(voter: VoterState, now: Millis): Undecided[] {
       voter.finishAt = Math.min(voter.finishAt, item.at)
       continue
     }
-    const ledger = voter.ledgers.get(item.ledger)
+    const ledger = votedLedger(voter, item.ledger)
     item.seqs = ledger === undefined ? [] : stillUndecided(ledger, item)
     if (item.seqs.length > 0) due.push(item)
   }

@@ -2,6 +2,7 @@ import { type LedgerId, type Millis, type PeerId, peerOf } from './ids.ts'
 import { addRuns, removeRuns } from './intervals.ts'
 import { fullPeers, type Membership } from './membership.ts'
 import type { Outcomes, Progress, Values, Watch } from './messages.ts'
+import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { intersect, type Ranges, subtract } from './ranges.ts'
 import { pickValues } from './values.ts'
@@ -112,6 +113,8 @@ export function watchTasks(
     for (const values of valuesOf(ledger, known)) {
       outbox.effects.push({ type: 'outcomes', ledger: id, values: [values] })
     }
+  }
+  if (ledger?.office === 'voter') {
     // What runs tells its progress to the producer, which hands it on to those who watch.
     const producer = peerOf(ledger.info.producer)
     if (progress && rest.length > 0 && members.peers.get(producer)?.up === true) {
@@ -176,7 +179,7 @@ export function rewatch(
   if (only === undefined && now < watch.rewatchAt) return
   let waiting = false
   for (const [ledger, { seqs, progress }] of watch.application) {
-    if (voter.ledgers.has(ledger)) continue
+    if (votedLedger(voter, ledger) !== undefined) continue
     waiting = true
     if (only === undefined) askEverybody(outbox, members, ledger, seqs, progress)
     else send(outbox, only, { type: 'watch', ledger, seqs: [...seqs], progress })

@@ -15,7 +15,15 @@ import {
 import { checkGrants } from './checks.ts'
 import { maxRangesPerSet, maxSeq, maxStringBytes } from './limits.ts'
 import { optional, record, union } from './records.ts'
-import { ballot, chunk, ledgerInfoFields, outcomes, valuesList } from './values.ts'
+import {
+  ballot,
+  chunk,
+  ledgerInfoFields,
+  ofLedger,
+  outcomes,
+  valuesList,
+  voters,
+} from './values.ts'
 
 /* The entries of a journal, each as a table of its fields. */
 
@@ -83,6 +91,22 @@ const echo = record<core.EchoEntry>('EchoEntry', { peer: peerId, storageId, lsn 
 
 const started = record<core.StartedEntry>('StartedEntry', { node: nodeId }, { type: 'started' })
 
+const observed = record<core.ObservedEntry>('ObservedEntry', ledgerInfoFields, { type: 'observed' })
+
+const succession = record<core.SuccessionEntry>(
+  'SuccessionEntry',
+  { ...ofLedger, promised: ballot, accepted: ballot, voters },
+  { type: 'succession' },
+)
+
+const sealed = record<core.SealedEntry>('SealedEntry', ledgerInfoFields, { type: 'sealed' })
+
+const installed = record<core.InstalledEntry>('InstalledEntry', ledgerInfoFields, {
+  type: 'installed',
+})
+
+const moved = record<core.MovedEntry>('MovedEntry', ledgerInfoFields, { type: 'moved' })
+
 /** Every entry of a journal. */
 export const entries = union<core.Entry>('Entry', 'entry', {
   opened,
@@ -97,4 +121,9 @@ export const entries = union<core.Entry>('Entry', 'entry', {
   submitted,
   echo,
   started,
+  observed,
+  succession,
+  sealed,
+  installed,
+  moved,
 })

@@ -1,4 +1,5 @@
 import type { DirectGrant } from '../core/direct-grant.ts'
+import type * as guests from '../core/guest-messages.ts'
 import type * as core from '../core/messages.ts'
 import {
   address,
@@ -19,7 +20,7 @@ import {
   textOrNone,
   uint32,
 } from './fields.ts'
-import type { Field } from './fields.ts'
+import { changeMessages } from './change-messages.ts'
 import { enums } from './generated/schema.ts'
 import {
   maxAddresses,
@@ -43,11 +44,14 @@ import {
   backlog,
   ballot,
   chunks,
+  end,
+  endOrOpen,
   heldLease,
   knownPeer,
   ledgerInfo,
   ledgerInfoFields,
   lostLease,
+  ofLedger,
   outcomes,
   refusal,
   taskClass,
@@ -56,8 +60,6 @@ import {
 
 /* The messages of a control stream, each as a table of its fields. */
 
-const end = integer(0, maxSeq)
-const ofLedger = { ledger: ledgerId, epoch: uint32 }
 const lostLeases = list(lostLease, maxLeasesPerMessage)
 const voterSeqs = { stored: ranges, settled: ranges }
 
@@ -78,6 +80,7 @@ const hello = record<core.Hello>(
     concurrency: uint32,
     echoStorageId: storageIdOrNone,
     echoLsn: lsn,
+    changes: flag,
   },
   {
     type: 'hello',
@@ -173,7 +176,7 @@ const renew = record<core.Renew>(
 
 const renewed = record<core.Renewed>(
   'Renewed',
-  { beat: uint32, leaseMs: ms, sendList: flag, lost: lostLeases },
+  { beat: uint32, leaseMs: ms, sendList: flag, lost: lostLeases, elsewhere: lostLeases },
   { type: 'renewed' },
 )
 
@@ -219,18 +222,6 @@ const fetch = record<core.Fetch>(
 
 const records = record<core.Records>('Records', { ...ofLedger, chunks }, { type: 'records' })
 
-/** The end of a ledger, absent while it is open, which the core has as −1. */
-const endOrOpen: Field<number> = {
-  ...end,
-  write(out, tag, value) {
-    if (value === -1) return
-    if (value !== 0) return end.write(out, tag, value)
-    out.varint(0)
-    out.varint(tag)
-  },
-  absent: () => -1,
-}
-
 const compare = record<core.Compare>(
   'Compare',
   { ...ofLedger, counter: uint32, end: endOrOpen, ...voterSeqs },
@@ -269,13 +260,13 @@ const backlogs = record<core.Backlogs>(
   { type: 'backlogs' },
 )
 
-const submit = record<core.Submit>(
+const submit = record<guests.Submit>(
   'Submit',
   { request: text(maxStringBytes), chunks },
   { type: 'submit' },
 )
 
-const submitted = record<core.Submitted>(
+const submitted = record<guests.Submitted>(
   'Submitted',
   {
     request: text(maxStringBytes),
@@ -332,4 +323,5 @@ export const messages = union<core.Message>('Envelope', 'message', {
   submit,
   submitted,
   progress,
+  ...changeMessages,
 })

@@ -35,6 +35,7 @@ import {
   storageId,
   uint32,
 } from './fields.ts'
+import type { Field } from './fields.ts'
 import { enums } from './generated/schema.ts'
 import {
   maxAddresses,
@@ -66,13 +67,28 @@ export const ballot = record<Ballot>(
 
 export const voter = record<Voter>('Voter', { peer: peerId, storageId })
 
-/** The fields of a `LedgerInfo`, which is also the whole of some messages. */
-export const ledgerInfoFields = {
-  ledger: ledgerId,
-  epoch: uint32,
-  producer: nodeId,
-  voters: list(voter, maxVoters),
+export const voters = list(voter, maxVoters)
+
+/** What a message names first that is about a ledger. */
+export const ofLedger = { ledger: ledgerId, epoch: uint32 }
+
+/** The number that a closed ledger ends at. */
+export const end = integer(0, maxSeq)
+
+/** The end of a ledger, absent while it is open, which the core has as −1. */
+export const endOrOpen: Field<number> = {
+  ...end,
+  write(out, tag, value) {
+    if (value === -1) return
+    if (value !== 0) return end.write(out, tag, value)
+    out.varint(0)
+    out.varint(tag)
+  },
+  absent: () => -1,
 }
+
+/** The fields of a `LedgerInfo`, which is also the whole of some messages. */
+export const ledgerInfoFields = { ...ofLedger, producer: nodeId, voters }
 
 export const ledgerInfo = record<LedgerInfo>('LedgerInfo', ledgerInfoFields)
 

@@ -163,9 +163,21 @@ describe('one after the other', () => {
     const worker = new TestProposer()
     worker.claim(task, { sequential: true })
     worker.take()
-    onUnknownLedger(worker.proposer, worker.outbox, 'v0', ledgerId, worker.now)
+    onUnknownLedger(
+      worker.proposer,
+      worker.outbox,
+      'v0',
+      { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 },
+      worker.now,
+    )
     assert.deepEqual(claimsSent(worker), ['v1'])
-    onUnknownLedger(worker.proposer, worker.outbox, 'v1', ledgerId, worker.now)
+    onUnknownLedger(
+      worker.proposer,
+      worker.outbox,
+      'v1',
+      { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 },
+      worker.now,
+    )
     assert.deepEqual(claimsSent(worker), [])
     assert.deepEqual(worker.proposer.news.lost, [{ ledger: ledgerId, seqs: task }])
   })
@@ -175,7 +187,13 @@ describe('one after the other', () => {
     const any = [{ queue: 'hash', priority: 0, requires: '' }]
     const claiming = worker.claim([], { any, anyCount: 3, sequential: true })
     worker.take()
-    onUnknownLedger(worker.proposer, worker.outbox, 'v0', ledgerId, worker.now)
+    onUnknownLedger(
+      worker.proposer,
+      worker.outbox,
+      'v0',
+      { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 },
+      worker.now,
+    )
     const [next] = worker.sentOf('claim')
     assert.deepEqual([next?.to, next?.message.any], ['v1', any])
     worker.answer('v1', claiming, { granted: [4, 2], grants: [2, 1] })

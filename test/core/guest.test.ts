@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createGuest, onSubmitted, resubmit, submitMs, submitTasks } from '../../src/core/guest.ts'
-import type { Submitted } from '../../src/core/messages.ts'
+import type { Submitted } from '../../src/core/guest-messages.ts'
 import { createOutbox } from '../../src/core/outbox.ts'
 import { randomFrom } from '../../src/core/random.ts'
 import { noTiming } from '../../src/core/timing.ts'

@@ -12,7 +12,8 @@ import {
   start,
   step,
 } from '../../src/core/machine.ts'
-import type { Message, Store, Submitted } from '../../src/core/messages.ts'
+import type { Submitted } from '../../src/core/guest-messages.ts'
+import type { Message, Store } from '../../src/core/messages.ts'
 import { countOf } from '../../src/core/ranges.ts'
 import { ballot, chunkOf, leaseMs, ledgerId, valuesOf } from './fixtures.ts'
 import { helloOf } from './peers.ts'

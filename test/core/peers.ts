@@ -16,6 +16,7 @@ export function helloOf(peer: string, more: Partial<Hello> = {}): Hello {
     concurrency: 4,
     echoStorageId: '',
     echoLsn: 0,
+    changes: true,
     ...more,
   }
 }

@@ -6,10 +6,12 @@ import { test } from 'node:test'
 const root = join(import.meta.dirname, '..', '..')
 const page = await readFile(join(root, 'docs', 'PROTOCOL.md'), 'utf8')
 const source = await readFile(join(root, 'src', 'core', 'messages.ts'), 'utf8')
+const changes = await readFile(join(root, 'src', 'core', 'change-messages.ts'), 'utf8')
 
 /** Types of all messages, as the core declares them; hints come after the envelope. */
 const types = [
   ...source.slice(0, source.indexOf('export type Message')).matchAll(/type: '([^']+)'/g),
+  ...changes.matchAll(/type: '([^']+)'/g),
 ].map(([, type = '']) => type.toUpperCase().replace('-', ' '))
 
 test('every message has its row in the table of the protocol', () => {

@@ -12,7 +12,14 @@ const drift = 0.98
 
 function renewed(worker: TestProposer, from: string, more: Partial<Renewed> = {}): void {
   const beat = worker.proposer.beats.get(from)?.beat ?? 0
-  const answer: Renewed = { type: 'renewed', beat, leaseMs, sendList: false, lost: [] }
+  const answer: Renewed = {
+    type: 'renewed',
+    beat,
+    leaseMs,
+    sendList: false,
+    lost: [],
+    elsewhere: [],
+  }
   onRenewed(worker.proposer, worker.outbox, from, { ...answer, ...more }, worker.now)
 }
 

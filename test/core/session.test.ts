@@ -37,6 +37,7 @@ describe('a beat', () => {
       leaseMs,
       sendList: false,
       lost: [],
+      elsewhere: [],
     })
     voter.now += leaseMs - 1
     assert.equal(voter.claim(ballot(2, 'x.1'), [0, 1]).refused[0]?.reason, 'held')

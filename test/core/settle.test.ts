@@ -220,7 +220,13 @@ describe('a SETTLE that is behind at a majority', () => {
   it('is raised, too, where one is behind and another one has lost the ledger', () => {
     const { worker, settle } = settling()
     worker.accept('v0', settle)
-    onUnknownLedger(worker.proposer, worker.outbox, 'v2', ledgerId, worker.now)
+    onUnknownLedger(
+      worker.proposer,
+      worker.outbox,
+      'v2',
+      { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 },
+      worker.now,
+    )
     assert.deepEqual(worker.proposer.retries, [])
     worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
     assert.equal(worker.retry().intent, 'raise')

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import type { Ballot } from '../../src/core/ballot.ts'
+import type { RegisterGroup } from '../../src/core/change-messages.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type * as core from '../../src/core/messages.ts'
 import { countOf } from '../../src/core/ranges.ts'
@@ -180,6 +181,26 @@ const claimed: fc.Arbitrary<core.Claimed> = seqs.chain(granted =>
 
 const outcomes = fc.array(record({ ballot, kind: outcomeKind, seqs, values: valuesList }), few)
 
+const seq = fc.integer({ min: 0, max: maxSeq })
+const end = fc.oneof(fc.constantFrom(-1, 0), seq)
+const copying = { ...ofLedger, from: seq, to: seq, stored: seqs, settled: seqs }
+
+const registerGroup: fc.Arbitrary<RegisterGroup> = fc
+  .tuple(
+    record({
+      seqs,
+      promised: ballot,
+      accepted: ballot,
+      grants: uint32,
+      lease: ballot,
+      claimId: uint32,
+      tentative: fc.boolean(),
+      dueMs: ms,
+    }),
+    values,
+  )
+  .map(([group, value]) => ({ ...group, values: group.accepted.counter === 0 ? [] : [value] }))
+
 const heldLeases = fc.array(record({ ledger, claimId: uint32, ballot, seqs }), few)
 
 /** An arbitrary for the members of a union by their `type`. */
@@ -213,6 +234,7 @@ export const messages: Members<core.Message> = {
         concurrency: uint32,
         echoStorageId: storageIdOrNone,
         echoLsn: lsn,
+        changes: fc.boolean(),
       }),
     ),
   goodbye: fc.constant({ type: 'goodbye' }),
@@ -260,6 +282,7 @@ export const messages: Members<core.Message> = {
     leaseMs: ms,
     sendList: fc.boolean(),
     lost: lostLeases,
+    elsewhere: lostLeases,
   }),
   lost: member('lost', { lost: lostLeases, cancelled: fc.boolean() }),
   release: member('release', { ...ofLedger, claimId: uint32, ballot, seqs }),
@@ -279,7 +302,7 @@ export const messages: Members<core.Message> = {
   compare: member('compare', {
     ...ofLedger,
     counter: uint32,
-    end: fc.oneof(fc.constantFrom(-1, 0), fc.integer({ min: 0, max: maxSeq })),
+    end,
     stored: seqs,
     settled: seqs,
   }),
@@ -307,6 +330,34 @@ export const messages: Members<core.Message> = {
     kind: fc.constantFrom('progress', 'log'),
     body: fc.uint8Array({ maxLength: 200 }),
   }),
+  elect: member('elect', { ...ofLedger, ballot, voters }),
+  elected: member('elected', {
+    ...ofLedger,
+    ballot,
+    granted: fc.boolean(),
+    counter: uint32,
+    accepted: ballot,
+    voters,
+  }),
+  invite: member('invite', infoFields),
+  invited: member('invited', ofLedger),
+  observe: member('observe', copying),
+  seal: member('seal', { ...copying, voters }),
+  state: member('state', {
+    ...ofLedger,
+    sealed: fc.boolean(),
+    from: seq,
+    next: seq,
+    counter: uint32,
+    end,
+    blockedMs: ms,
+    registers: fc.array(registerGroup, few),
+    outcomes,
+    chunks,
+  }),
+  install: member('install', { ...infoFields, before: voters, end }),
+  installed: member('installed', ofLedger),
+  moved: member('moved', { ...ofLedger, info }),
 }
 
 /** Every hint, by its type. */
@@ -343,6 +394,11 @@ export const entries: Members<Entry> = {
   submitted: member('submitted', { guest: peer, request: word, ledger, seqs }),
   echo: member('echo', { peer, storageId, lsn }),
   started: member('started', { node }),
+  observed: member('observed', infoFields),
+  succession: member('succession', { ...ofLedger, promised: ballot, accepted: ballot, voters }),
+  sealed: member('sealed', infoFields),
+  installed: member('installed', infoFields),
+  moved: member('moved', infoFields),
 }
 
 /** Any message. */

@@ -80,7 +80,7 @@ suite('what others would refuse is not sent', () => {
     ['endless milliseconds', store([1], { delayMs: Infinity }), /chunks\[0\]\.delayMs: Infinity/],
     [
       'an unsafe number',
-      { type: 'renewed', beat: 2 ** 32, leaseMs: 0, sendList: false, lost: [] },
+      { type: 'renewed', beat: 2 ** 32, leaseMs: 0, sendList: false, lost: [], elsewhere: [] },
       /renewed\.beat: 4294967296/,
     ],
     ['a broken number', { type: 'close', ...ofLedger, end: 1.5 }, /close\.end: 1\.5 is not/],

@@ -46,7 +46,9 @@ const failed: Values = {
 
 const pending: Values = { ...failed, kind: 'pending', reason: '', delayMs: 2500 }
 
-const info: LedgerInfo = { ...ofLedger, producer: node, voters: [{ peer, storageId }] }
+const voters = [{ peer, storageId }]
+const info: LedgerInfo = { ...ofLedger, producer: node, voters }
+const copying = { ...ofLedger, from: 7, to: 2 ** 31, stored: seqs, settled: [4, 1] }
 const taskClass = { queue: 'thumbnail', priority: 7, requires: 'gpu=1' }
 const backlog = { ...taskClass, ageMs: 1500, backlog: 1000, seqs }
 const knownPeer = { peer, addresses: ['/ip4/192.0.2.1/tcp/4001'] }
@@ -68,6 +70,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     concurrency: 8,
     echoStorageId: storageId,
     echoLsn: 2 ** 40,
+    changes: false,
   },
   goodbye: { type: 'goodbye' },
   open: { type: 'open', ...info },
@@ -120,7 +123,14 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     digest: 0xdeadbeef,
     list: [{ ledger, claimId: 12, ballot, seqs }],
   },
-  renewed: { type: 'renewed', beat: 77, leaseMs: 30_000, sendList: true, lost: lostLeases },
+  renewed: {
+    type: 'renewed',
+    beat: 77,
+    leaseMs: 30_000,
+    sendList: true,
+    lost: lostLeases,
+    elsewhere: [],
+  },
   lost: { type: 'lost', lost: lostLeases, cancelled: false },
   release: { type: 'release', ...ofLedger, claimId: 12, ballot, seqs },
   settle: { type: 'settle', ...ofLedger, ballot, values: [failed], acceptLsn: 99_000 },
@@ -168,12 +178,56 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     kind: 'log',
     body: Uint8Array.of(104, 105),
   },
+  elect: { type: 'elect', ...ofLedger, ballot, voters },
+  elected: {
+    type: 'elected',
+    ...ofLedger,
+    ballot,
+    granted: true,
+    counter: 4712,
+    accepted: { ...ballot, counter: 9 },
+    voters,
+  },
+  invite: { type: 'invite', ...info },
+  invited: { type: 'invited', ...ofLedger },
+  observe: { type: 'observe', ...copying },
+  seal: { type: 'seal', ...copying, voters },
+  state: {
+    type: 'state',
+    ...ofLedger,
+    sealed: true,
+    from: 7,
+    next: 70_200,
+    counter: 4711,
+    end: 0,
+    blockedMs: 29_000,
+    registers: [
+      {
+        seqs: [7, 1, 9, 1],
+        promised: ballot,
+        accepted: { ...ballot, counter: 9 },
+        values: [pending],
+        grants: 2,
+        lease: ballot,
+        claimId: 12,
+        tentative: true,
+        dueMs: 2500,
+      },
+    ],
+    outcomes,
+    chunks: [chunk],
+  },
+  install: { type: 'install', ...info, before: voters, end: 0 },
+  installed: { type: 'installed', ...ofLedger },
+  moved: { type: 'moved', ledger, epoch: 0, info },
 }
 
 /** Messages with fields that came later. */
 const laterMessages: Record<string, Message> = {
   'store-granted': { ...messages.store, grant: { info, claimId: 2 ** 31 + 7, ballot } },
   'claim-idle': { ...messages.claim, intent: 'run', idle: true },
+  'hello-changes': { ...messages.hello, changes: true },
+  'renewed-elsewhere': { ...messages.renewed, elsewhere: lostLeases },
 }
 
 /** Envelopes by the type of their message. */
@@ -222,6 +276,17 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
   submitted: { type: 'submitted', guest: peer, request: 'r-1', ledger, seqs },
   echo: { type: 'echo', peer, storageId, lsn: 2 ** 40 },
   started: { type: 'started', node },
+  observed: { type: 'observed', ...info },
+  succession: {
+    type: 'succession',
+    ...ofLedger,
+    promised: ballot,
+    accepted: { ...ballot, counter: 9 },
+    voters,
+  },
+  sealed: { type: 'sealed', ...info },
+  installed: { type: 'installed', ...info },
+  moved: { type: 'moved', ...info },
 }
 
 /** Entries with fields that came later. */

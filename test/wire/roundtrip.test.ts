@@ -95,6 +95,7 @@ suite('what becomes of the bytes', () => {
       leaseMs: 29_999.9,
       sendList: false,
       lost: [],
+      elsewhere: [],
     }
     assert.deepEqual(decodeEnvelope(encodeEnvelope({ lsn: 0, message })), {
       lsn: 0,

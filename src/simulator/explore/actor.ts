@@ -4,11 +4,10 @@ import type { Send } from '../../core/effects.ts'
 import type { Entry } from '../../core/entries.ts'
 import { createGuest } from '../../core/guest.ts'
 import { createHost } from '../../core/host.ts'
-import { nodeId, type PeerId } from '../../core/ids.ts'
-import { proposerAt } from '../../core/ledger.ts'
+import { type NodeId, nodeId, type PeerId } from '../../core/ids.ts'
 import { createMachine, type Machine, replay } from '../../core/machine.ts'
 import { peerAt } from '../../core/membership.ts'
-import type { Chunk, Hello, LedgerInfo, TaskSpec } from '../../core/messages.ts'
+import type { Chunk, Hello, LedgerInfo, TaskSpec, Voter } from '../../core/messages.ts'
 import { onOpen, onStore } from '../../core/voter-store.ts'
 import { noTiming } from '../../core/timing.ts'
 import { createWatch } from '../../core/watch.ts'
@@ -34,6 +33,8 @@ export interface Actor {
   journal: Entry[]
   /** Messages that wait for the disk. */
   waiting: Send[]
+  /** The epoch that it votes in, as far as its disk says; −1 for none. */
+  duty: number
 }
 
 /** Whether what a node writes becomes durable by a move of its own. */
@@ -51,6 +52,17 @@ export function mayDraw({ plan, machine, starts }: Actor): boolean {
   return machine.proposer.nextClaimId <= plan.ballots && (starts === 0 || plan.worksAgain)
 }
 
+/** Nodes of a shape as voters. */
+export function votersOf(peers: readonly PeerId[]): Voter[] {
+  return peers.map(peer => ({ peer, storageId: `disk of ${peer}` }))
+}
+
+/** What a shape's ledger is in an epoch. */
+export function infoIn(shape: Shape, epoch: number): LedgerInfo {
+  const info = ledgerOf(shape)
+  return epoch === 0 ? info : { ...info, epoch, voters: votersOf(shape.next) }
+}
+
 /** The ledger that the tasks of a shape are in. */
 export function ledgerOf(shape: Shape): LedgerInfo {
   const voters = shape.nodes.filter(({ votes }) => votes)
@@ -59,7 +71,7 @@ export function ledgerOf(shape: Shape): LedgerInfo {
     ledger: 'ledger',
     epoch: 0,
     producer: nodeId(producer?.peer ?? 'producer', '0'),
-    voters: voters.map(({ peer }) => ({ peer, storageId: `disk of ${peer}` })),
+    voters: votersOf(voters.map(({ peer }) => peer)),
   }
 }
 
@@ -88,7 +100,6 @@ export function createActor(shape: Shape, plan: NodePlan): Actor {
   const info = ledgerOf(shape)
   if (plan.votes) {
     onOpen(voter, outbox, 'producer', { type: 'open', ...info })
-    nameProposers(shape, machine)
     if (plan.stored) {
       const { ledger, epoch } = info
       const chunks = [chunkOfShape(shape)]
@@ -100,30 +111,28 @@ export function createActor(shape: Shape, plan: NodePlan): Actor {
   for (const effect of outbox.effects) if (effect.type === 'persist') journal.push(effect.entry)
   outbox.effects = []
   outbox.durable = outbox.lsn
-  return { plan, machine, starts: 0, opened: 0, ended: 0, named: 0, journal, waiting: [] }
+  const duty = plan.votes ? 0 : -1
+  return { plan, machine, starts: 0, opened: 0, ended: 0, named: 0, journal, waiting: [], duty }
 }
 
 /** A node after a crash that left it these entries; `intact` if none can be missing. */
 export function restartActor(
   shape: Shape,
-  { plan, starts, ended, named }: Actor,
+  { plan, starts, ended, named, duty }: Actor,
   journal: readonly Entry[],
   intact: boolean,
 ): Actor {
   const machine = machineOf(shape, plan, starts + 1, intact)
-  for (const entry of journal) {
-    replay(machine, entry, 0)
-    if (entry.type === 'opened') nameProposers(shape, machine)
-  }
-  const again = { plan, machine, starts: starts + 1, opened: 0, ended, named }
+  for (const entry of journal) replay(machine, entry, 0)
+  const again = { plan, machine, starts: starts + 1, opened: 0, ended, named, duty }
   return { ...again, journal: [...journal], waiting: [] }
 }
 
 /** The same node once more, with nothing shared that can change. */
 export function copyActor(actor: Actor): Actor {
   const { machine } = actor
-  const { voter, proposer, outbox, members } = machine
-  const parts = cloneOf({ voter, proposer, outbox, members })
+  const { voter, proposer, outbox, members, changer } = machine
+  const parts = cloneOf({ voter, proposer, outbox, members, changer })
   parts.proposer.random.set(seed)
   return {
     ...actor,
@@ -156,7 +165,7 @@ function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean)
     incarnation: String(start),
     storageId: `disk of ${plan.peer}`,
     seed,
-    guest: !plan.votes && !plan.takes,
+    guest: !plan.full && !plan.takes,
     voters: 3,
     leaseMs: 30_000,
     maxDeliveries: shape.maxDeliveries,
@@ -168,8 +177,8 @@ function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean)
     intact,
     pageTasks: shape.tasks,
   })
-  for (const { peer, votes } of shape.nodes) {
-    if (peer !== plan.peer) greet(machine, peer, 0, !votes)
+  for (const { peer, full } of shape.nodes) {
+    if (peer !== plan.peer) greet(machine, peer, 0, !full)
   }
   // It owns a ledger with so many voters that it never looks for better ones.
   const voters = Array.from({ length: 9 }, (_, i) => ({ peer: `ghost ${i}`, storageId: '' }))
@@ -207,14 +216,13 @@ export function helloOf(peer: PeerId, start: number, guest: boolean): Hello {
     concurrency: 0,
     echoStorageId: '',
     echoLsn: 0,
+    changes: true,
   }
 }
 
-/** Voters number proposers as they meet them; here the order is always the same. */
-function nameProposers(shape: Shape, machine: Machine): void {
-  const ledger = machine.voter.ledgers.get('ledger')
-  if (ledger === undefined) return
-  for (const { peer, crashes } of shape.nodes) {
-    for (let start = 0; start <= crashes; start++) proposerAt(ledger, nodeId(peer, String(start)))
-  }
+/** Every process start that may propose, in the order in which voters are made to number them. */
+export function proposersOf(shape: Shape): NodeId[] {
+  return shape.nodes.flatMap(({ peer, crashes }) =>
+    Array.from({ length: crashes + 1 }, (_, start) => nodeId(peer, String(start))),
+  )
 }

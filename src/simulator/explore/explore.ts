@@ -1,3 +1,4 @@
+import type { Message } from '../../core/messages.ts'
 import { type Fact, isOutcome } from './items.ts'
 import { Locals, type Transition } from './locals.ts'
 import { tellPath } from './path.ts'
@@ -29,6 +30,9 @@ export interface Taken {
 export function explore(shape: Shape, options: { maxStates?: number } = {}): Exploration {
   return new Explorer(shape, options.maxStates ?? shape.maxStates).run()
 }
+
+/** Answers that only somebody who has asked can use. */
+const spendable: ReadonlySet<Message['type']> = new Set(['state', 'elected', 'installed'])
 
 /** The numbers of the nodes' states, then those of the messages and facts, ascending. */
 type State = Int32Array<ArrayBuffer>
@@ -72,7 +76,9 @@ class Explorer {
   run(): Exploration {
     const first = Int32Array.from(this.#locals.first())
     this.#visited.add(this.#hashOf(first))
-    let level = [this.#begin(first)]
+    let reached = this.#begin(first)
+    for (const event of this.#shape.before) reached = this.#happen(reached, event)
+    let level = [reached]
     let depth = 0
     while (level.length > 0 && this.#goesOn()) {
       for (const { state, index } of level) {
@@ -114,6 +120,31 @@ class Explorer {
       while (reached.state.subarray(this.#nodes).some(deliver)) continue
     }
     return reached
+  }
+
+  /** Takes the one step that an event of the beginning names. */
+  #happen({ state, index }: Reached, event: string): Reached {
+    const [, peer = '', sign = '', rest = ''] = /^(\w+)(:| <) (.*)$/.exec(event) ?? []
+    const node = this.#shape.nodes.findIndex(plan => plan.peer === peer)
+    const item = sign === ':' ? -1 : this.#flightIn(state, peer, rest)
+    const local = state[node] ?? -1
+    const transition =
+      item >= 0 ? this.#locals.deliver(local, item) : this.#locals.move(local, rest)
+    if (transition === null) throw new RangeError(`${event} changes nothing`)
+    this.#take(state, index, transition, { node, item, move: item >= 0 ? '' : rest })
+    const next = this.#next.pop()
+    if (next === undefined) throw new RangeError(`${event} leads nowhere`)
+    return next
+  }
+
+  /** The message of a state that goes to a node, by its sender and type. */
+  #flightIn(state: State, to: string, named: string): number {
+    for (let i = this.#nodes; i < state.length; i++) {
+      const found = this.#locals.items[state[i] as number]
+      if (found?.type !== 'flight' || found.to !== to) continue
+      if (`${found.from} ${found.message.type}` === named) return state[i] as number
+    }
+    throw new RangeError(`No message to ${to} is '${named}'`)
   }
 
   #goesOn(): boolean {
@@ -190,14 +221,22 @@ class Explorer {
     this.#next.push({ state: next, index: at })
   }
 
-  /**
-   * Whether a message will never do anything: it does nothing now at a node that only proposes,
-   * and the claims of such a node only go forward.
-   */
+  /** Whether a message will never do anything at the node that it goes to. */
   #isDead(state: State, item: number): boolean {
     const node = this.#receiverOf(item)
-    if (node < 0 || !this.#onlyProposes(node)) return false
-    return this.#locals.deliver(state[node] as number, item) === null
+    return node >= 0 && this.#isSpent(node, state[node] as number, item)
+  }
+
+  /**
+   * The claims of a node that only proposes go forward only, and so does what a node gathers
+   * before it votes in another epoch: what does nothing there now will do nothing later.
+   */
+  #isSpent(node: number, local: number, item: number): boolean {
+    const found = this.#locals.items[item]
+    const isAnswer = found?.type === 'flight' && spendable.has(found.message.type)
+    if (!isAnswer && !this.#onlyProposes(node)) return false
+    if (isAnswer && !this.#locals.isPast(local, item)) return false
+    return this.#locals.deliver(local, item) === null
   }
 
   #onlyProposes(node: number): boolean {
@@ -207,13 +246,11 @@ class Explorer {
 
   /** What stays in the air of what was there. */
   #kept(state: State, local: number, { node, item }: Taken): number[] {
-    const only = this.#onlyProposes(node)
     const kept: number[] = []
     for (let i = this.#nodes; i < state.length; i++) {
       const other = state[i] as number
       if (other === item && !this.#mayRepeat(item)) continue
-      const mine = only && this.#receiverOf(other) === node
-      if (mine && this.#locals.deliver(local, other) === null) continue
+      if (this.#receiverOf(other) === node && this.#isSpent(node, local, other)) continue
       kept.push(other)
     }
     return kept
@@ -228,10 +265,7 @@ class Explorer {
   #beginnings(before: State, news: readonly number[], begun: Transition['begun']): number[] {
     if (begun.length === 0) return []
     const facts = this.#facts([...before, ...news])
-    const chosen = chosenOf(
-      facts.filter(fact => fact.type === 'accepted'),
-      this.#voters,
-    )
+    const chosen = chosenOf(facts, this.#voters)
     return begun.map(({ seq, ballot }) => {
       let token = 0
       for (const fact of facts) {

@@ -1,6 +1,6 @@
 import type { Ballot } from '../../core/ballot.ts'
 import type { PeerId } from '../../core/ids.ts'
-import type { Message, Values } from '../../core/messages.ts'
+import type { Message, Values, Voter } from '../../core/messages.ts'
 import { type Ranges, seqsOf } from '../../core/ranges.ts'
 import { pickValues } from '../../core/values.ts'
 
@@ -28,6 +28,7 @@ export type Fact =
       /** An accept that is durable at a voter. */
       readonly type: 'accepted'
       readonly voter: PeerId
+      readonly epoch: number
       readonly seq: number
       readonly ballot: Ballot
       readonly value: string
@@ -45,6 +46,35 @@ export type Fact =
       readonly by: PeerId
       readonly seq: number
       readonly ballot: Ballot
+    }
+  | {
+      /** A voter has durably accepted who is to keep the ledger after an epoch. */
+      readonly type: 'voted'
+      readonly voter: PeerId
+      readonly epoch: number
+      readonly ballot: Ballot
+      readonly next: string
+    }
+  | {
+      /** A voter has durably ended an epoch for the sake of these next voters. */
+      readonly type: 'sealed'
+      readonly voter: PeerId
+      readonly epoch: number
+      readonly next: string
+    }
+  | {
+      /** A voter has durably taken up its office in an epoch. */
+      readonly type: 'installed'
+      readonly voter: PeerId
+      readonly epoch: number
+      readonly next: string
+    }
+  | {
+      /** Somebody takes these next voters for decided. */
+      readonly type: 'successor'
+      readonly by: PeerId
+      readonly epoch: number
+      readonly next: string
     }
   | { readonly type: 'run'; readonly seq: number; readonly ballot: Ballot }
   | {
@@ -74,6 +104,11 @@ export function valueTexts(values: Values, of: Ranges = values.seqs): [number, s
     texts.push([seq, `${kind}(${failures}${reason} ${by} ${String.fromCharCode(...body)})`])
   }
   return texts
+}
+
+/** Voters in few letters. */
+export function votersText(voters: readonly Voter[]): string {
+  return voters.map(({ peer }) => peer).join(' ')
 }
 
 /** A ballot in few letters. */

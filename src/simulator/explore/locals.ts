@@ -123,6 +123,25 @@ export class Locals {
     return transition
   }
 
+  /** Whether what a message answers is over at a node, or the node's start that asked. */
+  isPast(local: number, item: number): boolean {
+    const flight = this.items[item]
+    const { machine, starts } = this.actor(local)
+    if (flight?.type !== 'flight') return false
+    if (flight.toStart !== starts) return flight.toStart < starts
+    const { message } = flight
+    const { voter, changer } = machine
+    const change = changer.changes.get('ledger')
+    switch (message.type) {
+      case 'state':
+        return (voter.ledgers.get('ledger')?.info.epoch ?? 0) > 0 && voter.joins.size === 0
+      case 'elected':
+        return changer.counter > message.ballot.counter || change?.stage === 'installing'
+      default:
+        return false
+    }
+  }
+
   /** The number of a message or fact. */
   itemNumber(item: Item): number {
     const text = wholeTextOf(item)

@@ -7,14 +7,19 @@ import { tickProposer } from '../../core/renew.ts'
 import { pushRun, type Ranges, seqsOf } from '../../core/ranges.ts'
 import { noBytes } from '../../core/values.ts'
 import { takeUndecided } from '../../core/voter.ts'
+import { type Change, openChange, resendMs, tickChanges } from '../../core/change.ts'
+import { partMs, tickJoins } from '../../core/join.ts'
+import type { Voter } from '../../core/messages.ts'
 import {
   type Actor,
   chunkOfShape,
   helloOf,
+  infoIn,
   isTracked,
   ledgerOf,
   restartActor,
   mayDraw,
+  votersOf,
 } from './actor.ts'
 import type { Flight } from './items.ts'
 import { far, passTime } from './normal.ts'
@@ -55,12 +60,33 @@ export function movesOf(shape: Shape, actor: Actor): string[] {
   }
   if (shape.leases && mayLapse(actor)) moves.push('lapse')
   if (plan.finishes && draws && voter.undecided.length > 0) moves.push('finish')
+  moves.push(...changeMovesOf(shape, actor))
   if (isTracked(actor) && outbox.durable < outbox.lsn) moves.push('sync')
   if (actor.starts < plan.crashes) {
     moves.push('crash')
     if (plan.syncs && outbox.durable < outbox.lsn) moves.push('crash and lose')
   }
   return [...new Set(moves)]
+}
+
+/** What a node may do of itself about the voters of the ledger. */
+function changeMovesOf(shape: Shape, { plan, machine }: Actor): string[] {
+  const { voter, changer } = machine
+  const moves: string[] = []
+  const change = changer.changes.get('ledger')
+  const votes = voter.ledgers.get('ledger')?.office === 'voter'
+  const draws = changer.counter < plan.electBallots
+  if (draws && change === undefined && votes) {
+    for (const i of plan.elects.keys()) moves.push(`elect ${i}`)
+  }
+  if (draws && change !== undefined && change.againAt < Infinity) moves.push('again')
+  if (plan.drives && change === undefined && votes && changer.counter === 0) {
+    if (voter.ledgers.get('ledger')?.info.epoch === 0) moves.push('drive')
+  }
+  const crashes = shape.nodes.some(({ crashes }) => crashes > 0)
+  if (crashes && change?.stage === 'installing') moves.push('tell')
+  if (shape.looks && voter.joins.size > 0) moves.push('look')
+  return moves
 }
 
 function inPhase(claiming: Claiming, phase: number): number[] {
@@ -124,6 +150,19 @@ export function makeMove(shape: Shape, actor: Actor, move: string): Turn {
     case 'finish':
       finish(shape, actor)
       break
+    case 'elect':
+      change(actor, votersOf(actor.plan.elects[Number(first)] ?? []), 'asking')
+      break
+    case 'drive':
+      change(actor, votersOf(shape.next), 'installing')
+      break
+    case 'again':
+    case 'tell':
+      tickChanges(machine.changer, machine.voter, machine.outbox, machine.proposer.up, resendMs)
+      break
+    case 'look':
+      tickJoins(machine.voter, machine.outbox, machine.proposer.up, partMs)
+      break
     case 'sync':
       turn.sync()
       break
@@ -136,6 +175,12 @@ export function makeMove(shape: Shape, actor: Actor, move: string): Turn {
   return turn
 }
 
+function change({ machine }: Actor, voters: readonly Voter[], stage: Change['stage']): void {
+  const { changer, outbox, voter } = machine
+  const ledger = voter.ledgers.get('ledger')
+  if (ledger !== undefined) openChange(changer, outbox, ledger, voters, stage, 0)
+}
+
 function open(shape: Shape, actor: Actor, i: number): void {
   const { proposer, outbox } = actor.machine
   const opening = actor.plan.opens[i]
@@ -144,7 +189,8 @@ function open(shape: Shape, actor: Actor, i: number): void {
   if (intent !== 'run') actor.opened |= 1 << i
   if (intent === 'direct') return publishFor(shape, actor, nodeId(opening.to ?? '', '0'))
   const cancel = intent === 'cancel' ? { request: 1, reason: noBytes } : undefined
-  const want = { info: ledgerOf(shape), intent, seqs: [first, count], any: [], anyCount: 0 }
+  const info = infoIn(shape, opening.epoch ?? 0)
+  const want = { info, intent, seqs: [first, count], any: [], anyCount: 0 }
   const once = { sequential: false, queue: 'q', cancel, hand: undefined, tries: 0 }
   openClaim(proposer, outbox, { ...want, ...once }, 0)
 }
@@ -218,7 +264,8 @@ function end(turn: Turn, claimId: number, [kind = '', only]: readonly string[]):
 function finish(shape: Shape, { machine }: Actor): void {
   const { voter, proposer, outbox } = machine
   for (const { seqs } of takeUndecided(voter, far)) {
-    const want = { info: ledgerOf(shape), intent: 'finish', seqs, any: [], anyCount: 0 } as const
+    const info = voter.ledgers.get('ledger')?.info ?? ledgerOf(shape)
+    const want = { info, intent: 'finish', seqs, any: [], anyCount: 0 } as const
     const once = { sequential: false, queue: '', cancel: undefined, hand: undefined, tries: 0 }
     openClaim(proposer, outbox, { ...want, ...once }, 0)
   }
@@ -235,7 +282,7 @@ function crash(shape: Shape, before: Actor, lose: boolean): Turn {
   turn.perform(effects)
   for (const { peer } of shape.nodes) {
     const { plan, starts } = actor
-    if (peer !== plan.peer) turn.fly(peer, helloOf(plan.peer, starts, !plan.votes), 0)
+    if (peer !== plan.peer) turn.fly(peer, helloOf(plan.peer, starts, !plan.full), 0)
   }
   return turn
 }

@@ -1,9 +1,11 @@
+import { noBallot } from '../../core/ballot.ts'
 import { ASKING, type Claiming } from '../../core/claim.ts'
+import type { NodeId } from '../../core/ids.ts'
 import type { Ledger } from '../../core/ledger.ts'
 import type { Leases } from '../../core/lease.ts'
 import { unblock } from '../../core/recovery.ts'
 import { refresh, type VoterState } from '../../core/voter.ts'
-import { type Actor, hasJournal, mayDraw } from './actor.ts'
+import { type Actor, hasJournal, mayDraw, proposersOf } from './actor.ts'
 import type { Shape } from './plan.ts'
 import { textOf } from './text.ts'
 
@@ -20,8 +22,10 @@ type Loose<T> = { -readonly [K in keyof T]: T[K] }
  */
 export function normalise(shape: Shape, actor: Actor): void {
   const { voter, proposer } = actor.machine
-  if (!shape.leases && actor.plan.votes) passTime(voter)
+  if (!shape.leases && actor.plan.full) passTime(voter)
+  normaliseChange(actor)
   for (const ledger of voter.ledgers.values()) {
+    nameProposers(ledger, proposersOf(shape))
     normaliseLedger(ledger, isLsnFree(actor))
     if (shape.repeats.length > 0) clipGrants(ledger)
   }
@@ -47,6 +51,36 @@ export function normalise(shape: Shape, actor: Actor): void {
   proposer.retries = draws ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
   if (!draws) proposer.counters.clear()
   if (!hasJournal(actor)) actor.journal = []
+}
+
+/** Waits of joins and changes begin anew. */
+function normaliseChange({ machine }: Actor): void {
+  const { voter, changer } = machine
+  for (const ledger of voter.ledgers.values()) ledger.since = 0
+  for (const join of voter.joins.values()) {
+    for (const source of join.sources.values()) source.askedAt = 0
+    join.blockedUntil = 0
+  }
+  for (const change of changer.changes.values()) {
+    change.since = 0
+    change.sentAt = 0
+    if (change.againAt < Infinity) change.againAt = 0
+  }
+}
+
+/** Voters number proposers as they meet them; here the order is made always the same. */
+function nameProposers(ledger: Ledger, nodes: readonly NodeId[]): void {
+  const wanted = [noBallot.proposer, ...nodes]
+  if (ledger.proposers.length === wanted.length) return
+  const moved = ledger.proposers.map(node => wanted.indexOf(node))
+  for (const { promisedBy, acceptedBy } of ledger.pages.values()) {
+    for (const column of [promisedBy, acceptedBy]) {
+      column.forEach((index, at) => (column[at] = moved[index] ?? 0))
+    }
+  }
+  ledger.proposers.splice(0, Infinity, ...wanted)
+  ledger.proposerIndex.clear()
+  for (const [index, node] of wanted.entries()) ledger.proposerIndex.set(node, index)
 }
 
 /** Once a claim has been won or lost, who granted it matters only to leases. */
@@ -137,6 +171,12 @@ export function actorText(actor: Actor): string {
   const seen = [...peers.values()].map(({ node, lsn }) => `${node} ${lsn}`).sort()
   const lsns = isLsnFree(actor) ? '' : `${outbox.lsn} ${outbox.durable}`
   const own = { ...proposer, voter: undefined }
-  const rest = [starts, opened, ended, named, lsns, seen, outbox.loopback, journal, waiting]
-  return textOf([actor.plan.votes ? voter : '', own, rest])
+  const { ledgers, joins } = voter
+  const { claims, retries } = proposer
+  const epochs = [...ledgers.values(), ...joins.values(), ...claims.values(), ...retries].map(
+    ({ info }) => info.epoch,
+  )
+  const change = [actor.duty, epochs, machine.changer.counter, machine.changer.changes]
+  const rest = [change, starts, opened, ended, named, lsns, seen, outbox.loopback, journal, waiting]
+  return textOf([actor.plan.full ? voter : '', own, rest])
 }

@@ -1,6 +1,6 @@
 import type { Message, Values } from '../../core/messages.ts'
 import type { Ranges } from '../../core/ranges.ts'
-import { ballotText, type Item, valueTexts } from './items.ts'
+import { ballotText, type Item, valueTexts, votersText } from './items.ts'
 import type { Locals } from './locals.ts'
 import type { Taken } from './explore.ts'
 
@@ -38,6 +38,14 @@ function itemText(item: Item | undefined): string {
       return `* ${item.by} takes task ${item.seq} for decided: ${item.value}`
     case 'decided-at':
       return `* ${item.by} takes task ${item.seq} for decided at ${ballotText(item.ballot)}`
+    case 'voted':
+      return `* ${item.voter} has voted at ${ballotText(item.ballot)} for ${item.next} after ${item.epoch}`
+    case 'sealed':
+      return `* ${item.voter} has sealed epoch ${item.epoch} for ${item.next}`
+    case 'installed':
+      return `* ${item.voter} votes in epoch ${item.epoch} of ${item.next}`
+    case 'successor':
+      return `* ${item.by} takes ${item.next} for the successor of epoch ${item.epoch}`
     case 'run':
       return `* task ${item.seq} runs under ${ballotText(item.ballot)}`
     case 'began':
@@ -73,6 +81,24 @@ function messageText(message: Message): string {
         return `${kind} ${runs(seqs)} at ${ballotText(ballot)} ${values.map(texts).join(' ')}`
       })
       return `DECIDED ${told.join(', ')}`
+    }
+    case 'elect':
+      return `ELECT ${ballotText(message.ballot)} ${votersText(message.voters)}`
+    case 'elected': {
+      const { ballot, granted, accepted, voters } = message
+      const had = accepted.counter > 0 ? `${ballotText(accepted)} ${votersText(voters)}` : ''
+      return `ELECTED ${ballotText(ballot)} ${granted ? 'granted' : 'refused'} ${had}`
+    }
+    case 'state': {
+      const told = message.registers.map(group => {
+        const value = group.values.map(texts).join()
+        const { promised, accepted, seqs } = group
+        return `${runs(seqs)} promised ${ballotText(promised)} ${ballotText(accepted)} ${value}`
+      })
+      const out = message.outcomes.map(({ ballot, kind, seqs }) => {
+        return `${kind} ${runs(seqs)} at ${ballotText(ballot)}`
+      })
+      return `STATE ${message.epoch} ${message.sealed ? 'sealed' : ''} ${[...told, ...out].join()}`
     }
     default:
       return message.type.toUpperCase()

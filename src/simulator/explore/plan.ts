@@ -11,6 +11,8 @@ export interface Opening {
   readonly count: number
   /** `direct`: the worker. */
   readonly to?: PeerId
+  /** The epoch whose voters are asked: it has heard of them. */
+  readonly epoch?: number
 }
 
 /** What one node of a shape is, and what may happen to it. */
@@ -39,6 +41,13 @@ export interface NodePlan {
   readonly takes: boolean
   /** Whether runs may be given up: leases expire, claims take too long. */
   readonly expires: boolean
+  /** Whether it may vote in a later epoch, if it does not in the first. */
+  readonly full: boolean
+  /** Voters of the next epoch that it may want to be chosen, and ballots to have them chosen. */
+  readonly elects: readonly (readonly PeerId[])[]
+  readonly electBallots: number
+  /** Whether it knows the next voters to be decided, and tells them so. */
+  readonly drives: boolean
 }
 
 /** A small cluster whose every state is visited. */
@@ -53,6 +62,15 @@ export interface Shape {
   readonly nodes: readonly NodePlan[]
   /** Moves that are made first, each with all the messages that follow: what came before is known. */
   readonly begins: readonly (readonly [peer: PeerId, move: string])[]
+  /** The voters of the next epoch, where these are decided from the start. */
+  readonly next: readonly PeerId[]
+  /**
+   * What has happened before: moves of nodes, `w0: open 0`, and messages that have arrived,
+   * `v0 < w0 claim`.
+   */
+  readonly before: readonly string[]
+  /** Whether new voters ask again for what they have not been given. */
+  readonly looks: boolean
   /** Messages that are delivered; others count as lost. */
   readonly carries: readonly Message['type'][]
   /** Messages that may be delivered any number of times; others at most once. */
@@ -84,8 +102,17 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     finishes: false,
     takes: false,
     expires: false,
+    full: true,
+    elects: [],
+    electBallots: 0,
+    drives: false,
     ...more,
   }
+}
+
+/** A node that votes in the next epoch only. */
+export function newcomer(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
+  return voter(peer, { votes: false, stored: false, ...more })
 }
 
 /** A node that claims and does not vote. */
@@ -93,6 +120,7 @@ export function worker(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
   const run: Opening = { intent: 'run', first: 0, count: 1 }
   return voter(peer, {
     votes: false,
+    full: false,
     stored: false,
     opens: [run],
     ballots: 1,

@@ -12,12 +12,13 @@ function only<Type extends Fact['type']>(facts: readonly Fact[], type: Type): Fa
 
 /** Outcomes that a majority has durably accepted at one ballot, whoever knows of it. */
 export function chosenOf(
-  accepted: readonly FactOf<'accepted'>[],
+  facts: readonly Fact[],
   voters: number,
 ): { seq: number; counter: number; value: string }[] {
   const groups = new Map<string, FactOf<'accepted'>[]>()
-  for (const fact of accepted) {
-    const key = `${fact.seq} ${ballotText(fact.ballot)} ${fact.value}`
+  // Only accepts of one epoch make a majority.
+  for (const fact of only(facts, 'accepted')) {
+    const key = `${fact.epoch} ${fact.seq} ${ballotText(fact.ballot)} ${fact.value}`
     const group = groups.get(key) ?? []
     if (!group.some(({ voter }) => voter === fact.voter)) group.push(fact)
     groups.set(key, group)
@@ -25,11 +26,18 @@ export function chosenOf(
   const chosen: { seq: number; counter: number; value: string }[] = []
   for (const group of groups.values()) {
     const [first] = group
-    if (first === undefined || group.length < majorityOf(voters) || !isOutcome(first.value))
-      continue
+    if (first === undefined || !isOutcome(first.value)) continue
+    if (group.length < majorityIn(facts, first.epoch, voters)) continue
     chosen.push({ seq: first.seq, counter: first.ballot.counter, value: first.value })
   }
   return chosen
+}
+
+/** How many voters of an epoch are a majority; the first has `voters` of them. */
+function majorityIn(facts: readonly Fact[], epoch: number, voters: number): number {
+  if (epoch === 0) return majorityOf(voters)
+  const known = only(facts, 'installed').find(fact => fact.epoch === epoch)
+  return known === undefined ? Infinity : majorityOf(known.next.split(' ').length)
 }
 
 /** Says what is wrong with all that has happened, or nothing. */
@@ -39,14 +47,39 @@ export function checkFacts(
   limits: { readonly maxDeliveries: number },
 ): string | undefined {
   const accepted = only(facts, 'accepted')
-  const chosen = chosenOf(accepted, voters)
+  const chosen = chosenOf(facts, voters)
   return (
+    oneSuccessor(facts, voters) ??
     oneValuePerBallot(facts) ??
     oneOutcome(chosen, accepted) ??
     decidedIsChosen(facts, chosen) ??
     runsInOrder(facts) ??
     validOutcomes(facts, limits)
   )
+}
+
+/** S8: one successor per epoch, installed from a sealed majority. */
+function oneSuccessor(facts: readonly Fact[], voters: number): string | undefined {
+  const next = new Map<number, string>()
+  const follows = (epoch: number, named: string): boolean => {
+    const known = next.get(epoch)
+    if (known === undefined) next.set(epoch, named)
+    return known === undefined || known === named
+  }
+  for (const fact of only(facts, 'successor')) {
+    if (!follows(fact.epoch, fact.next)) return `S8: epoch ${fact.epoch} has two successors`
+  }
+  for (const fact of only(facts, 'sealed')) {
+    if (!follows(fact.epoch, fact.next)) return `S8: ${fact.voter} has sealed for other voters`
+  }
+  for (const { voter, epoch, next: named } of only(facts, 'installed')) {
+    if (!follows(epoch - 1, named)) return `S8: ${voter} is installed among other voters`
+    const sealed = only(facts, 'sealed').filter(fact => fact.epoch === epoch - 1)
+    const enough = majorityIn(facts, epoch - 1, voters)
+    if (new Set(sealed.map(fact => fact.voter)).size >= enough) continue
+    return `S8: ${voter} votes in epoch ${epoch}, and no majority has sealed the one before`
+  }
+  return undefined
 }
 
 function oneValuePerBallot(facts: readonly Fact[]): string | undefined {

@@ -1,7 +1,8 @@
 import type { PeerId } from '../../core/ids.ts'
-import type { Actor } from './actor.ts'
+import { type Actor, proposersOf } from './actor.ts'
 import type { Item } from './items.ts'
-import type { NodePlan, Shape } from './plan.ts'
+import type { LedgerInfo } from '../../core/messages.ts'
+import type { Shape } from './plan.ts'
 
 /** Says of each node which other one, alike in all but its name, takes its place. */
 export type Labels = ReadonlyMap<PeerId, PeerId>
@@ -9,7 +10,7 @@ export type Labels = ReadonlyMap<PeerId, PeerId>
 /** All ways to exchange nodes of a shape that are alike; the first changes nothing. */
 export function labelsOf(shape: Shape): Labels[] {
   let all: [PeerId, PeerId][][] = [[]]
-  for (const group of groupsOf(shape.nodes)) {
+  for (const group of groupsOf(shape)) {
     const orders = ordersOf(group)
     all = all.flatMap(pairs =>
       orders.map(order => [
@@ -21,10 +22,12 @@ export function labelsOf(shape: Shape): Labels[] {
   return all.map(pairs => new Map(pairs))
 }
 
-function groupsOf(nodes: readonly NodePlan[]): PeerId[][] {
+/** Nodes that are alike, and so among the same voters in every epoch. */
+function groupsOf(shape: Shape): PeerId[][] {
   const groups = new Map<string, PeerId[]>()
-  for (const plan of nodes) {
-    const key = JSON.stringify({ ...plan, peer: '' })
+  for (const plan of shape.nodes) {
+    const sets = [shape.next, ...shape.nodes.flatMap(({ elects }) => elects)]
+    const key = JSON.stringify([{ ...plan, peer: '' }, sets.map(set => set.includes(plan.peer))])
     groups.set(key, [...(groups.get(key) ?? []), plan.peer])
   }
   return [...groups.values()]
@@ -35,12 +38,30 @@ function ordersOf(names: readonly PeerId[]): PeerId[][] {
   return names.flatMap((name, i) => ordersOf(names.toSpliced(i, 1)).map(rest => [name, ...rest]))
 }
 
+const fixedLists: ReadonlySet<string> = new Set([
+  'info',
+  'proposers',
+  'proposerIndex',
+  'voters',
+  'before',
+  'found',
+  'successor',
+  'next',
+])
+
+function movedMask(mask: number, places: readonly number[]): number {
+  let moved = 0
+  places.forEach((to, from) => {
+    if ((mask & (1 << from)) !== 0) moved |= 1 << to
+  })
+  return moved
+}
+
 /** Exchanges nodes in all that is known of them. */
 export class Relabeller {
   readonly #shape: Shape
   readonly #labels: Labels
-  /** Place among the voters, and in a ledger's list of proposers, by the place before. */
-  readonly #voters: readonly number[]
+  /** Place in a ledger's list of proposers, by the place before. */
   readonly #proposers: readonly number[]
   /** What was shared is shared again. */
   readonly #made = new Map<object, unknown>()
@@ -48,11 +69,7 @@ export class Relabeller {
   constructor(shape: Shape, labels: Labels) {
     this.#shape = shape
     this.#labels = labels
-    const voters = shape.nodes.filter(({ votes }) => votes).map(({ peer }) => peer)
-    this.#voters = voters.map(peer => voters.indexOf(labels.get(peer) ?? ''))
-    const starts = shape.nodes.flatMap(({ peer, crashes }) =>
-      Array.from({ length: crashes + 1 }, (_, start) => `${peer}.${start}`),
-    )
+    const starts = proposersOf(shape)
     const moved = starts.map(node => 1 + starts.indexOf(this.#text(node)))
     this.#proposers = [0, ...moved]
   }
@@ -65,9 +82,10 @@ export class Relabeller {
   /** The same node state, had nodes been named so. */
   actor({ plan, machine, ...rest }: Actor): Actor {
     const peer = this.#text(plan.peer)
-    const { voter, proposer, outbox, members, init, node, random } = machine
+    const { voter, proposer, outbox, members, changer, init, node, random } = machine
     this.#made.clear()
-    const parts = this.#any({ voter, proposer, outbox, members, rest }) as {
+    const parts = this.#any({ voter, proposer, outbox, members, changer, rest }) as {
+      changer: typeof changer
       voter: typeof voter
       proposer: typeof proposer
       outbox: typeof outbox
@@ -86,6 +104,7 @@ export class Relabeller {
         proposer: parts.proposer,
         outbox: parts.outbox,
         members: parts.members,
+        changer: parts.changer,
       },
     }
   }
@@ -124,38 +143,38 @@ export class Relabeller {
     if ('refusals' in fields && 'nacks' in fields) this.#claiming(fields)
     if ('promisedBy' in fields) this.#page(fields)
     if ('pageTasks' in fields && 'proposers' in fields) {
-      fields['index'] = this.#voters[fields['index'] as number]
+      const places = this.#places(fields['info'] as LedgerInfo)
+      fields['index'] = places[fields['index'] as number] ?? -1
     }
     return fields
   }
 
-  // The list of voters, and each voter's list of proposers, keep their order.
+  // Lists of voters, and each voter's list of proposers, keep their order.
   #isFixed(key: string): boolean {
-    return key === 'info' || key === 'proposers' || key === 'proposerIndex'
+    return fixedLists.has(key)
+  }
+
+  /** Place among the voters of an epoch, by the place before. */
+  #places({ voters }: LedgerInfo): number[] {
+    const peers = voters.map(({ peer }) => peer)
+    return peers.map(peer => peers.indexOf(this.#labels.get(peer) ?? ''))
   }
 
   #claiming(fields: Record<string, unknown>): void {
+    const places = this.#places(fields['info'] as LedgerInfo)
     for (const key of ['grants', 'refusals', 'accepts', 'nacks']) {
       const column = fields[key] as Uint8Array
-      column.forEach((mask, at) => (column[at] = this.#mask(mask)))
+      column.forEach((mask, at) => (column[at] = movedMask(mask, places)))
     }
     for (const key of ['asked', 'answered', 'confirmed', 'gone']) {
-      fields[key] = this.#mask(fields[key] as number)
+      fields[key] = movedMask(fields[key] as number, places)
     }
     for (const key of ['until', 'sentAt']) {
       const before = fields[key] as Float64Array
       const after = before.slice()
-      this.#voters.forEach((to, from) => (after[to] = before[from] ?? 0))
+      places.forEach((to, from) => (after[to] = before[from] ?? 0))
       fields[key] = after
     }
-  }
-
-  #mask(mask: number): number {
-    let moved = 0
-    this.#voters.forEach((to, from) => {
-      if ((mask & (1 << from)) !== 0) moved |= 1 << to
-    })
-    return moved
   }
 
   #page(fields: Record<string, unknown>): void {

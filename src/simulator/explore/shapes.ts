@@ -1,4 +1,5 @@
 import type { Message } from '../../core/messages.ts'
+import { changeShapes } from './change-shapes.ts'
 import { canceller, type NodePlan, type Shape, voter, worker } from './plan.ts'
 
 /** What votes need; the rest is lost, as a network may do. */
@@ -17,6 +18,9 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
     maxDeliveries: 5,
     nodes,
     begins: [],
+    next: [],
+    before: [],
+    looks: false,
     carries: votes,
     repeats: [],
     leases: false,
@@ -36,6 +40,7 @@ const second = { counter: 1 } as const
 
 /** The small clusters that are explored. */
 export const shapes: readonly Shape[] = [
+  ...changeShapes,
   shape(
     'tie',
     'A worker and a canceller claim with the same counter, and claims may come twice.',

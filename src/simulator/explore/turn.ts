@@ -1,6 +1,7 @@
 import type { Ballot } from '../../core/ballot.ts'
 import type { Effect, Send } from '../../core/effects.ts'
-import type { Entry } from '../../core/entries.ts'
+import type { Install } from '../../core/change-messages.ts'
+import type { AcceptedEntry, Entry } from '../../core/entries.ts'
 import { type PeerId, peerOf } from '../../core/ids.ts'
 import type { Input } from '../../core/inputs.ts'
 import { step } from '../../core/machine.ts'
@@ -8,7 +9,7 @@ import { peerAt } from '../../core/membership.ts'
 import type { Message, Settle } from '../../core/messages.ts'
 import { seqsOf } from '../../core/ranges.ts'
 import { type Actor, hasJournal, isTracked, ledgerOf } from './actor.ts'
-import { type Fact, type Flight, type Item, valueTexts } from './items.ts'
+import { type Fact, type Flight, type Item, valueTexts, votersText } from './items.ts'
 import type { Shape } from './plan.ts'
 
 /** A claim that has begun: the moment matters for what its run may do. */
@@ -49,7 +50,7 @@ export class Turn {
     for (const effect of effects) this.#take(effect, entries)
     if (hasJournal(actor)) actor.journal.push(...entries)
     if (tracked || outbox.durable >= outbox.lsn) return
-    this.#accepts(entries)
+    this.#keep(entries)
     this.#durable(outbox.lsn)
   }
 
@@ -57,13 +58,13 @@ export class Turn {
   sync(): void {
     const { outbox } = this.actor.machine
     const entry = this.actor.journal[outbox.durable]
-    if (entry !== undefined) this.#accepts([entry])
+    if (entry !== undefined) this.#keep([entry])
     this.#durable(outbox.durable + 1)
   }
 
   /** Entries that were not durable yet have outlived a crash. */
   kept(entries: readonly Entry[]): void {
-    this.#accepts(entries)
+    this.#keep(entries)
   }
 
   /** Notes the claims that have begun since the turn did. */
@@ -85,9 +86,9 @@ export class Turn {
     this.input({ type: 'durable', lsn })
     if (before >= actor.named || lsn < actor.named) return
     // A frame without a meaning of its own shows that the journal is durable up to there.
-    const { ledger, epoch, voters } = ledgerOf(this.#shape)
-    for (const { peer } of voters) {
-      if (peer !== plan.peer) this.fly(peer, { type: 'closed', ledger, epoch }, lsn)
+    const { ledger, epoch } = ledgerOf(this.#shape)
+    for (const { peer, full } of this.#shape.nodes) {
+      if (peer !== plan.peer && full) this.fly(peer, { type: 'closed', ledger, epoch }, lsn)
     }
   }
 
@@ -99,6 +100,7 @@ export class Turn {
         return
       case 'send':
         if (effect.message.type === 'settle') this.#proposed(effect.message)
+        if (effect.message.type === 'install') this.#successor(effect.message)
         if (isTracked(actor) && effect.after > actor.machine.outbox.durable) {
           actor.waiting.push(effect)
         } else this.#leave(effect)
@@ -120,6 +122,10 @@ export class Turn {
   #leave({ to, message }: Send): void {
     if (message.type === 'decided') this.#decidedAt(message)
     if (!this.#shape.carries.includes(message.type)) return
+    // Nobody in the next epoch has anything to give before it votes there itself.
+    const { looks, nodes } = this.#shape
+    const gives = looks || nodes.some(({ peer, votes }) => peer === to && votes)
+    if (message.type === 'seal' && !gives) return
     // Records are had anyway: that only one voter is asked for them must not tell voters apart.
     if (message.type === 'claim') this.fly(to, { ...message, records: false }, 0)
     else this.fly(to, message, 0)
@@ -142,6 +148,11 @@ export class Turn {
     this.items.push(flight)
   }
 
+  #successor({ epoch, voters }: Install): void {
+    const by = this.actor.plan.peer
+    this.items.push({ type: 'successor', by, epoch: epoch - 1, next: votersText(voters) })
+  }
+
   #proposed({ ballot, values, acceptLsn }: Settle): void {
     this.actor.named = Math.max(this.actor.named, acceptLsn)
     for (const part of values) {
@@ -151,15 +162,49 @@ export class Turn {
     }
   }
 
-  #accepts(entries: readonly Entry[]): void {
+  /** Notes what entries mean that are durable now. */
+  #keep(entries: readonly Entry[]): void {
+    const { actor } = this
+    const voter = actor.plan.peer
     for (const entry of entries) {
-      if (entry.type !== 'accepted') continue
-      const { ballot } = entry
-      const voter = this.actor.plan.peer
-      for (const part of entry.values) {
-        for (const [seq, value] of valueTexts(part)) {
-          this.items.push({ type: 'accepted', voter, seq, ballot, value })
+      switch (entry.type) {
+        case 'accepted':
+          // What a node writes before it takes up its office was accepted by others.
+          if (actor.duty >= 0) this.#accepted(entry, actor.duty)
+          break
+        case 'succession': {
+          const { epoch, accepted: ballot, voters } = entry
+          const next = votersText(voters)
+          if (ballot.counter > 0) this.items.push({ type: 'voted', voter, epoch, ballot, next })
+          break
         }
+        case 'sealed':
+          if (actor.duty < 0) break
+          this.items.push({
+            type: 'sealed',
+            voter,
+            epoch: actor.duty,
+            next: votersText(entry.voters),
+          })
+          actor.duty = -1
+          break
+        case 'installed': {
+          const { epoch, voters } = entry
+          actor.duty = epoch
+          this.items.push({ type: 'installed', voter, epoch, next: votersText(voters) })
+          break
+        }
+        default:
+          break
+      }
+    }
+  }
+
+  #accepted({ ballot, values }: AcceptedEntry, epoch: number): void {
+    const voter = this.actor.plan.peer
+    for (const part of values) {
+      for (const [seq, value] of valueTexts(part)) {
+        this.items.push({ type: 'accepted', voter, epoch, seq, ballot, value })
       }
     }
   }

@@ -34,7 +34,7 @@ import type { Message, UnknownEnum } from '@bufbuild/protobuf'
 export const file_meshwork: GenFile =
   /*@__PURE__*/
   fileDesc(
-    'Cg5tZXNod29yay5wcm90bxILbWVzaHdvcmsudjEirgkKCEVudmVsb3BlEgsKA2xzbhgBIAEoBBIjCgVoZWxsbxgKIAEoCzISLm1lc2h3b3JrLnYxLkhlbGxvSAASJwoHZ29vZGJ5ZRgLIAEoCzIULm1lc2h3b3JrLnYxLkdvb2RieWVIABIhCgRvcGVuGAwgASgLMhEubWVzaHdvcmsudjEuT3BlbkgAEiUKBm9wZW5lZBgNIAEoCzITLm1lc2h3b3JrLnYxLk9wZW5lZEgAEiMKBWNsb3NlGA4gASgLMhIubWVzaHdvcmsudjEuQ2xvc2VIABIlCgZjbG9zZWQYDyABKAsyEy5tZXNod29yay52MS5DbG9zZWRIABI0Cg51bmtub3duX2xlZGdlchgQIAEoCzIaLm1lc2h3b3JrLnYxLlVua25vd25MZWRnZXJIABIjCgVzdG9yZRgRIAEoCzISLm1lc2h3b3JrLnYxLlN0b3JlSAASJQoGc3RvcmVkGBIgASgLMhMubWVzaHdvcmsudjEuU3RvcmVkSAASIwoFY2xhaW0YEyABKAsyEi5tZXNod29yay52MS5DbGFpbUgAEicKB2NsYWltZWQYFCABKAsyFC5tZXNod29yay52MS5DbGFpbWVkSAASIwoFcmVuZXcYFSABKAsyEi5tZXNod29yay52MS5SZW5ld0gAEicKB3JlbmV3ZWQYFiABKAsyFC5tZXNod29yay52MS5SZW5ld2VkSAASIQoEbG9zdBgXIAEoCzIRLm1lc2h3b3JrLnYxLkxvc3RIABInCgdyZWxlYXNlGBggASgLMhQubWVzaHdvcmsudjEuUmVsZWFzZUgAEiUKBnNldHRsZRgZIAEoCzITLm1lc2h3b3JrLnYxLlNldHRsZUgAEikKCGFjY2VwdGVkGBogASgLMhUubWVzaHdvcmsudjEuQWNjZXB0ZWRIABInCgdkZWNpZGVkGBsgASgLMhQubWVzaHdvcmsudjEuRGVjaWRlZEgAEiMKBWZldGNoGBwgASgLMhIubWVzaHdvcmsudjEuRmV0Y2hIABInCgdyZWNvcmRzGB0gASgLMhQubWVzaHdvcmsudjEuUmVjb3Jkc0gAEicKB2NvbXBhcmUYHiABKAsyFC5tZXNod29yay52MS5Db21wYXJlSAASIwoFd2F0Y2gYHyABKAsyEi5tZXNod29yay52MS5XYXRjaEgAEicKB3Vud2F0Y2gYICABKAsyFC5tZXNod29yay52MS5VbndhdGNoSAASKQoIb3V0Y29tZXMYISABKAsyFS5tZXNod29yay52MS5PdXRjb21lc0gAEiEKBHN5bmMYIiABKAsyES5tZXNod29yay52MS5TeW5jSAASKQoIYmFja2xvZ3MYIyABKAsyFS5tZXNod29yay52MS5CYWNrbG9nc0gAEiUKBnN1Ym1pdBgkIAEoCzITLm1lc2h3b3JrLnYxLlN1Ym1pdEgAEisKCXN1Ym1pdHRlZBglIAEoCzIWLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEgAEikKCHByb2dyZXNzGCYgASgLMhUubWVzaHdvcmsudjEuUHJvZ3Jlc3NIAEIJCgdtZXNzYWdlSgQIAhAKIi8KC0dvc3NpcEZyYW1lEiAKBWhpbnRzGAEgAygLMhEubWVzaHdvcmsudjEuSGludCKJAQoESGludBIpCghhbm5vdW5jZRgBIAEoCzIVLm1lc2h3b3JrLnYxLkFubm91bmNlSAASIwoFdGFrZW4YAiABKAsyEi5tZXNod29yay52MS5UYWtlbkgAEikKCHByZXNlbmNlGAMgASgLMhUubWVzaHdvcmsudjEuUHJlc2VuY2VIAEIGCgRoaW50IisKBkJhbGxvdBIPCgdjb3VudGVyGAEgASgNEhAKCHByb3Bvc2VyGAIgASgJIs0BCghUYXNrU3BlYxINCgVxdWV1ZRgBIAEoCRIQCghwcmlvcml0eRgCIAEoERIQCghyZXF1aXJlcxgDIAEoCRIQCghhdHRlbXB0cxgEIAEoDRIlCgdiYWNrb2ZmGAUgASgOMhQubWVzaHdvcmsudjEuQmFja29mZhISCgpiYWNrb2ZmX21zGAYgASgEEhYKDmJhY2tvZmZfbWF4X21zGAcgASgEEhIKCnRpbWVvdXRfbXMYCCABKAQSFQoNcmVzdWx0X3R0bF9tcxgJIAEoBCK+AQoFQ2h1bmsSDQoFZmlyc3QYASABKA0SDQoFY291bnQYAiABKA0SIwoEc3BlYxgDIAEoCzIVLm1lc2h3b3JrLnYxLlRhc2tTcGVjEg4KBmFnZV9tcxgEIAEoBBIQCghkZWxheV9tcxgFIAEoBBIPCgdsZW5ndGhzGAYgASgMEg8KB3BheWxvYWQYByABKAwSFwoPc3RhcnRfd2l0aGluX21zGAggASgEEhUKDWVuZF93aXRoaW5fbXMYCSABKAQitgEKBlZhbHVlcxIMCgRzZXFzGAEgASgMEiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSEAoIZmFpbHVyZXMYAyABKA0SEAoIZGVsYXlfbXMYBCABKAQSKQoGcmVhc29uGAUgASgOMhkubWVzaHdvcmsudjEuRmFpbGVkUmVhc29uEgoKAmJ5GAYgASgJEg8KB2xlbmd0aHMYByABKAwSDAoEYm9keRgIIAEoDCIpCgVWb3RlchIMCgRwZWVyGAEgASgJEhIKCnN0b3JhZ2VfaWQYAiABKAwiYQoKTGVkZ2VySW5mbxIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiPgoJVGFza0NsYXNzEg0KBXF1ZXVlGAEgASgJEhAKCHByaW9yaXR5GAIgASgREhAKCHJlcXVpcmVzGAMgASgJImsKB0JhY2tsb2cSDQoFcXVldWUYASABKAkSEAoIcHJpb3JpdHkYAiABKBESEAoIcmVxdWlyZXMYAyABKAkSDgoGYWdlX21zGAQgASgEEg8KB2JhY2tsb2cYBSABKA0SDAoEc2VxcxgGIAEoDCIsCglLbm93blBlZXISDAoEcGVlchgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAki8wEKBUhlbGxvEhMKC21pbl92ZXJzaW9uGAEgASgNEhMKC21heF92ZXJzaW9uGAIgASgNEhMKC2luY2FybmF0aW9uGAMgASgMEhIKCnN0b3JhZ2VfaWQYBCABKAwSDQoFZ3Vlc3QYBSABKAgSEQoJYWRkcmVzc2VzGAYgAygJEiUKBXBlZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyEg4KBnF1ZXVlcxgIIAMoCRITCgtjb25jdXJyZW5jeRgJIAEoDRIXCg9lY2hvX3N0b3JhZ2VfaWQYCiABKAwSEAoIZWNob19sc24YCyABKAQiCQoHR29vZGJ5ZSJbCgRPcGVuEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciInCgZPcGVuZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNIjMKBUNsb3NlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0iJwoGQ2xvc2VkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSIuCg1Vbmtub3duTGVkZ2VyEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSKCAQoFU3RvcmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg0KBWZyZXNoGAMgASgIEiIKBmNodW5rcxgEIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rEicKBWdyYW50GAUgASgLMhgubWVzaHdvcmsudjEuRGlyZWN0R3JhbnQiawoLRGlyZWN0R3JhbnQSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90IooBCgZTdG9yZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SDgoGc3RvcmVkGAQgASgMEg8KB3NldHRsZWQYBSABKAwSEAoIY29uZmxpY3QYBiABKAwSDAoEZnVsbBgHIAEoDBIPCgdmdWxsX21zGAggASgEIucBCgVDbGFpbRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIY2xhaW1faWQYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiMKBmludGVudBgFIAEoDjITLm1lc2h3b3JrLnYxLkludGVudBIMCgRzZXFzGAYgASgMEiMKA2FueRgHIAMoCzIWLm1lc2h3b3JrLnYxLlRhc2tDbGFzcxIRCglhbnlfY291bnQYCCABKA0SDwoHcmVjb3JkcxgJIAEoCBIMCgRpZGxlGAogASgIIloKDkFjY2VwdGVkVmFsdWVzEiMKBmJhbGxvdBgBIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYAiABKAsyEy5tZXNod29yay52MS5WYWx1ZXMiYAoHUmVmdXNhbBIqCgZyZWFzb24YASABKA4yGi5tZXNod29yay52MS5SZWZ1c2FsUmVhc29uEgwKBHNlcXMYAiABKAwSCgoCbXMYAyABKAQSDwoHY291bnRlchgEIAEoDSKrAgoHQ2xhaW1lZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIQCghjbGFpbV9pZBgEIAEoDRIjCgZiYWxsb3QYBSABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDwoHZ3JhbnRlZBgGIAEoDBIQCghsZWFzZV9tcxgHIAEoBBIOCgZncmFudHMYCCABKAwSLQoIYWNjZXB0ZWQYCSADKAsyGy5tZXNod29yay52MS5BY2NlcHRlZFZhbHVlcxIlCgdyZWZ1c2VkGAogAygLMhQubWVzaHdvcmsudjEuUmVmdXNhbBIiCgZjaHVua3MYCyADKAsyEi5tZXNod29yay52MS5DaHVuaxIMCgRoZWxkGAwgASgMImAKCUhlbGRMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiMwoJTGVhc2VMaXN0EiYKBmxlYXNlcxgBIAMoCzIWLm1lc2h3b3JrLnYxLkhlbGRMZWFzZSJsCgVSZW5ldxIMCgRiZWF0GAEgASgNEhEKCWNvbmZpcm1lZBgCIAEoDBIMCgRoZWxkGAMgASgNEg4KBmRpZ2VzdBgEIAEoDRIkCgRsaXN0GAUgASgLMhYubWVzaHdvcmsudjEuTGVhc2VMaXN0IjsKCUxvc3RMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SDAoEc2VxcxgDIAEoDCJiCgdSZW5ld2VkEgwKBGJlYXQYASABKA0SEAoIbGVhc2VfbXMYAiABKAQSEQoJc2VuZF9saXN0GAMgASgIEiQKBGxvc3QYBCADKAsyFi5tZXNod29yay52MS5Mb3N0TGVhc2UiPwoETG9zdBIkCgRsb3N0GAEgAygLMhYubWVzaHdvcmsudjEuTG9zdExlYXNlEhEKCWNhbmNlbGxlZBgCIAEoCCJtCgdSZWxlYXNlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghjbGFpbV9pZBgDIAEoDRIjCgZiYWxsb3QYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgFIAEoDCKFAQoGU2V0dGxlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzEhIKCmFjY2VwdF9sc24YBSABKAQiowEKCEFjY2VwdGVkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiMKBmJhbGxvdBgEIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIQCghhY2NlcHRlZBgFIAEoDBIOCgZiZWhpbmQYBiABKAwSDwoHc2V0dGxlZBgHIAEoDBIPCgdtaXNzaW5nGAggASgMIowBCgxEZWNpZGVkUmFuZ2USIwoGYmFsbG90GAEgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiQKBGtpbmQYAiABKA4yFi5tZXNod29yay52MS5WYWx1ZUtpbmQSDAoEc2VxcxgDIAEoDBIjCgZ2YWx1ZXMYBCADKAsyEy5tZXNod29yay52MS5WYWx1ZXMiVQoHRGVjaWRlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SKwoIb3V0Y29tZXMYAyADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiWgoFRmV0Y2gSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiQKBHdoYXQYAyABKA4yFi5tZXNod29yay52MS5GZXRjaFdoYXQSDAoEc2VxcxgEIAEoDCJMCgdSZWNvcmRzEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIiCgZjaHVua3MYAyADKAsyEi5tZXNod29yay52MS5DaHVuayJ0CgdDb21wYXJlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEhAKA2VuZBgEIAEoDUgAiAEBEg4KBnN0b3JlZBgFIAEoDBIPCgdzZXR0bGVkGAYgASgMQgYKBF9lbmQiNwoFV2F0Y2gSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwSEAoIcHJvZ3Jlc3MYAyABKAgiJwoHVW53YXRjaBIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDCI/CghPdXRjb21lcxIOCgZsZWRnZXIYASABKAwSIwoGdmFsdWVzGAIgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIm0KCFByb2dyZXNzEg4KBmxlZGdlchgBIAEoDBILCgNzZXEYAiABKA0SDQoFdG9rZW4YAyABKA0SJwoEa2luZBgEIAEoDjIZLm1lc2h3b3JrLnYxLlByb2dyZXNzS2luZBIMCgRib2R5GAUgASgMIhYKBFN5bmMSDgoGcXVldWVzGAEgAygJIm4KDUxlZGdlckJhY2tsb2cSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SDwoHY291bnRlchgCIAEoDRIlCgdjbGFzc2VzGAMgAygLMhQubWVzaHdvcmsudjEuQmFja2xvZyI3CghCYWNrbG9ncxIrCgdsZWRnZXJzGAEgAygLMhoubWVzaHdvcmsudjEuTGVkZ2VyQmFja2xvZyJ4CghBbm5vdW5jZRIlCgRpbmZvGAEgASgLMhcubWVzaHdvcmsudjEuTGVkZ2VySW5mbxINCgVyb3VuZBgCIAEoDRIPCgdjb3VudGVyGAMgASgNEiUKB2NsYXNzZXMYBCADKAsyFC5tZXNod29yay52MS5CYWNrbG9nIiUKBVRha2VuEg4KBmxlZGdlchgBIAEoDBIMCgRzZXFzGAIgASgMIj0KCFByZXNlbmNlEg4KBnF1ZXVlcxgBIAMoCRITCgtjb25jdXJyZW5jeRgCIAEoDRIMCgRmcmVlGAMgASgNIj0KBlN1Ym1pdBIPCgdyZXF1ZXN0GAEgASgJEiIKBmNodW5rcxgCIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rIpMBCglTdWJtaXR0ZWQSDwoHcmVxdWVzdBgBIAEoCRIPCgdyZWZ1c2VkGAIgASgJEg4KBmxlZGdlchgDIAEoDBINCgVlcG9jaBgEIAEoDRIMCgRzZXFzGAUgASgMEg8KB2R1cmFibGUYBiABKAgSJgoGdm90ZXJzGAcgAygLMhYubWVzaHdvcmsudjEuS25vd25QZWVyIrQECgVFbnRyeRIqCgZvcGVuZWQYASABKAsyGC5tZXNod29yay52MS5PcGVuZWRFbnRyeUgAEioKBmNsb3NlZBgCIAEoCzIYLm1lc2h3b3JrLnYxLkNsb3NlZEVudHJ5SAASKgoGc3RvcmVkGAMgASgLMhgubWVzaHdvcmsudjEuU3RvcmVkRW50cnlIABIsCgdncmFudGVkGAQgASgLMhkubWVzaHdvcmsudjEuR3JhbnRlZEVudHJ5SAASLgoIcmVsZWFzZWQYBSABKAsyGi5tZXNod29yay52MS5SZWxlYXNlZEVudHJ5SAASLgoIYWNjZXB0ZWQYBiABKAsyGi5tZXNod29yay52MS5BY2NlcHRlZEVudHJ5SAASLAoHc2V0dGxlZBgHIAEoCzIZLm1lc2h3b3JrLnYxLlNldHRsZWRFbnRyeUgAEi4KCHJlc2VydmVkGAggASgLMhoubWVzaHdvcmsudjEuUmVzZXJ2ZWRFbnRyeUgAEioKBmdyYW50cxgJIAEoCzIYLm1lc2h3b3JrLnYxLkdyYW50c0VudHJ5SAASMAoJc3VibWl0dGVkGAogASgLMhsubWVzaHdvcmsudjEuU3VibWl0dGVkRW50cnlIABImCgRlY2hvGAsgASgLMhYubWVzaHdvcmsudjEuRWNob0VudHJ5SAASLAoHc3RhcnRlZBgMIAEoCzIZLm1lc2h3b3JrLnYxLlN0YXJ0ZWRFbnRyeUgAQgcKBWVudHJ5ImIKC09wZW5lZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciIqCgtDbG9zZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSCwoDZW5kGAIgASgNIigKBk9yaWdpbhINCgVndWVzdBgBIAEoCRIPCgdyZXF1ZXN0GAIgASgJIpUBCgtTdG9yZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSEwoLZHVlX3dhbGxfbXMYAiABKAQSGQoRcHVibGlzaGVkX3dhbGxfbXMYAyABKAQSIQoFY2h1bmsYBCABKAsyEi5tZXNod29yay52MS5DaHVuaxIjCgZvcmlnaW4YBSABKAsyEy5tZXNod29yay52MS5PcmlnaW4iYwoMR3JhbnRlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIQCghjbGFpbV9pZBgCIAEoDRIjCgZiYWxsb3QYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgEIAEoDCJSCg1SZWxlYXNlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIjCgZiYWxsb3QYAiABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDAoEc2VxcxgDIAEoDCJ+Cg1BY2NlcHRlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBIjCgZiYWxsb3QYAiABKAsyEy5tZXNod29yay52MS5CYWxsb3QSEwoLZHVlX3dhbGxfbXMYAyABKAQSIwoGdmFsdWVzGAQgAygLMhMubWVzaHdvcmsudjEuVmFsdWVzIksKDFNldHRsZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSKwoIb3V0Y29tZXMYAiADKAsyGS5tZXNod29yay52MS5EZWNpZGVkUmFuZ2UiLQoNUmVzZXJ2ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEbWFyaxgCIAEoDSI7CgtHcmFudHNFbnRyeRIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDBIOCgZncmFudHMYAyABKAwiTgoOU3VibWl0dGVkRW50cnkSDQoFZ3Vlc3QYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZsZWRnZXIYAyABKAwSDAoEc2VxcxgEIAEoDCI6CglFY2hvRW50cnkSDAoEcGVlchgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgMEgsKA2xzbhgDIAEoBCIcCgxTdGFydGVkRW50cnkSDAoEbm9kZRgBIAEoCSpOCgdCYWNrb2ZmEhcKE0JBQ0tPRkZfVU5TUEVDSUZJRUQQABIRCg1CQUNLT0ZGX0ZJWEVEEAESFwoTQkFDS09GRl9FWFBPTkVOVElBTBACKoUBCglWYWx1ZUtpbmQSGgoWVkFMVUVfS0lORF9VTlNQRUNJRklFRBAAEhYKElZBTFVFX0tJTkRfUEVORElORxABEhMKD1ZBTFVFX0tJTkRfRE9ORRACEhUKEVZBTFVFX0tJTkRfRkFJTEVEEAMSGAoUVkFMVUVfS0lORF9DQU5DRUxMRUQQBCrYAQoMRmFpbGVkUmVhc29uEh0KGUZBSUxFRF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZGQUlMRURfUkVBU09OX0FUVEVNUFRTEAESHwobRkFJTEVEX1JFQVNPTl9VTlJFQ09WRVJBQkxFEAISHAoYRkFJTEVEX1JFQVNPTl9ERUxJVkVSSUVTEAMSGQoVRkFJTEVEX1JFQVNPTl9USU1FT1VUEAQSGQoVRkFJTEVEX1JFQVNPTl9FWFBJUkVEEAUSGAoURkFJTEVEX1JFQVNPTl9SRVNVTFQQBipoCgZJbnRlbnQSFgoSSU5URU5UX1VOU1BFQ0lGSUVEEAASDgoKSU5URU5UX1JVThABEhAKDElOVEVOVF9SQUlTRRACEhEKDUlOVEVOVF9GSU5JU0gQAxIRCg1JTlRFTlRfQ0FOQ0VMEAQq7AEKDVJlZnVzYWxSZWFzb24SHgoaUkVGVVNBTF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZSRUZVU0FMX1JFQVNPTl9TRVRUTEVEEAESGgoWUkVGVVNBTF9SRUFTT05fTk9UX0RVRRACEhoKFlJFRlVTQUxfUkVBU09OX0JMT0NLRUQQAxIXChNSRUZVU0FMX1JFQVNPTl9IRUxEEAQSGQoVUkVGVVNBTF9SRUFTT05fQkVISU5EEAUSGgoWUkVGVVNBTF9SRUFTT05fTUlTU0lORxAGEhcKE1JFRlVTQUxfUkVBU09OX0xFQVAQBypYCglGZXRjaFdoYXQSGgoWRkVUQ0hfV0hBVF9VTlNQRUNJRklFRBAAEhYKEkZFVENIX1dIQVRfUkVDT1JEUxABEhcKE0ZFVENIX1dIQVRfT1VUQ09NRVMQAipgCgxQcm9ncmVzc0tpbmQSHQoZUFJPR1JFU1NfS0lORF9VTlNQRUNJRklFRBAAEhoKFlBST0dSRVNTX0tJTkRfUFJPR1JFU1MQARIVChFQUk9HUkVTU19LSU5EX0xPRxACYgZwcm90bzM',
+    'Cg5tZXNod29yay5wcm90bxILbWVzaHdvcmsudjEiuAwKCEVudmVsb3BlEgsKA2xzbhgBIAEoBBIjCgVoZWxsbxgKIAEoCzISLm1lc2h3b3JrLnYxLkhlbGxvSAASJwoHZ29vZGJ5ZRgLIAEoCzIULm1lc2h3b3JrLnYxLkdvb2RieWVIABIhCgRvcGVuGAwgASgLMhEubWVzaHdvcmsudjEuT3BlbkgAEiUKBm9wZW5lZBgNIAEoCzITLm1lc2h3b3JrLnYxLk9wZW5lZEgAEiMKBWNsb3NlGA4gASgLMhIubWVzaHdvcmsudjEuQ2xvc2VIABIlCgZjbG9zZWQYDyABKAsyEy5tZXNod29yay52MS5DbG9zZWRIABI0Cg51bmtub3duX2xlZGdlchgQIAEoCzIaLm1lc2h3b3JrLnYxLlVua25vd25MZWRnZXJIABIjCgVzdG9yZRgRIAEoCzISLm1lc2h3b3JrLnYxLlN0b3JlSAASJQoGc3RvcmVkGBIgASgLMhMubWVzaHdvcmsudjEuU3RvcmVkSAASIwoFY2xhaW0YEyABKAsyEi5tZXNod29yay52MS5DbGFpbUgAEicKB2NsYWltZWQYFCABKAsyFC5tZXNod29yay52MS5DbGFpbWVkSAASIwoFcmVuZXcYFSABKAsyEi5tZXNod29yay52MS5SZW5ld0gAEicKB3JlbmV3ZWQYFiABKAsyFC5tZXNod29yay52MS5SZW5ld2VkSAASIQoEbG9zdBgXIAEoCzIRLm1lc2h3b3JrLnYxLkxvc3RIABInCgdyZWxlYXNlGBggASgLMhQubWVzaHdvcmsudjEuUmVsZWFzZUgAEiUKBnNldHRsZRgZIAEoCzITLm1lc2h3b3JrLnYxLlNldHRsZUgAEikKCGFjY2VwdGVkGBogASgLMhUubWVzaHdvcmsudjEuQWNjZXB0ZWRIABInCgdkZWNpZGVkGBsgASgLMhQubWVzaHdvcmsudjEuRGVjaWRlZEgAEiMKBWZldGNoGBwgASgLMhIubWVzaHdvcmsudjEuRmV0Y2hIABInCgdyZWNvcmRzGB0gASgLMhQubWVzaHdvcmsudjEuUmVjb3Jkc0gAEicKB2NvbXBhcmUYHiABKAsyFC5tZXNod29yay52MS5Db21wYXJlSAASIwoFd2F0Y2gYHyABKAsyEi5tZXNod29yay52MS5XYXRjaEgAEicKB3Vud2F0Y2gYICABKAsyFC5tZXNod29yay52MS5VbndhdGNoSAASKQoIb3V0Y29tZXMYISABKAsyFS5tZXNod29yay52MS5PdXRjb21lc0gAEiEKBHN5bmMYIiABKAsyES5tZXNod29yay52MS5TeW5jSAASKQoIYmFja2xvZ3MYIyABKAsyFS5tZXNod29yay52MS5CYWNrbG9nc0gAEiUKBnN1Ym1pdBgkIAEoCzITLm1lc2h3b3JrLnYxLlN1Ym1pdEgAEisKCXN1Ym1pdHRlZBglIAEoCzIWLm1lc2h3b3JrLnYxLlN1Ym1pdHRlZEgAEikKCHByb2dyZXNzGCYgASgLMhUubWVzaHdvcmsudjEuUHJvZ3Jlc3NIABIjCgVlbGVjdBgyIAEoCzISLm1lc2h3b3JrLnYxLkVsZWN0SAASJwoHZWxlY3RlZBgzIAEoCzIULm1lc2h3b3JrLnYxLkVsZWN0ZWRIABIlCgZpbnZpdGUYNCABKAsyEy5tZXNod29yay52MS5JbnZpdGVIABInCgdpbnZpdGVkGDUgASgLMhQubWVzaHdvcmsudjEuSW52aXRlZEgAEicKB29ic2VydmUYNiABKAsyFC5tZXNod29yay52MS5PYnNlcnZlSAASIQoEc2VhbBg3IAEoCzIRLm1lc2h3b3JrLnYxLlNlYWxIABIjCgVzdGF0ZRg4IAEoCzISLm1lc2h3b3JrLnYxLlN0YXRlSAASJwoHaW5zdGFsbBg5IAEoCzIULm1lc2h3b3JrLnYxLkluc3RhbGxIABIrCglpbnN0YWxsZWQYOiABKAsyFi5tZXNod29yay52MS5JbnN0YWxsZWRIABIjCgVtb3ZlZBg7IAEoCzISLm1lc2h3b3JrLnYxLk1vdmVkSABCCQoHbWVzc2FnZUoECAIQCiIvCgtHb3NzaXBGcmFtZRIgCgVoaW50cxgBIAMoCzIRLm1lc2h3b3JrLnYxLkhpbnQiiQEKBEhpbnQSKQoIYW5ub3VuY2UYASABKAsyFS5tZXNod29yay52MS5Bbm5vdW5jZUgAEiMKBXRha2VuGAIgASgLMhIubWVzaHdvcmsudjEuVGFrZW5IABIpCghwcmVzZW5jZRgDIAEoCzIVLm1lc2h3b3JrLnYxLlByZXNlbmNlSABCBgoEaGludCIrCgZCYWxsb3QSDwoHY291bnRlchgBIAEoDRIQCghwcm9wb3NlchgCIAEoCSLNAQoIVGFza1NwZWMSDQoFcXVldWUYASABKAkSEAoIcHJpb3JpdHkYAiABKBESEAoIcmVxdWlyZXMYAyABKAkSEAoIYXR0ZW1wdHMYBCABKA0SJQoHYmFja29mZhgFIAEoDjIULm1lc2h3b3JrLnYxLkJhY2tvZmYSEgoKYmFja29mZl9tcxgGIAEoBBIWCg5iYWNrb2ZmX21heF9tcxgHIAEoBBISCgp0aW1lb3V0X21zGAggASgEEhUKDXJlc3VsdF90dGxfbXMYCSABKAQivgEKBUNodW5rEg0KBWZpcnN0GAEgASgNEg0KBWNvdW50GAIgASgNEiMKBHNwZWMYAyABKAsyFS5tZXNod29yay52MS5UYXNrU3BlYxIOCgZhZ2VfbXMYBCABKAQSEAoIZGVsYXlfbXMYBSABKAQSDwoHbGVuZ3RocxgGIAEoDBIPCgdwYXlsb2FkGAcgASgMEhcKD3N0YXJ0X3dpdGhpbl9tcxgIIAEoBBIVCg1lbmRfd2l0aGluX21zGAkgASgEIrYBCgZWYWx1ZXMSDAoEc2VxcxgBIAEoDBIkCgRraW5kGAIgASgOMhYubWVzaHdvcmsudjEuVmFsdWVLaW5kEhAKCGZhaWx1cmVzGAMgASgNEhAKCGRlbGF5X21zGAQgASgEEikKBnJlYXNvbhgFIAEoDjIZLm1lc2h3b3JrLnYxLkZhaWxlZFJlYXNvbhIKCgJieRgGIAEoCRIPCgdsZW5ndGhzGAcgASgMEgwKBGJvZHkYCCABKAwiKQoFVm90ZXISDAoEcGVlchgBIAEoCRISCgpzdG9yYWdlX2lkGAIgASgMImEKCkxlZGdlckluZm8SDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEhAKCHByb2R1Y2VyGAMgASgJEiIKBnZvdGVycxgEIAMoCzISLm1lc2h3b3JrLnYxLlZvdGVyIj4KCVRhc2tDbGFzcxINCgVxdWV1ZRgBIAEoCRIQCghwcmlvcml0eRgCIAEoERIQCghyZXF1aXJlcxgDIAEoCSJrCgdCYWNrbG9nEg0KBXF1ZXVlGAEgASgJEhAKCHByaW9yaXR5GAIgASgREhAKCHJlcXVpcmVzGAMgASgJEg4KBmFnZV9tcxgEIAEoBBIPCgdiYWNrbG9nGAUgASgNEgwKBHNlcXMYBiABKAwiLAoJS25vd25QZWVyEgwKBHBlZXIYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIoQCCgVIZWxsbxITCgttaW5fdmVyc2lvbhgBIAEoDRITCgttYXhfdmVyc2lvbhgCIAEoDRITCgtpbmNhcm5hdGlvbhgDIAEoDBISCgpzdG9yYWdlX2lkGAQgASgMEg0KBWd1ZXN0GAUgASgIEhEKCWFkZHJlc3NlcxgGIAMoCRIlCgVwZWVycxgHIAMoCzIWLm1lc2h3b3JrLnYxLktub3duUGVlchIOCgZxdWV1ZXMYCCADKAkSEwoLY29uY3VycmVuY3kYCSABKA0SFwoPZWNob19zdG9yYWdlX2lkGAogASgMEhAKCGVjaG9fbHNuGAsgASgEEg8KB2NoYW5nZXMYDCABKAgiCQoHR29vZGJ5ZSJbCgRPcGVuEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciInCgZPcGVuZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNIjMKBUNsb3NlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRILCgNlbmQYAyABKA0iJwoGQ2xvc2VkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSIuCg1Vbmtub3duTGVkZ2VyEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSKCAQoFU3RvcmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg0KBWZyZXNoGAMgASgIEiIKBmNodW5rcxgEIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rEicKBWdyYW50GAUgASgLMhgubWVzaHdvcmsudjEuRGlyZWN0R3JhbnQiawoLRGlyZWN0R3JhbnQSJQoEaW5mbxgBIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8SEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90IooBCgZTdG9yZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SDgoGc3RvcmVkGAQgASgMEg8KB3NldHRsZWQYBSABKAwSEAoIY29uZmxpY3QYBiABKAwSDAoEZnVsbBgHIAEoDBIPCgdmdWxsX21zGAggASgEIucBCgVDbGFpbRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIY2xhaW1faWQYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EiMKBmludGVudBgFIAEoDjITLm1lc2h3b3JrLnYxLkludGVudBIMCgRzZXFzGAYgASgMEiMKA2FueRgHIAMoCzIWLm1lc2h3b3JrLnYxLlRhc2tDbGFzcxIRCglhbnlfY291bnQYCCABKA0SDwoHcmVjb3JkcxgJIAEoCBIMCgRpZGxlGAogASgIIloKDkFjY2VwdGVkVmFsdWVzEiMKBmJhbGxvdBgBIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYAiABKAsyEy5tZXNod29yay52MS5WYWx1ZXMiYAoHUmVmdXNhbBIqCgZyZWFzb24YASABKA4yGi5tZXNod29yay52MS5SZWZ1c2FsUmVhc29uEgwKBHNlcXMYAiABKAwSCgoCbXMYAyABKAQSDwoHY291bnRlchgEIAEoDSKrAgoHQ2xhaW1lZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SDwoHY291bnRlchgDIAEoDRIQCghjbGFpbV9pZBgEIAEoDRIjCgZiYWxsb3QYBSABKAsyEy5tZXNod29yay52MS5CYWxsb3QSDwoHZ3JhbnRlZBgGIAEoDBIQCghsZWFzZV9tcxgHIAEoBBIOCgZncmFudHMYCCABKAwSLQoIYWNjZXB0ZWQYCSADKAsyGy5tZXNod29yay52MS5BY2NlcHRlZFZhbHVlcxIlCgdyZWZ1c2VkGAogAygLMhQubWVzaHdvcmsudjEuUmVmdXNhbBIiCgZjaHVua3MYCyADKAsyEi5tZXNod29yay52MS5DaHVuaxIMCgRoZWxkGAwgASgMImAKCUhlbGRMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiMwoJTGVhc2VMaXN0EiYKBmxlYXNlcxgBIAMoCzIWLm1lc2h3b3JrLnYxLkhlbGRMZWFzZSJsCgVSZW5ldxIMCgRiZWF0GAEgASgNEhEKCWNvbmZpcm1lZBgCIAEoDBIMCgRoZWxkGAMgASgNEg4KBmRpZ2VzdBgEIAEoDRIkCgRsaXN0GAUgASgLMhYubWVzaHdvcmsudjEuTGVhc2VMaXN0IjsKCUxvc3RMZWFzZRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SDAoEc2VxcxgDIAEoDCKNAQoHUmVuZXdlZBIMCgRiZWF0GAEgASgNEhAKCGxlYXNlX21zGAIgASgEEhEKCXNlbmRfbGlzdBgDIAEoCBIkCgRsb3N0GAQgAygLMhYubWVzaHdvcmsudjEuTG9zdExlYXNlEikKCWVsc2V3aGVyZRgFIAMoCzIWLm1lc2h3b3JrLnYxLkxvc3RMZWFzZSI/CgRMb3N0EiQKBGxvc3QYASADKAsyFi5tZXNod29yay52MS5Mb3N0TGVhc2USEQoJY2FuY2VsbGVkGAIgASgIIm0KB1JlbGVhc2USDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEhAKCGNsYWltX2lkGAMgASgNEiMKBmJhbGxvdBgEIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIMCgRzZXFzGAUgASgMIoUBCgZTZXR0bGUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiMKBmJhbGxvdBgDIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYBCADKAsyEy5tZXNod29yay52MS5WYWx1ZXMSEgoKYWNjZXB0X2xzbhgFIAEoBCKjAQoIQWNjZXB0ZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SIwoGYmFsbG90GAQgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EhAKCGFjY2VwdGVkGAUgASgMEg4KBmJlaGluZBgGIAEoDBIPCgdzZXR0bGVkGAcgASgMEg8KB21pc3NpbmcYCCABKAwijAEKDERlY2lkZWRSYW5nZRIjCgZiYWxsb3QYASABKAsyEy5tZXNod29yay52MS5CYWxsb3QSJAoEa2luZBgCIAEoDjIWLm1lc2h3b3JrLnYxLlZhbHVlS2luZBIMCgRzZXFzGAMgASgMEiMKBnZhbHVlcxgEIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcyJVCgdEZWNpZGVkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIrCghvdXRjb21lcxgDIAMoCzIZLm1lc2h3b3JrLnYxLkRlY2lkZWRSYW5nZSJaCgVGZXRjaBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SJAoEd2hhdBgDIAEoDjIWLm1lc2h3b3JrLnYxLkZldGNoV2hhdBIMCgRzZXFzGAQgASgMIkwKB1JlY29yZHMSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiIKBmNodW5rcxgDIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rInQKB0NvbXBhcmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SEAoDZW5kGAQgASgNSACIAQESDgoGc3RvcmVkGAUgASgMEg8KB3NldHRsZWQYBiABKAxCBgoEX2VuZCI3CgVXYXRjaBIOCgZsZWRnZXIYASABKAwSDAoEc2VxcxgCIAEoDBIQCghwcm9ncmVzcxgDIAEoCCInCgdVbndhdGNoEg4KBmxlZGdlchgBIAEoDBIMCgRzZXFzGAIgASgMIj8KCE91dGNvbWVzEg4KBmxlZGdlchgBIAEoDBIjCgZ2YWx1ZXMYAiADKAsyEy5tZXNod29yay52MS5WYWx1ZXMibQoIUHJvZ3Jlc3MSDgoGbGVkZ2VyGAEgASgMEgsKA3NlcRgCIAEoDRINCgV0b2tlbhgDIAEoDRInCgRraW5kGAQgASgOMhkubWVzaHdvcmsudjEuUHJvZ3Jlc3NLaW5kEgwKBGJvZHkYBSABKAwibwoFRWxlY3QSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEiMKBmJhbGxvdBgDIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciK6AQoHRWxlY3RlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90Eg8KB2dyYW50ZWQYBCABKAgSDwoHY291bnRlchgFIAEoDRIlCghhY2NlcHRlZBgGIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIiCgZ2b3RlcnMYByADKAsyEi5tZXNod29yay52MS5Wb3RlciJdCgZJbnZpdGUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEhAKCHByb2R1Y2VyGAMgASgJEiIKBnZvdGVycxgEIAMoCzISLm1lc2h3b3JrLnYxLlZvdGVyIigKB0ludml0ZWQSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNImMKB09ic2VydmUSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEgwKBGZyb20YAyABKA0SCgoCdG8YBCABKA0SDgoGc3RvcmVkGAUgASgMEg8KB3NldHRsZWQYBiABKAwihAEKBFNlYWwSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEgwKBGZyb20YAyABKA0SCgoCdG8YBCABKA0SDgoGc3RvcmVkGAUgASgMEg8KB3NldHRsZWQYBiABKAwSIgoGdm90ZXJzGAcgAygLMhIubWVzaHdvcmsudjEuVm90ZXIi+QEKDVJlZ2lzdGVyR3JvdXASDAoEc2VxcxgBIAEoDBIlCghwcm9taXNlZBgCIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIlCghhY2NlcHRlZBgDIAEoCzITLm1lc2h3b3JrLnYxLkJhbGxvdBIjCgZ2YWx1ZXMYBCADKAsyEy5tZXNod29yay52MS5WYWx1ZXMSDgoGZ3JhbnRzGAUgASgNEiIKBWxlYXNlGAYgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EhAKCGNsYWltX2lkGAcgASgNEhEKCXRlbnRhdGl2ZRgIIAEoCBIOCgZkdWVfbXMYCSABKAQikQIKBVN0YXRlEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIOCgZzZWFsZWQYAyABKAgSDAoEZnJvbRgEIAEoDRIMCgRuZXh0GAUgASgNEg8KB2NvdW50ZXIYBiABKA0SEAoDZW5kGAcgASgNSACIAQESEgoKYmxvY2tlZF9tcxgIIAEoBBItCglyZWdpc3RlcnMYCSADKAsyGi5tZXNod29yay52MS5SZWdpc3Rlckdyb3VwEisKCG91dGNvbWVzGAogAygLMhkubWVzaHdvcmsudjEuRGVjaWRlZFJhbmdlEiIKBmNodW5rcxgLIAMoCzISLm1lc2h3b3JrLnYxLkNodW5rQgYKBF9lbmQinAEKB0luc3RhbGwSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEhAKCHByb2R1Y2VyGAMgASgJEiIKBnZvdGVycxgEIAMoCzISLm1lc2h3b3JrLnYxLlZvdGVyEiIKBmJlZm9yZRgFIAMoCzISLm1lc2h3b3JrLnYxLlZvdGVyEhAKA2VuZBgGIAEoDUgAiAEBQgYKBF9lbmQiKgoJSW5zdGFsbGVkEg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDSJNCgVNb3ZlZBIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SJQoEaW5mbxgDIAEoCzIXLm1lc2h3b3JrLnYxLkxlZGdlckluZm8iFgoEU3luYxIOCgZxdWV1ZXMYASADKAkibgoNTGVkZ2VyQmFja2xvZxIlCgRpbmZvGAEgASgLMhcubWVzaHdvcmsudjEuTGVkZ2VySW5mbxIPCgdjb3VudGVyGAIgASgNEiUKB2NsYXNzZXMYAyADKAsyFC5tZXNod29yay52MS5CYWNrbG9nIjcKCEJhY2tsb2dzEisKB2xlZGdlcnMYASADKAsyGi5tZXNod29yay52MS5MZWRnZXJCYWNrbG9nIngKCEFubm91bmNlEiUKBGluZm8YASABKAsyFy5tZXNod29yay52MS5MZWRnZXJJbmZvEg0KBXJvdW5kGAIgASgNEg8KB2NvdW50ZXIYAyABKA0SJQoHY2xhc3NlcxgEIAMoCzIULm1lc2h3b3JrLnYxLkJhY2tsb2ciJQoFVGFrZW4SDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwiPQoIUHJlc2VuY2USDgoGcXVldWVzGAEgAygJEhMKC2NvbmN1cnJlbmN5GAIgASgNEgwKBGZyZWUYAyABKA0iPQoGU3VibWl0Eg8KB3JlcXVlc3QYASABKAkSIgoGY2h1bmtzGAIgAygLMhIubWVzaHdvcmsudjEuQ2h1bmsikwEKCVN1Ym1pdHRlZBIPCgdyZXF1ZXN0GAEgASgJEg8KB3JlZnVzZWQYAiABKAkSDgoGbGVkZ2VyGAMgASgMEg0KBWVwb2NoGAQgASgNEgwKBHNlcXMYBSABKAwSDwoHZHVyYWJsZRgGIAEoCBImCgZ2b3RlcnMYByADKAsyFi5tZXNod29yay52MS5Lbm93blBlZXIioAYKBUVudHJ5EioKBm9wZW5lZBgBIAEoCzIYLm1lc2h3b3JrLnYxLk9wZW5lZEVudHJ5SAASKgoGY2xvc2VkGAIgASgLMhgubWVzaHdvcmsudjEuQ2xvc2VkRW50cnlIABIqCgZzdG9yZWQYAyABKAsyGC5tZXNod29yay52MS5TdG9yZWRFbnRyeUgAEiwKB2dyYW50ZWQYBCABKAsyGS5tZXNod29yay52MS5HcmFudGVkRW50cnlIABIuCghyZWxlYXNlZBgFIAEoCzIaLm1lc2h3b3JrLnYxLlJlbGVhc2VkRW50cnlIABIuCghhY2NlcHRlZBgGIAEoCzIaLm1lc2h3b3JrLnYxLkFjY2VwdGVkRW50cnlIABIsCgdzZXR0bGVkGAcgASgLMhkubWVzaHdvcmsudjEuU2V0dGxlZEVudHJ5SAASLgoIcmVzZXJ2ZWQYCCABKAsyGi5tZXNod29yay52MS5SZXNlcnZlZEVudHJ5SAASKgoGZ3JhbnRzGAkgASgLMhgubWVzaHdvcmsudjEuR3JhbnRzRW50cnlIABIwCglzdWJtaXR0ZWQYCiABKAsyGy5tZXNod29yay52MS5TdWJtaXR0ZWRFbnRyeUgAEiYKBGVjaG8YCyABKAsyFi5tZXNod29yay52MS5FY2hvRW50cnlIABIsCgdzdGFydGVkGAwgASgLMhkubWVzaHdvcmsudjEuU3RhcnRlZEVudHJ5SAASLgoIb2JzZXJ2ZWQYFCABKAsyGi5tZXNod29yay52MS5PYnNlcnZlZEVudHJ5SAASMgoKc3VjY2Vzc2lvbhgVIAEoCzIcLm1lc2h3b3JrLnYxLlN1Y2Nlc3Npb25FbnRyeUgAEioKBnNlYWxlZBgWIAEoCzIYLm1lc2h3b3JrLnYxLlNlYWxlZEVudHJ5SAASMAoJaW5zdGFsbGVkGBcgASgLMhsubWVzaHdvcmsudjEuSW5zdGFsbGVkRW50cnlIABIoCgVtb3ZlZBgYIAEoCzIXLm1lc2h3b3JrLnYxLk1vdmVkRW50cnlIAEIHCgVlbnRyeSJiCgtPcGVuZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiKgoLQ2xvc2VkRW50cnkSDgoGbGVkZ2VyGAEgASgMEgsKA2VuZBgCIAEoDSIoCgZPcmlnaW4SDQoFZ3Vlc3QYASABKAkSDwoHcmVxdWVzdBgCIAEoCSKVAQoLU3RvcmVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEhMKC2R1ZV93YWxsX21zGAIgASgEEhkKEXB1Ymxpc2hlZF93YWxsX21zGAMgASgEEiEKBWNodW5rGAQgASgLMhIubWVzaHdvcmsudjEuQ2h1bmsSIwoGb3JpZ2luGAUgASgLMhMubWVzaHdvcmsudjEuT3JpZ2luImMKDEdyYW50ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSEAoIY2xhaW1faWQYAiABKA0SIwoGYmFsbG90GAMgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYBCABKAwiUgoNUmVsZWFzZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSIwoGYmFsbG90GAIgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EgwKBHNlcXMYAyABKAwifgoNQWNjZXB0ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSIwoGYmFsbG90GAIgASgLMhMubWVzaHdvcmsudjEuQmFsbG90EhMKC2R1ZV93YWxsX21zGAMgASgEEiMKBnZhbHVlcxgEIAMoCzITLm1lc2h3b3JrLnYxLlZhbHVlcyJLCgxTZXR0bGVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEisKCG91dGNvbWVzGAIgAygLMhkubWVzaHdvcmsudjEuRGVjaWRlZFJhbmdlIi0KDVJlc2VydmVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEgwKBG1hcmsYAiABKA0iOwoLR3JhbnRzRW50cnkSDgoGbGVkZ2VyGAEgASgMEgwKBHNlcXMYAiABKAwSDgoGZ3JhbnRzGAMgASgMIk4KDlN1Ym1pdHRlZEVudHJ5Eg0KBWd1ZXN0GAEgASgJEg8KB3JlcXVlc3QYAiABKAkSDgoGbGVkZ2VyGAMgASgMEgwKBHNlcXMYBCABKAwiOgoJRWNob0VudHJ5EgwKBHBlZXIYASABKAkSEgoKc3RvcmFnZV9pZBgCIAEoDBILCgNsc24YAyABKAQiHAoMU3RhcnRlZEVudHJ5EgwKBG5vZGUYASABKAkiZAoNT2JzZXJ2ZWRFbnRyeRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SEAoIcHJvZHVjZXIYAyABKAkSIgoGdm90ZXJzGAQgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiogEKD1N1Y2Nlc3Npb25FbnRyeRIOCgZsZWRnZXIYASABKAwSDQoFZXBvY2gYAiABKA0SJQoIcHJvbWlzZWQYAyABKAsyEy5tZXNod29yay52MS5CYWxsb3QSJQoIYWNjZXB0ZWQYBCABKAsyEy5tZXNod29yay52MS5CYWxsb3QSIgoGdm90ZXJzGAUgAygLMhIubWVzaHdvcmsudjEuVm90ZXIiYgoLU2VhbGVkRW50cnkSDgoGbGVkZ2VyGAEgASgMEg0KBWVwb2NoGAIgASgNEhAKCHByb2R1Y2VyGAMgASgJEiIKBnZvdGVycxgEIAMoCzISLm1lc2h3b3JrLnYxLlZvdGVyImUKDkluc3RhbGxlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlciJhCgpNb3ZlZEVudHJ5Eg4KBmxlZGdlchgBIAEoDBINCgVlcG9jaBgCIAEoDRIQCghwcm9kdWNlchgDIAEoCRIiCgZ2b3RlcnMYBCADKAsyEi5tZXNod29yay52MS5Wb3RlcipOCgdCYWNrb2ZmEhcKE0JBQ0tPRkZfVU5TUEVDSUZJRUQQABIRCg1CQUNLT0ZGX0ZJWEVEEAESFwoTQkFDS09GRl9FWFBPTkVOVElBTBACKoUBCglWYWx1ZUtpbmQSGgoWVkFMVUVfS0lORF9VTlNQRUNJRklFRBAAEhYKElZBTFVFX0tJTkRfUEVORElORxABEhMKD1ZBTFVFX0tJTkRfRE9ORRACEhUKEVZBTFVFX0tJTkRfRkFJTEVEEAMSGAoUVkFMVUVfS0lORF9DQU5DRUxMRUQQBCrYAQoMRmFpbGVkUmVhc29uEh0KGUZBSUxFRF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZGQUlMRURfUkVBU09OX0FUVEVNUFRTEAESHwobRkFJTEVEX1JFQVNPTl9VTlJFQ09WRVJBQkxFEAISHAoYRkFJTEVEX1JFQVNPTl9ERUxJVkVSSUVTEAMSGQoVRkFJTEVEX1JFQVNPTl9USU1FT1VUEAQSGQoVRkFJTEVEX1JFQVNPTl9FWFBJUkVEEAUSGAoURkFJTEVEX1JFQVNPTl9SRVNVTFQQBipoCgZJbnRlbnQSFgoSSU5URU5UX1VOU1BFQ0lGSUVEEAASDgoKSU5URU5UX1JVThABEhAKDElOVEVOVF9SQUlTRRACEhEKDUlOVEVOVF9GSU5JU0gQAxIRCg1JTlRFTlRfQ0FOQ0VMEAQq7AEKDVJlZnVzYWxSZWFzb24SHgoaUkVGVVNBTF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZSRUZVU0FMX1JFQVNPTl9TRVRUTEVEEAESGgoWUkVGVVNBTF9SRUFTT05fTk9UX0RVRRACEhoKFlJFRlVTQUxfUkVBU09OX0JMT0NLRUQQAxIXChNSRUZVU0FMX1JFQVNPTl9IRUxEEAQSGQoVUkVGVVNBTF9SRUFTT05fQkVISU5EEAUSGgoWUkVGVVNBTF9SRUFTT05fTUlTU0lORxAGEhcKE1JFRlVTQUxfUkVBU09OX0xFQVAQBypYCglGZXRjaFdoYXQSGgoWRkVUQ0hfV0hBVF9VTlNQRUNJRklFRBAAEhYKEkZFVENIX1dIQVRfUkVDT1JEUxABEhcKE0ZFVENIX1dIQVRfT1VUQ09NRVMQAipgCgxQcm9ncmVzc0tpbmQSHQoZUFJPR1JFU1NfS0lORF9VTlNQRUNJRklFRBAAEhoKFlBST0dSRVNTX0tJTkRfUFJPR1JFU1MQARIVChFQUk9HUkVTU19LSU5EX0xPRxACYgZwcm90bzM',
   )
 
 /**
@@ -257,6 +257,76 @@ export type Envelope = Message<'meshwork.v1.Envelope'> & {
          */
         value: Progress
         case: 'progress'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Elect elect = 50;
+         */
+        value: Elect
+        case: 'elect'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Elected elected = 51;
+         */
+        value: Elected
+        case: 'elected'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Invite invite = 52;
+         */
+        value: Invite
+        case: 'invite'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Invited invited = 53;
+         */
+        value: Invited
+        case: 'invited'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Observe observe = 54;
+         */
+        value: Observe
+        case: 'observe'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Seal seal = 55;
+         */
+        value: Seal
+        case: 'seal'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.State state = 56;
+         */
+        value: State
+        case: 'state'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Install install = 57;
+         */
+        value: Install
+        case: 'install'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Installed installed = 58;
+         */
+        value: Installed
+        case: 'installed'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.Moved moved = 59;
+         */
+        value: Moved
+        case: 'moved'
       }
     | { case: undefined; value?: undefined }
 }
@@ -770,6 +840,13 @@ export type Hello = Message<'meshwork.v1.Hello'> & {
    * @generated from field: uint64 echo_lsn = 11;
    */
   echoLsn: bigint
+
+  /**
+   * It understands that a ledger gets other voters.
+   *
+   * @generated from field: bool changes = 12;
+   */
+  changes: boolean
 }
 
 /**
@@ -1404,6 +1481,13 @@ export type Renewed = Message<'meshwork.v1.Renewed'> & {
    * @generated from field: repeated meshwork.v1.LostLease lost = 4;
    */
   lost: LostLease[]
+
+  /**
+   * Leases of the list in ledgers that the voter does not vote in now: nothing is said of them.
+   *
+   * @generated from field: repeated meshwork.v1.LostLease elsewhere = 5;
+   */
+  elsewhere: LostLease[]
 }
 
 /**
@@ -1848,6 +1932,489 @@ export type Progress = Message<'meshwork.v1.Progress'> & {
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(file_meshwork, 43)
 
 /**
+ * Asks a voter about who keeps the ledger after this epoch: without voters for a promise, with
+ * voters to accept them. Answered by Elected.
+ *
+ * @generated from message meshwork.v1.Elect
+ */
+export type Elect = Message<'meshwork.v1.Elect'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * The epoch that is to end.
+   *
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: meshwork.v1.Ballot ballot = 3;
+   */
+  ballot?: Ballot | undefined
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.Elect.
+ * Use `create(ElectSchema)` to create a new message.
+ */
+export const ElectSchema: GenMessage<Elect> = /*@__PURE__*/ messageDesc(file_meshwork, 44)
+
+/**
+ * @generated from message meshwork.v1.Elected
+ */
+export type Elected = Message<'meshwork.v1.Elected'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * The ballot of the Elect.
+   *
+   * @generated from field: meshwork.v1.Ballot ballot = 3;
+   */
+  ballot?: Ballot | undefined
+
+  /**
+   * Whether it was promised or accepted.
+   *
+   * @generated from field: bool granted = 4;
+   */
+  granted: boolean
+
+  /**
+   * Highest counter promised.
+   *
+   * @generated from field: uint32 counter = 5;
+   */
+  counter: number
+
+  /**
+   * What has been accepted, and at which ballot; nobody at none.
+   *
+   * @generated from field: meshwork.v1.Ballot accepted = 6;
+   */
+  accepted?: Ballot | undefined
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 7;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.Elected.
+ * Use `create(ElectedSchema)` to create a new message.
+ */
+export const ElectedSchema: GenMessage<Elected> = /*@__PURE__*/ messageDesc(file_meshwork, 45)
+
+/**
+ * Asks a node to keep a copy of a ledger without voting. Answered by Invited, once it has caught
+ * up.
+ *
+ * @generated from message meshwork.v1.Invite
+ */
+export type Invite = Message<'meshwork.v1.Invite'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.Invite.
+ * Use `create(InviteSchema)` to create a new message.
+ */
+export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/ messageDesc(file_meshwork, 46)
+
+/**
+ * @generated from message meshwork.v1.Invited
+ */
+export type Invited = Message<'meshwork.v1.Invited'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+}
+
+/**
+ * Describes the message meshwork.v1.Invited.
+ * Use `create(InvitedSchema)` to create a new message.
+ */
+export const InvitedSchema: GenMessage<Invited> = /*@__PURE__*/ messageDesc(file_meshwork, 47)
+
+/**
+ * Asks for records and outcomes of tasks that the sender lacks. Answered by State.
+ *
+ * @generated from message meshwork.v1.Observe
+ */
+export type Observe = Message<'meshwork.v1.Observe'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * The tasks from `from` up to, not including, `to`, and what the sender has of them.
+   *
+   * @generated from field: uint32 from = 3;
+   */
+  from: number
+
+  /**
+   * @generated from field: uint32 to = 4;
+   */
+  to: number
+
+  /**
+   * @generated from field: bytes stored = 5;
+   */
+  stored: Uint8Array
+
+  /**
+   * @generated from field: bytes settled = 6;
+   */
+  settled: Uint8Array
+}
+
+/**
+ * Describes the message meshwork.v1.Observe.
+ * Use `create(ObserveSchema)` to create a new message.
+ */
+export const ObserveSchema: GenMessage<Observe> = /*@__PURE__*/ messageDesc(file_meshwork, 48)
+
+/**
+ * Ends the epoch at a voter for the sake of its decided successor. Answered by State.
+ *
+ * @generated from message meshwork.v1.Seal
+ */
+export type Seal = Message<'meshwork.v1.Seal'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: uint32 from = 3;
+   */
+  from: number
+
+  /**
+   * @generated from field: uint32 to = 4;
+   */
+  to: number
+
+  /**
+   * @generated from field: bytes stored = 5;
+   */
+  stored: Uint8Array
+
+  /**
+   * @generated from field: bytes settled = 6;
+   */
+  settled: Uint8Array
+
+  /**
+   * The voters of the next epoch.
+   *
+   * @generated from field: repeated meshwork.v1.Voter voters = 7;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.Seal.
+ * Use `create(SealSchema)` to create a new message.
+ */
+export const SealSchema: GenMessage<Seal> = /*@__PURE__*/ messageDesc(file_meshwork, 49)
+
+/**
+ * Registers of open tasks that are all alike.
+ *
+ * @generated from message meshwork.v1.RegisterGroup
+ */
+export type RegisterGroup = Message<'meshwork.v1.RegisterGroup'> & {
+  /**
+   * @generated from field: bytes seqs = 1;
+   */
+  seqs: Uint8Array
+
+  /**
+   * @generated from field: meshwork.v1.Ballot promised = 2;
+   */
+  promised?: Ballot | undefined
+
+  /**
+   * @generated from field: meshwork.v1.Ballot accepted = 3;
+   */
+  accepted?: Ballot | undefined
+
+  /**
+   * What was accepted, one item; none with no ballot.
+   *
+   * @generated from field: repeated meshwork.v1.Values values = 4;
+   */
+  values: Values[]
+
+  /**
+   * @generated from field: uint32 grants = 5;
+   */
+  grants: number
+
+  /**
+   * The lease they are under; no ballot for none.
+   *
+   * @generated from field: meshwork.v1.Ballot lease = 6;
+   */
+  lease?: Ballot | undefined
+
+  /**
+   * @generated from field: uint32 claim_id = 7;
+   */
+  claimId: number
+
+  /**
+   * @generated from field: bool tentative = 8;
+   */
+  tentative: boolean
+
+  /**
+   * How long a failed task still waits.
+   *
+   * @generated from field: uint64 due_ms = 9;
+   */
+  dueMs: bigint
+}
+
+/**
+ * Describes the message meshwork.v1.RegisterGroup.
+ * Use `create(RegisterGroupSchema)` to create a new message.
+ */
+export const RegisterGroupSchema: GenMessage<RegisterGroup> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 50)
+
+/**
+ * A part of what a node holds of a ledger.
+ *
+ * @generated from message meshwork.v1.State
+ */
+export type State = Message<'meshwork.v1.State'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * The epoch that the sender votes in, or has sealed.
+   *
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * Whether this counts for a new voter: the epoch is sealed, or the next one begun.
+   *
+   * @generated from field: bool sealed = 3;
+   */
+  sealed: boolean
+
+  /**
+   * @generated from field: uint32 from = 4;
+   */
+  from: number
+
+  /**
+   * What comes next, or 0 if nothing does.
+   *
+   * @generated from field: uint32 next = 5;
+   */
+  next: number
+
+  /**
+   * @generated from field: uint32 counter = 6;
+   */
+  counter: number
+
+  /**
+   * The end given by Close; absent while the ledger is open.
+   *
+   * @generated from field: optional uint32 end = 7;
+   */
+  end?: number | undefined
+
+  /**
+   * How long no new run is to be granted.
+   *
+   * @generated from field: uint64 blocked_ms = 8;
+   */
+  blockedMs: bigint
+
+  /**
+   * @generated from field: repeated meshwork.v1.RegisterGroup registers = 9;
+   */
+  registers: RegisterGroup[]
+
+  /**
+   * @generated from field: repeated meshwork.v1.DecidedRange outcomes = 10;
+   */
+  outcomes: DecidedRange[]
+
+  /**
+   * @generated from field: repeated meshwork.v1.Chunk chunks = 11;
+   */
+  chunks: Chunk[]
+}
+
+/**
+ * Describes the message meshwork.v1.State.
+ * Use `create(StateSchema)` to create a new message.
+ */
+export const StateSchema: GenMessage<State> = /*@__PURE__*/ messageDesc(file_meshwork, 51)
+
+/**
+ * Tells a member of the next epoch to take up its office, by what the voters before it hold.
+ * Answered by Installed.
+ *
+ * @generated from message meshwork.v1.Install
+ */
+export type Install = Message<'meshwork.v1.Install'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+
+  /**
+   * The voters of the epoch before.
+   *
+   * @generated from field: repeated meshwork.v1.Voter before = 5;
+   */
+  before: Voter[]
+
+  /**
+   * The end given by Close; absent while the ledger is open.
+   *
+   * @generated from field: optional uint32 end = 6;
+   */
+  end?: number | undefined
+}
+
+/**
+ * Describes the message meshwork.v1.Install.
+ * Use `create(InstallSchema)` to create a new message.
+ */
+export const InstallSchema: GenMessage<Install> = /*@__PURE__*/ messageDesc(file_meshwork, 52)
+
+/**
+ * @generated from message meshwork.v1.Installed
+ */
+export type Installed = Message<'meshwork.v1.Installed'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+}
+
+/**
+ * Describes the message meshwork.v1.Installed.
+ * Use `create(InstalledSchema)` to create a new message.
+ */
+export const InstalledSchema: GenMessage<Installed> = /*@__PURE__*/ messageDesc(file_meshwork, 53)
+
+/**
+ * The epoch that was asked about is over: others keep the ledger now.
+ *
+ * @generated from message meshwork.v1.Moved
+ */
+export type Moved = Message<'meshwork.v1.Moved'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * The epoch that was asked about.
+   *
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: meshwork.v1.LedgerInfo info = 3;
+   */
+  info?: LedgerInfo | undefined
+}
+
+/**
+ * Describes the message meshwork.v1.Moved.
+ * Use `create(MovedSchema)` to create a new message.
+ */
+export const MovedSchema: GenMessage<Moved> = /*@__PURE__*/ messageDesc(file_meshwork, 54)
+
+/**
  * Asks for open tasks of these queues. Answered by Backlogs.
  *
  * @generated from message meshwork.v1.Sync
@@ -1863,7 +2430,7 @@ export type Sync = Message<'meshwork.v1.Sync'> & {
  * Describes the message meshwork.v1.Sync.
  * Use `create(SyncSchema)` to create a new message.
  */
-export const SyncSchema: GenMessage<Sync> = /*@__PURE__*/ messageDesc(file_meshwork, 44)
+export const SyncSchema: GenMessage<Sync> = /*@__PURE__*/ messageDesc(file_meshwork, 55)
 
 /**
  * @generated from message meshwork.v1.LedgerBacklog
@@ -1891,7 +2458,7 @@ export type LedgerBacklog = Message<'meshwork.v1.LedgerBacklog'> & {
  */
 export const LedgerBacklogSchema: GenMessage<LedgerBacklog> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 45)
+  messageDesc(file_meshwork, 56)
 
 /**
  * @generated from message meshwork.v1.Backlogs
@@ -1907,7 +2474,7 @@ export type Backlogs = Message<'meshwork.v1.Backlogs'> & {
  * Describes the message meshwork.v1.Backlogs.
  * Use `create(BacklogsSchema)` to create a new message.
  */
-export const BacklogsSchema: GenMessage<Backlogs> = /*@__PURE__*/ messageDesc(file_meshwork, 46)
+export const BacklogsSchema: GenMessage<Backlogs> = /*@__PURE__*/ messageDesc(file_meshwork, 57)
 
 /**
  * Open tasks of a ledger, from a voter. A hint: it may be late, twice or never.
@@ -1942,7 +2509,7 @@ export type Announce = Message<'meshwork.v1.Announce'> & {
  * Describes the message meshwork.v1.Announce.
  * Use `create(AnnounceSchema)` to create a new message.
  */
-export const AnnounceSchema: GenMessage<Announce> = /*@__PURE__*/ messageDesc(file_meshwork, 47)
+export const AnnounceSchema: GenMessage<Announce> = /*@__PURE__*/ messageDesc(file_meshwork, 58)
 
 /**
  * Somebody holds these tasks now. A hint.
@@ -1965,7 +2532,7 @@ export type Taken = Message<'meshwork.v1.Taken'> & {
  * Describes the message meshwork.v1.Taken.
  * Use `create(TakenSchema)` to create a new message.
  */
-export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/ messageDesc(file_meshwork, 48)
+export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/ messageDesc(file_meshwork, 59)
 
 /**
  * What a worker has room for. A hint.
@@ -1993,7 +2560,7 @@ export type Presence = Message<'meshwork.v1.Presence'> & {
  * Describes the message meshwork.v1.Presence.
  * Use `create(PresenceSchema)` to create a new message.
  */
-export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/ messageDesc(file_meshwork, 49)
+export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/ messageDesc(file_meshwork, 60)
 
 /**
  * A guest's tasks, which the receiver publishes in its own ledger. Answered by Submitted.
@@ -2018,7 +2585,7 @@ export type Submit = Message<'meshwork.v1.Submit'> & {
  * Describes the message meshwork.v1.Submit.
  * Use `create(SubmitSchema)` to create a new message.
  */
-export const SubmitSchema: GenMessage<Submit> = /*@__PURE__*/ messageDesc(file_meshwork, 50)
+export const SubmitSchema: GenMessage<Submit> = /*@__PURE__*/ messageDesc(file_meshwork, 61)
 
 /**
  * @generated from message meshwork.v1.Submitted
@@ -2068,7 +2635,7 @@ export type Submitted = Message<'meshwork.v1.Submitted'> & {
  * Describes the message meshwork.v1.Submitted.
  * Use `create(SubmittedSchema)` to create a new message.
  */
-export const SubmittedSchema: GenMessage<Submitted> = /*@__PURE__*/ messageDesc(file_meshwork, 51)
+export const SubmittedSchema: GenMessage<Submitted> = /*@__PURE__*/ messageDesc(file_meshwork, 62)
 
 /**
  * @generated from message meshwork.v1.Entry
@@ -2164,6 +2731,41 @@ export type Entry = Message<'meshwork.v1.Entry'> & {
         value: StartedEntry
         case: 'started'
       }
+    | {
+        /**
+         * @generated from field: meshwork.v1.ObservedEntry observed = 20;
+         */
+        value: ObservedEntry
+        case: 'observed'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.SuccessionEntry succession = 21;
+         */
+        value: SuccessionEntry
+        case: 'succession'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.SealedEntry sealed = 22;
+         */
+        value: SealedEntry
+        case: 'sealed'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.InstalledEntry installed = 23;
+         */
+        value: InstalledEntry
+        case: 'installed'
+      }
+    | {
+        /**
+         * @generated from field: meshwork.v1.MovedEntry moved = 24;
+         */
+        value: MovedEntry
+        case: 'moved'
+      }
     | { case: undefined; value?: undefined }
 }
 
@@ -2171,7 +2773,7 @@ export type Entry = Message<'meshwork.v1.Entry'> & {
  * Describes the message meshwork.v1.Entry.
  * Use `create(EntrySchema)` to create a new message.
  */
-export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/ messageDesc(file_meshwork, 52)
+export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/ messageDesc(file_meshwork, 63)
 
 /**
  * This voter has taken up its office in a ledger.
@@ -2206,7 +2808,7 @@ export type OpenedEntry = Message<'meshwork.v1.OpenedEntry'> & {
  */
 export const OpenedEntrySchema: GenMessage<OpenedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 53)
+  messageDesc(file_meshwork, 64)
 
 /**
  * @generated from message meshwork.v1.ClosedEntry
@@ -2229,7 +2831,7 @@ export type ClosedEntry = Message<'meshwork.v1.ClosedEntry'> & {
  */
 export const ClosedEntrySchema: GenMessage<ClosedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 54)
+  messageDesc(file_meshwork, 65)
 
 /**
  * The request that tasks were numbered for.
@@ -2254,7 +2856,7 @@ export type Origin = Message<'meshwork.v1.Origin'> & {
  * Describes the message meshwork.v1.Origin.
  * Use `create(OriginSchema)` to create a new message.
  */
-export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/ messageDesc(file_meshwork, 55)
+export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/ messageDesc(file_meshwork, 66)
 
 /**
  * Records as received.
@@ -2296,7 +2898,7 @@ export type StoredEntry = Message<'meshwork.v1.StoredEntry'> & {
  */
 export const StoredEntrySchema: GenMessage<StoredEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 56)
+  messageDesc(file_meshwork, 67)
 
 /**
  * Run grants.
@@ -2331,7 +2933,7 @@ export type GrantedEntry = Message<'meshwork.v1.GrantedEntry'> & {
  */
 export const GrantedEntrySchema: GenMessage<GrantedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 57)
+  messageDesc(file_meshwork, 68)
 
 /**
  * @generated from message meshwork.v1.ReleasedEntry
@@ -2359,7 +2961,7 @@ export type ReleasedEntry = Message<'meshwork.v1.ReleasedEntry'> & {
  */
 export const ReleasedEntrySchema: GenMessage<ReleasedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 58)
+  messageDesc(file_meshwork, 69)
 
 /**
  * @generated from message meshwork.v1.AcceptedEntry
@@ -2392,7 +2994,7 @@ export type AcceptedEntry = Message<'meshwork.v1.AcceptedEntry'> & {
  */
 export const AcceptedEntrySchema: GenMessage<AcceptedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 59)
+  messageDesc(file_meshwork, 70)
 
 /**
  * Decided outcomes; with their values unless they are those accepted at the same ballot.
@@ -2417,7 +3019,7 @@ export type SettledEntry = Message<'meshwork.v1.SettledEntry'> & {
  */
 export const SettledEntrySchema: GenMessage<SettledEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 60)
+  messageDesc(file_meshwork, 71)
 
 /**
  * No counter above the mark has been promised in this ledger.
@@ -2442,7 +3044,7 @@ export type ReservedEntry = Message<'meshwork.v1.ReservedEntry'> & {
  */
 export const ReservedEntrySchema: GenMessage<ReservedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 61)
+  messageDesc(file_meshwork, 72)
 
 /**
  * Grants of open tasks.
@@ -2474,7 +3076,7 @@ export type GrantsEntry = Message<'meshwork.v1.GrantsEntry'> & {
  */
 export const GrantsEntrySchema: GenMessage<GrantsEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 62)
+  messageDesc(file_meshwork, 73)
 
 /**
  * A guest's request and the tasks that it became, as a checkpoint states it.
@@ -2511,7 +3113,7 @@ export type SubmittedEntry = Message<'meshwork.v1.SubmittedEntry'> & {
  */
 export const SubmittedEntrySchema: GenMessage<SubmittedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 63)
+  messageDesc(file_meshwork, 74)
 
 /**
  * The highest durable lsn that was seen of a peer's storage.
@@ -2539,7 +3141,7 @@ export type EchoEntry = Message<'meshwork.v1.EchoEntry'> & {
  * Describes the message meshwork.v1.EchoEntry.
  * Use `create(EchoEntrySchema)` to create a new message.
  */
-export const EchoEntrySchema: GenMessage<EchoEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 64)
+export const EchoEntrySchema: GenMessage<EchoEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 75)
 
 /**
  * A process start began here.
@@ -2559,7 +3161,187 @@ export type StartedEntry = Message<'meshwork.v1.StartedEntry'> & {
  */
 export const StartedEntrySchema: GenMessage<StartedEntry> =
   /*@__PURE__*/
-  messageDesc(file_meshwork, 65)
+  messageDesc(file_meshwork, 76)
+
+/**
+ * This storage keeps a copy of a ledger without voting in it.
+ *
+ * @generated from message meshwork.v1.ObservedEntry
+ */
+export type ObservedEntry = Message<'meshwork.v1.ObservedEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.ObservedEntry.
+ * Use `create(ObservedEntrySchema)` to create a new message.
+ */
+export const ObservedEntrySchema: GenMessage<ObservedEntry> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 77)
+
+/**
+ * The vote of this voter on who keeps a ledger after an epoch.
+ *
+ * @generated from message meshwork.v1.SuccessionEntry
+ */
+export type SuccessionEntry = Message<'meshwork.v1.SuccessionEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: meshwork.v1.Ballot promised = 3;
+   */
+  promised?: Ballot | undefined
+
+  /**
+   * Nobody at no ballot while nothing was accepted.
+   *
+   * @generated from field: meshwork.v1.Ballot accepted = 4;
+   */
+  accepted?: Ballot | undefined
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 5;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.SuccessionEntry.
+ * Use `create(SuccessionEntrySchema)` to create a new message.
+ */
+export const SuccessionEntrySchema: GenMessage<SuccessionEntry> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 78)
+
+/**
+ * This voter takes no part in its epoch any more. Names the epoch that follows.
+ *
+ * @generated from message meshwork.v1.SealedEntry
+ */
+export type SealedEntry = Message<'meshwork.v1.SealedEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.SealedEntry.
+ * Use `create(SealedEntrySchema)` to create a new message.
+ */
+export const SealedEntrySchema: GenMessage<SealedEntry> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 79)
+
+/**
+ * This storage votes in a new epoch, by all that the entries before say of its registers.
+ *
+ * @generated from message meshwork.v1.InstalledEntry
+ */
+export type InstalledEntry = Message<'meshwork.v1.InstalledEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.InstalledEntry.
+ * Use `create(InstalledEntrySchema)` to create a new message.
+ */
+export const InstalledEntrySchema: GenMessage<InstalledEntry> =
+  /*@__PURE__*/
+  messageDesc(file_meshwork, 80)
+
+/**
+ * Others keep the ledger, and this storage has forgotten what it held.
+ *
+ * @generated from message meshwork.v1.MovedEntry
+ */
+export type MovedEntry = Message<'meshwork.v1.MovedEntry'> & {
+  /**
+   * @generated from field: bytes ledger = 1;
+   */
+  ledger: Uint8Array
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string
+
+  /**
+   * @generated from field: repeated meshwork.v1.Voter voters = 4;
+   */
+  voters: Voter[]
+}
+
+/**
+ * Describes the message meshwork.v1.MovedEntry.
+ * Use `create(MovedEntrySchema)` to create a new message.
+ */
+export const MovedEntrySchema: GenMessage<MovedEntry> = /*@__PURE__*/ messageDesc(file_meshwork, 81)
 
 /**
  * @generated from enum meshwork.v1.Backoff

@@ -1,0 +1,25 @@
+import type { LedgerId } from './ids.ts'
+import type { Chunk, KnownPeer } from './messages.ts'
+import type { Ranges } from './ranges.ts'
+
+/* What a guest and its host say to each other. */
+
+/** A guest's tasks, which the receiver publishes in its own ledger. */
+export interface Submit {
+  readonly type: 'submit'
+  /** Random, chosen by the guest: a resend to the same host is not published twice. */
+  readonly request: string
+  readonly chunks: readonly Chunk[]
+}
+
+export interface Submitted {
+  readonly type: 'submitted'
+  readonly request: string
+  /** '' or why the tasks were not taken. */
+  readonly refused: string
+  readonly ledger: LedgerId
+  readonly epoch: number
+  readonly seqs: Ranges
+  readonly durable: boolean
+  readonly voters: readonly KnownPeer[]
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { noBallot } from '../../src/core/ballot.ts'
+import type { RegisterGroup, State } from '../../src/core/change-messages.ts'
+import { takePart } from '../../src/core/merge.ts'
+import { ballot, chunkOf, ledgerId, TestVoter, valuesOf } from './fixtures.ts'
+
+const blank: RegisterGroup = {
+  seqs: [0, 1],
+  promised: noBallot,
+  accepted: noBallot,
+  values: [],
+  grants: 0,
+  lease: noBallot,
+  claimId: 0,
+  tentative: false,
+  dueMs: 0,
+}
+
+function group(more: Partial<RegisterGroup>): RegisterGroup {
+  return { ...blank, ...more }
+}
+
+/** A register in which a value was accepted, and nothing higher promised. */
+function accepted(counter: number, body: string, by = 'w.1'): RegisterGroup {
+  const at = ballot(counter, by)
+  return group({ promised: at, accepted: at, values: [valuesOf([0, 1], 'done', body)] })
+}
+
+function part(more: Partial<State>): State {
+  return {
+    type: 'state',
+    ledger: ledgerId,
+    epoch: 0,
+    sealed: true,
+    from: 0,
+    next: 0,
+    counter: 0,
+    end: -1,
+    blockedMs: 0,
+    registers: [],
+    outcomes: [],
+    chunks: [],
+    ...more,
+  }
+}
+
+function merged(...groups: readonly RegisterGroup[]): ReturnType<TestVoter['register']> {
+  const voter = TestVoter.holding(1)
+  for (const registers of groups) {
+    const { voter: state, outbox, ledger, now } = voter
+    assert.equal(takePart(state, outbox, ledger, part({ registers: [registers] }), now), true)
+  }
+  return voter.register(0)
+}
+
+describe('registers of two voters are merged', () => {
+  const cases = [
+    {
+      name: 'to the highest accepted ballot, whichever comes first',
+      groups: [accepted(2, 'low'), accepted(3, 'high')],
+      promised: ballot(3),
+      accepted: ballot(3),
+    },
+    {
+      name: 'to the highest accepted ballot, whichever comes last',
+      groups: [accepted(3, 'high'), accepted(2, 'low')],
+      promised: ballot(3),
+      accepted: ballot(3),
+    },
+    {
+      name: 'to the highest promise, above what was accepted',
+      groups: [accepted(2, 'low'), group({ promised: ballot(5, 'x.1') })],
+      promised: ballot(5, 'x.1'),
+      accepted: ballot(2),
+    },
+    {
+      name: 'to the promise of the proposer that had its majority, of two with one counter',
+      groups: [group({ promised: ballot(2, 'x.1') }), accepted(2, 'mine', 'a.1')],
+      promised: ballot(2, 'a.1'),
+      accepted: ballot(2, 'a.1'),
+    },
+    {
+      name: 'to the same, in the other order',
+      groups: [accepted(2, 'mine', 'a.1'), group({ promised: ballot(2, 'x.1') })],
+      promised: ballot(2, 'a.1'),
+      accepted: ballot(2, 'a.1'),
+    },
+  ]
+
+  for (const { name, groups, ...wanted } of cases) {
+    it(name, () => {
+      const { promised, accepted } = merged(...groups)
+      assert.deepEqual(
+        { promised, accepted },
+        { promised: wanted.promised, accepted: wanted.accepted },
+      )
+    })
+  }
+
+  it('to the most grants', () => {
+    assert.equal(merged(group({ grants: 3 }), group({ grants: 1 })).grants, 3)
+  })
+})
+
+describe('a part', () => {
+  it('brings records and outcomes that are missing', () => {
+    const voter = TestVoter.holding(0)
+    const outcome = {
+      ballot: ballot(4),
+      kind: 'done',
+      seqs: [1, 1],
+      values: [valuesOf([1, 1], 'done', 'yes')],
+    } as const
+    const { voter: state, outbox, ledger, now } = voter
+    const chunks = [chunkOf(0, ['a', 'b', 'c'])]
+    const registers = [group({ seqs: [0, 1, 2, 1] })]
+    const told = part({ chunks, registers, outcomes: [outcome] })
+    assert.equal(takePart(state, outbox, ledger, told, now), true)
+    voter.take()
+    assert.deepEqual(
+      voter.entries.slice(1).map(({ type }) => type),
+      ['settled', 'stored'],
+    )
+    assert.deepEqual(
+      [[...ledger.stored], [...ledger.settled]],
+      [
+        [0, 3],
+        [1, 1],
+      ],
+    )
+    assert.equal(ledger.chunks[0]?.open, 2, 'what is settled needs its payload no more')
+  })
+
+  it('is not taken whole if it tells of a task whose record is not here', () => {
+    const voter = TestVoter.holding(1)
+    const { voter: state, outbox, ledger, now } = voter
+    const told = part({ registers: [group({ seqs: [7, 1] })] })
+    assert.equal(takePart(state, outbox, ledger, told, now), false)
+  })
+
+  it('brings outcomes whose values nobody keeps any more', () => {
+    const voter = TestVoter.holding(2)
+    voter.claim(ballot(1), [0, 1])
+    voter.settle(ballot(1), [valuesOf([0, 1], 'done', 'undecided')])
+    const outcome = { ballot: ballot(4), kind: 'failed', seqs: [0, 1], values: [] } as const
+    takePart(voter.voter, voter.outbox, voter.ledger, part({ outcomes: [outcome] }), voter.now)
+    assert.deepEqual([...voter.ledger.settled], [0, 1])
+    assert.equal(
+      voter.ledger.pages.get(0)?.value[0],
+      0,
+      'what was accepted here is not the outcome',
+    )
+    assert.equal(voter.voter.bytes, 2 * 'payload 0'.length)
+  })
+})
