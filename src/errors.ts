@@ -69,18 +69,22 @@ export class TaskCancelledError extends Error {
 }
 
 /**
- * The task is done, but its result was kept only for `resultTtlMs`. Ask earlier, or publish with
- * a longer one.
+ * The task has ended, but how is not kept any more: its `resultTtlMs` is over, or the nodes that
+ * kept it needed the room. Ask earlier, or publish with a longer one.
  */
 export class ResultExpiredError extends Error {
   static override name = 'ResultExpiredError'
 
   readonly taskId: string
+  /** How the task has ended; undefined where nobody knows even that. */
+  readonly state: 'done' | 'failed' | 'cancelled' | undefined
 
-  constructor(taskId: string, options?: ErrorOptions) {
-    super(`The result of task ${taskId} is not kept any more`, options)
+  constructor(taskId: string, state?: 'done' | 'failed' | 'cancelled', options?: ErrorOptions) {
+    const ended = state === undefined ? '' : ` (${state})`
+    super(`The result of task ${taskId}${ended} is not kept any more`, options)
     this.name = 'ResultExpiredError'
     this.taskId = taskId
+    this.state = state
   }
 }
 

@@ -1,3 +1,4 @@
+import { allCollected } from './core/collected.ts'
 import { type LedgerId, parseTaskId, taskId } from './core/ids.ts'
 import type { Machine, TaskView } from './core/machine.ts'
 import { hasLedger, viewTask } from './core/query.ts'
@@ -83,7 +84,10 @@ export class LocalTasks {
     const from = after === undefined ? undefined : parseTaskId(after)
     const now = this.#now()
     let isThere = from === undefined
-    for (const [ledger, { stored }] of this.#machine.voter.ledgers) {
+    for (const [ledger, held] of this.#machine.voter.ledgers) {
+      // Of what was collected nothing could be listed but its number.
+      const stored = subtract(held.stored, allCollected(held.collected))
+
       const isHere = ledger === from?.ledger
       if (!isThere && !isHere) continue
       isThere = true
@@ -97,7 +101,7 @@ export class LocalTasks {
 }
 
 function infoOf(view: TaskView): TaskInfo {
-  const { ledger, seq, spec, state, failures, grants, holder, outcome } = view
+  const { ledger, seq, spec, state, failures, grants, holder, outcome, expired } = view
   const reason = outcome?.reason
   return {
     id: taskId(ledger, seq),
@@ -109,6 +113,7 @@ function infoOf(view: TaskView): TaskInfo {
     grants,
     node: holder ?? (outcome?.by === '' ? undefined : outcome?.by),
     reason: reason === '' ? undefined : reason,
+    expired,
     ageMs: Math.round(view.ageMs),
     dueMs: Math.round(view.dueMs),
   }

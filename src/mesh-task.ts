@@ -91,6 +91,7 @@ export class MeshTask<Output> implements TaskHandle<Output> {
   async explain(options: AbortOptions = {}): Promise<string> {
     const info = await this.#info(options)
     const { id, queue, node, state, failures, attempts, grants, dueMs } = info
+    if (info.expired) return `Task ${id} has ended (${state}); its result is not kept any more`
     switch (state) {
       case 'running':
         return `Task ${id} runs on ${node ?? 'a node'}, run ${grants} of queue ${queue}`

@@ -269,6 +269,7 @@ function taskFrom(value: unknown): TaskInfo {
     grants: count(fields, 'grants'),
     node: optionalText(fields, 'node'),
     reason: isReason(reason) ? reason : undefined,
+    expired: fields['expired'] === true,
     ageMs: count(fields, 'ageMs'),
     dueMs: count(fields, 'dueMs'),
   }

@@ -303,7 +303,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
         this.#publishing.answered(effect)
         break
       case 'outcomes':
-        this.#watches.ended(effect.ledger, effect.values)
+      case 'outcomes-collected':
+        this.#watches.heard(effect)
         break
       case 'cancel-ended':
         this.#cancels.answered(effect)

@@ -26,6 +26,8 @@ export interface TaskInfo {
   readonly node: string | undefined
   /** Why it has failed. */
   readonly reason: TaskFailedReason | undefined
+  /** Whether it has ended and its result is not kept any more. */
+  readonly expired: boolean
   /** Time since it was published, in milliseconds. */
   readonly ageMs: number
   /** Time until it is due, in milliseconds; 0 when due. */

@@ -1,13 +1,15 @@
-import type { LedgerId } from './core/ids.ts'
+import type { OutcomesCollected, OutcomesKnown } from './core/effects.ts'
+import { type LedgerId, taskId } from './core/ids.ts'
 import type { Input } from './core/inputs.ts'
 import type { Values } from './core/messages.ts'
-import { fromSeqs } from './core/ranges.ts'
+import { fromSeqs, seqsOf } from './core/ranges.ts'
+import { ResultExpiredError } from './errors.ts'
 import { eachEnding, type Ending } from './outcome.ts'
 
 /** Somebody who waits for a task. */
 export interface Watcher {
   ended(ending: Ending): void
-  /** The node has stopped: nothing will be heard any more. */
+  /** Nothing will be heard: the node has stopped, or the outcome is not kept any more. */
   failed(error: Error): void
   /** Wants progress, as JSON, and log lines, too. */
   readonly progress?: ((kind: 'progress' | 'log', text: string) => void) | undefined
@@ -54,6 +56,12 @@ export class Watches {
     return () => this.#remove(ledger, seq, watcher)
   }
 
+  /** Takes in how tasks have ended, or that nobody knows that any more. */
+  heard(effect: OutcomesKnown | OutcomesCollected): void {
+    if (effect.type === 'outcomes') this.ended(effect.ledger, effect.values)
+    else this.collected(effect)
+  }
+
   /** Hands decided outcomes to those who wait for them. */
   ended(ledger: LedgerId, values: readonly Values[]): void {
     const tasks = this.#ledgers.get(ledger)
@@ -71,6 +79,22 @@ export class Watches {
         },
         seq => tasks.has(seq),
       )
+    }
+    if (tasks.size === 0) this.#ledgers.delete(ledger)
+  }
+
+  /** Tells those who wait for tasks that nobody keeps their outcomes any more. */
+  collected({ ledger, seqs, kind }: OutcomesCollected): void {
+    const tasks = this.#ledgers.get(ledger)
+    if (tasks === undefined) return
+    const state = kind === 'forgotten' ? undefined : kind
+    for (const seq of seqsOf(seqs)) {
+      const watchers = tasks.get(seq)
+      tasks.delete(seq)
+      for (const watcher of watchers ?? []) {
+        this.#attentive.delete(watcher)
+        watcher.failed(new ResultExpiredError(taskId(ledger, seq), state))
+      }
     }
     if (tasks.size === 0) this.#ledgers.delete(ledger)
   }

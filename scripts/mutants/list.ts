@@ -3,6 +3,7 @@ import { durabilityMutants } from './durability-mutants.ts'
 import { majorityMutants } from './majority-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { promiseMutants } from './promise-mutants.ts'
+import { retentionMutants } from './retention-mutants.ts'
 
 /** Bugs in the rules of voters and proposers. */
 export const mutants: readonly Mutant[] = [
@@ -10,4 +11,5 @@ export const mutants: readonly Mutant[] = [
   ...majorityMutants,
   ...durabilityMutants,
   ...changeMutants,
+  ...retentionMutants,
 ]

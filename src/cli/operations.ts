@@ -1,4 +1,4 @@
-import type { MeshNode } from '../index.ts'
+import type { MeshNode, TaskHandle, TaskOutcome } from '../index.ts'
 import { isBlob, saveBlobs } from './blob-files.ts'
 import { publish } from './publish-operation.ts'
 import type { Reply, Request, RowReply, TaskRequest } from './requests.ts'
@@ -84,10 +84,25 @@ async function describe(
   if (!ended) {
     return { taskId: id, state, durable: handle.durable, explain: await handle.explain({ signal }) }
   }
-  const { taskId, error, ...outcome } = await handle.outcome({ signal })
+  const known = await outcomeOf(handle, signal)
+  if (known === undefined && saveTo === undefined) return { taskId: id, state, expired: true }
+  const { taskId, error, ...outcome } = known ?? (await handle.outcome({ signal }))
   const { result } = outcome
   if (saveTo !== undefined) await saveBlobs(saveTo, taskId, result, signal)
   return { taskId, ...outcome, raw: isBlob(result) || undefined, error: error?.message }
+}
+
+/** How a task has ended; undefined if that is not kept any more. */
+async function outcomeOf(
+  handle: TaskHandle,
+  signal: AbortSignal,
+): Promise<TaskOutcome | undefined> {
+  try {
+    return await handle.outcome({ signal })
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ResultExpiredError') return undefined
+    throw error
+  }
 }
 
 async function* logs(

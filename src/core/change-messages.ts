@@ -1,4 +1,5 @@
 import type { Ballot } from './ballot.ts'
+import type { Collected } from './collected.ts'
 import type { LedgerId } from './ids.ts'
 import type { Chunk, DecidedRange, LedgerInfo, Values, Voter } from './messages.ts'
 import type { Ranges } from './ranges.ts'
@@ -84,7 +85,7 @@ export interface RegisterGroup {
 }
 
 /** A part of what a node holds of a ledger. */
-export interface State {
+export interface State extends Collected {
   readonly type: 'state'
   readonly ledger: LedgerId
   /** The epoch that the sender votes in, or has sealed. */

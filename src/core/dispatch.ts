@@ -135,6 +135,13 @@ export function avoid(
   dispatch.avoided.set(ledger, list)
 }
 
+/** Nothing is left of a ledger. */
+export function forgetLedger(dispatch: DispatchState, ledger: LedgerId): void {
+  dispatch.avoided.delete(ledger)
+  dispatch.contention.delete(ledger)
+  dispatch.servedAt.delete(ledger)
+}
+
 /** How long to stay away from what was lost: random, doubling, at most 5 s. */
 export function contend(
   dispatch: DispatchState,

@@ -1,3 +1,4 @@
+import type { CollectedKind } from './collected.ts'
 import type { Entry } from './entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId } from './ids.ts'
 import type { Hint, Message, TaskSpec, Values } from './messages.ts'
@@ -70,6 +71,14 @@ export interface OutcomesKnown {
   readonly type: 'outcomes'
   readonly ledger: LedgerId
   readonly values: readonly Values[]
+}
+
+/** Watched tasks are settled, and nobody who was asked keeps their outcomes any more. */
+export interface OutcomesCollected {
+  readonly type: 'outcomes-collected'
+  readonly ledger: LedgerId
+  readonly kind: CollectedKind
+  readonly seqs: Ranges
 }
 
 export interface CancelEnded {
@@ -161,6 +170,7 @@ export type Effect =
   | Published
   | PublishRefused
   | OutcomesKnown
+  | OutcomesCollected
   | CancelEnded
   | ProgressSeen
   | Dial

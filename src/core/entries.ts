@@ -1,4 +1,5 @@
 import type { Ballot } from './ballot.ts'
+import type { Collected } from './collected.ts'
 import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Chunk, DecidedRange, LedgerInfo, Values, Voter } from './messages.ts'
 import type { Ranges } from './ranges.ts'
@@ -6,6 +7,8 @@ import type { Ranges } from './ranges.ts'
 /** This voter has taken up its office in a ledger. */
 export interface OpenedEntry extends LedgerInfo {
   readonly type: 'opened'
+  /** When, by the wall clock of this machine; not in journals of old. */
+  readonly openedWallMs?: number | undefined
 }
 
 export interface ClosedEntry {
@@ -60,6 +63,27 @@ export interface SettledEntry {
   readonly type: 'settled'
   readonly ledger: LedgerId
   readonly outcomes: readonly DecidedRange[]
+  /** When, by the wall clock of this machine; not in journals of old. */
+  readonly settledWallMs?: number | undefined
+}
+
+/** Tasks are settled, and their outcomes are not kept any more. */
+export interface CollectedEntry extends Collected {
+  readonly type: 'collected'
+  readonly ledger: LedgerId
+}
+
+/** Nothing is left of a ledger but that all of its tasks, up to its end, are settled. */
+export interface RetiredEntry {
+  readonly type: 'retired'
+  readonly ledger: LedgerId
+  readonly epoch: number
+  readonly end: number
+  readonly retiredWallMs: number
+  /** Those that are not done, by how they have ended. */
+  readonly failed: Ranges
+  readonly cancelled: Ranges
+  readonly forgotten: Ranges
 }
 
 /** No counter above the mark has been promised in this ledger. */
@@ -142,6 +166,8 @@ export type Entry =
   | ReservedEntry
   | GrantsEntry
   | SubmittedEntry
+  | CollectedEntry
+  | RetiredEntry
   | EchoEntry
   | StartedEntry
   | ObservedEntry

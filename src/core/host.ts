@@ -13,6 +13,7 @@ import {
   storeFirst,
 } from './producer.ts'
 import { countOf, type Ranges, subtract } from './ranges.ts'
+import { makeRoom } from './retention.ts'
 import type { Machine } from './state.ts'
 
 /** Requests of guests that a host remembers. */
@@ -66,13 +67,13 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
 }
 
 /** Why tasks are not taken; '' if they are. They go into one entry, so that no part is forgotten. */
-function refusalOf({ voter }: Host, { chunks }: Submit): string {
+function refusalOf({ voter, outbox }: Host, { chunks }: Submit): string {
   const [chunk] = chunks
   if (chunk === undefined) return 'empty'
   const { count, payload } = chunk
   const whole = count === 1 || (count <= maxStoreTasks && payload.length <= maxStoreBytes)
   if (chunks.length > 1 || !whole) return 'too large'
-  return voter.bytes + payload.length > voter.maxBytes ? 'full' : ''
+  return makeRoom(voter, outbox, payload.length) ? '' : 'full'
 }
 
 /** An earlier start has numbered the tasks: whether a majority holds them must be seen again. */
@@ -131,6 +132,11 @@ export function remember(host: HostState, taken: Taken): void {
   if (host.done.size <= maxRemembered) return
   const [oldest] = host.done.keys()
   if (oldest !== undefined) host.done.delete(oldest)
+}
+
+/** Nothing is left of a ledger: what was asked for there is not remembered any more. */
+export function forgetRequests(host: HostState, ledger: LedgerId): void {
+  for (const [key, taken] of host.done) if (taken.ledger === ledger) host.done.delete(key)
 }
 
 /** Learns of requests from the journal. */

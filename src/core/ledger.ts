@@ -1,10 +1,11 @@
 import { type Ballot, noBallot } from './ballot.ts'
+import { type CollectedSets, collectedState, noneCollected } from './collected.ts'
 import type { LedgerId, Lsn, Millis, NodeId } from './ids.ts'
 import { addRun, removeRun } from './intervals.ts'
 import { invariant } from './invariant.ts'
 import type { LedgerInfo, TaskSpec, Values, Voter } from './messages.ts'
 import { chunkAt, type HeldChunk, specKey } from './records.ts'
-import { createPage, type Page } from './registers.ts'
+import { ABSENT, createPage, type Page } from './registers.ts'
 
 /** The most proposers of one ledger that a voter can tell apart. */
 export const maxProposers = 65_000
@@ -72,6 +73,8 @@ export interface Ledger {
   readonly freeValues: number[]
   readonly stored: number[]
   readonly settled: number[]
+  /** Those whose outcome is not kept any more. */
+  readonly collected: CollectedSets
   /** Open, due and unleased tasks per spec. */
   readonly ready: number[][]
   /** Min-heap by `at`. */
@@ -84,6 +87,10 @@ export interface Ledger {
   blockedUntil: Millis
   /** Something has changed since fellow voters were told. */
   changed: boolean
+  /** When this voter has opened it. */
+  openedAt: Millis
+  /** Fellow voters that have said that they do not know it; a bit mask. */
+  unknownTo: number
 }
 
 /** An empty ledger at a voter, or at an observer, whose place is −1. */
@@ -117,12 +124,15 @@ export function createLedger(
     freeValues: [],
     stored: [],
     settled: [],
+    collected: noneCollected(),
     ready: [],
     delayed: [],
     retryAt: new Map(),
     limits: [],
     blockedUntil: 0,
     changed: true,
+    openedAt: 0,
+    unknownTo: 0,
   }
 }
 
@@ -137,6 +147,12 @@ export function pageOf(ledger: Ledger, seq: number): Page {
 /** The page of a task, if a task of it has ever been heard of. */
 export function findPage(ledger: Ledger, seq: number): Page | undefined {
   return ledger.pages.get(Math.floor(seq / ledger.pageTasks))
+}
+
+/** The state of a task's register, also where its page is gone. */
+export function stateAt(ledger: Ledger, seq: number): number {
+  const state = findPage(ledger, seq)?.state[seq % ledger.pageTasks] ?? ABSENT
+  return state === ABSENT ? (collectedState(ledger.collected, seq) ?? ABSENT) : state
 }
 
 /** Index of a proposer in the ledger's list; −1 if the list is full. */

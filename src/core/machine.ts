@@ -7,12 +7,14 @@ import { changesWakeAt } from './change.ts'
 import { resumeCopies } from './copying.ts'
 import { followOwn } from './follow.ts'
 import { guestWakeAt } from './guest.ts'
+import { collectedKinds } from './collected.ts'
 import { dropClasses, dropHint } from './hints.ts'
 import { onGuestPublished, rememberFrom, requestsOf } from './host.ts'
 import { joinsWakeAt } from './join.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { peerAt } from './membership.ts'
+import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Hint } from './messages.ts'
 import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
@@ -20,11 +22,13 @@ import { answerCancels, noNews } from './proposer.ts'
 import { receiveLoopback } from './receive.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from './recovery.ts'
 import { beatAll, proposerWakeAt } from './renew.ts'
+import { noteTold } from './retention.ts'
 import { routeInput } from './route.ts'
 import type { Machine } from './state.ts'
 import { gossip } from './tick.ts'
 import { compareWith } from './voter-compare.ts'
 import { voterWakeAt, weighEvidence } from './voter.ts'
+import { tellNews } from './watch-collected.ts'
 import { tellOutcome } from './watch.ts'
 
 export { createMachine } from './state.ts'
@@ -82,8 +86,11 @@ function endTurn(machine: Machine, now: Millis): Effect[] {
   const { outbox } = machine
   for (let round = 0; round < 64; round++) {
     receiveLoopback(machine, now)
-    weighEvidence(machine.voter, outbox, (node, ledger) => durableOf(machine, node, ledger.info))
+    const durable = (node: NodeId, { info }: Ledger): number | undefined =>
+      durableOf(machine, node, info)
+    weighEvidence(machine.voter, outbox, durable, now)
     tellDecisions(machine)
+    tellCollectedNews(machine, now)
     tellPublished(machine)
     const more = followOwn(machine, now) || takeNews(machine, now) || work(machine, now)
     if (!more && !hasLoopback(outbox)) break
@@ -125,11 +132,24 @@ function tellDecisions(machine: Machine): void {
   for (const { ledger, values, late } of decisions) {
     const producer = voter.ledgers.get(ledger)?.info.producer ?? ''
     const own = peerOf(producer) === machine.init.peer
-    tellOutcome(watch, outbox, ledger, values, own)
+    if (tellOutcome(watch, outbox, ledger, values, own)) noteTold(voter, ledger, values.seqs)
     answerCancels(proposer, ledger, values)
     if (late) continue
     const queue = queueOf(machine, ledger, values.seqs[0] ?? 0)
     outbox.effects.push({ type: 'report', event: { type: 'settled', ledger, values, queue } })
+  }
+}
+
+/** Hands on what fellow voters have collected before this one knew of it. */
+function tellCollectedNews(machine: Machine, now: Millis): void {
+  const { voter, watch, outbox, proposer } = machine
+  const { retention } = voter
+  for (const { info, end, collected } of retention.news.splice(0)) {
+    const own = peerOf(info.producer) === machine.init.peer
+    tellNews(watch, outbox, { info, end }, collected, own, now)
+    for (const kind of collectedKinds) {
+      answerCancels(proposer, info.ledger, { kind, seqs: collected[kind] })
+    }
   }
 }
 
@@ -210,8 +230,17 @@ export function wakeAt(machine: Machine): Millis {
   )
 }
 
+/** Bytes that must have gone since the last checkpoint before another one is worth it. */
+const shedBytesMin = 1_048_576
+
+/** Whether more has gone since the last checkpoint than is left, so that a disk holds it in vain. */
+export function wantsCheckpoint({ voter }: Machine): boolean {
+  return voter.retention.shedBytes > Math.max(shedBytesMin, voter.bytes)
+}
+
 /** Entries that make the same state again, for a checkpoint. */
 export function* checkpoint(machine: Machine, now: Millis): Iterable<Entry> {
+  machine.voter.retention.shedBytes = 0
   yield* checkpointVoter(machine.voter, now)
   for (const request of requestsOf(machine)) yield { type: 'submitted', ...request }
   for (const { peer, lsnStorageId: storageId, lsn } of machine.members.peers.values()) {

@@ -1,5 +1,6 @@
 import { type Ballot, sameBallot } from './ballot.ts'
 import type { RegisterGroup, State } from './change-messages.ts'
+import { noneCollected } from './collected.ts'
 import type { Millis } from './ids.ts'
 import {
   acceptedAt,
@@ -10,14 +11,16 @@ import {
   promisedAt,
   proposerAt,
   setValue,
+  stateAt,
 } from './ledger.ts'
 import type { Chunk, DecidedRange } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { eachSeq, pushRun, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { isTerminal, pickValues } from './values.ts'
+import { takeCollected } from './retire.ts'
 import { keepRecords } from './voter-store.ts'
-import { settleWithout, takeOutcome, type VoterState } from './voter.ts'
+import { takeOutcome, type VoterState } from './voter.ts'
 
 /**
  * Adds what another node holds of a ledger to what is held here: outcomes, records, and of every
@@ -32,8 +35,9 @@ export function takePart(
   now: Millis,
 ): boolean {
   const decided = voter.decisions.length
-  for (const outcome of part.outcomes) takeSettled(voter, outbox, ledger, outcome)
+  for (const outcome of part.outcomes) takeSettled(voter, outbox, ledger, outcome, now)
   for (const decision of voter.decisions.slice(decided)) decision.late = true
+  takeCollected(voter, outbox, ledger, part)
   let whole = true
   for (const chunk of part.chunks) whole = takeRecords(voter, outbox, ledger, chunk, now) && whole
   for (const group of part.registers) whole = mergeGroup(voter, ledger, group, now) && whole
@@ -47,11 +51,11 @@ function takeSettled(
   outbox: Outbox,
   ledger: Ledger,
   outcome: DecidedRange,
+  now: Millis,
 ): void {
-  const lacking = takeOutcome(voter, outbox, ledger, outcome)
-  if (lacking.length > 0 && outcome.values.length === 0) {
-    settleWithout(voter, outbox, ledger, outcome, lacking)
-  }
+  const lacking = takeOutcome(voter, outbox, ledger, outcome, now)
+  if (lacking.length === 0 || outcome.values.length > 0) return
+  takeCollected(voter, outbox, ledger, { ...noneCollected(), [outcome.kind]: lacking })
 }
 
 /** Keeps the records that are not here. */
@@ -81,8 +85,8 @@ function mergeGroup(voter: VoterState, ledger: Ledger, group: RegisterGroup, now
   eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    const state = page?.state[slot] ?? 0
-    if (page === undefined || state < OPEN) whole = false
+    const state = stateAt(ledger, seq)
+    if (state < OPEN) whole = false
     if (page === undefined || state !== OPEN) return
     if (accepted.counter > (page.accepted[slot] as number)) pushRun(higher, seq, 1)
     if (isAhead(ledger, page, slot, promised)) {

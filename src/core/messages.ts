@@ -1,5 +1,6 @@
 import type { Ballot } from './ballot.ts'
 import type { ChangeMessage } from './change-messages.ts'
+import type { CollectedTasks } from './collected.ts'
 import type { DirectGrant } from './direct-grant.ts'
 import type { Submit, Submitted } from './guest-messages.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
@@ -141,16 +142,12 @@ export interface CloseLedger {
   readonly end: number
 }
 
-export interface LedgerClosed {
+export interface LedgerClosed extends Omit<LedgerOpened, 'type'> {
   readonly type: 'closed'
-  readonly ledger: LedgerId
-  readonly epoch: number
 }
 
-export interface UnknownLedger {
+export interface UnknownLedger extends Omit<LedgerOpened, 'type'> {
   readonly type: 'unknown-ledger'
-  readonly ledger: LedgerId
-  readonly epoch: number
 }
 
 export interface Store {
@@ -441,6 +438,7 @@ export type Message =
   | Fetch
   | Records
   | Compare
+  | CollectedTasks
   | Watch
   | Unwatch
   | Outcomes

@@ -121,7 +121,7 @@ export function openLedger(
   const info: LedgerInfo = { ledger, epoch: 0, producer: producer.node, voters }
   producer.next = { info, opened: 0, askedAt: now, next: 0 }
   producer.betterSince = Infinity
-  onOpen(voter, outbox, producer.self.peer, { type: 'open', ...info })
+  onOpen(voter, outbox, producer.self.peer, { type: 'open', ...info }, now)
   for (const { peer } of voters) {
     if (peer !== producer.self.peer) send(outbox, peer, { type: 'open', ...info })
   }

@@ -1,5 +1,6 @@
 import type { Ballot } from './ballot.ts'
 import { type Claiming, eachTask } from './claim.ts'
+import { type CollectedKind, collectedKinds, pickCollected } from './collected.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import type { LedgerInfo, Refusal, TaskClass, Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
@@ -197,26 +198,33 @@ export function endCancel(
   }
   const known = intersect(seqs, ledger.settled)
   const unknown = subtract(seqs, known)
-  if (known.length > 0) tellCancelled(proposer, request, valuesOf(ledger, known))
+  if (known.length > 0) {
+    const collected = pickCollected(ledger.collected, known)
+    const gone = collectedKinds.map(kind => ({ kind, seqs: collected[kind] }))
+    tellCancelled(proposer, request, [...valuesOf(ledger, known), ...gone])
+  }
   if (unknown.length === 0) return
   proposer.cancelWaits.push({ request, ledger: id, seqs: unknown })
   send(outbox, from, { type: 'fetch', ledger: id, epoch, what: 'outcomes', seqs: unknown })
 }
 
-function tellCancelled(
-  proposer: ProposerState,
-  request: number,
-  outcomes: readonly Values[],
-): void {
+function tellCancelled(proposer: ProposerState, request: number, outcomes: readonly Ended[]): void {
   for (const { kind, seqs } of outcomes) {
+    if (seqs.length === 0) continue
     const cancelled = kind === 'cancelled' ? seqs : []
     const tooLate = kind === 'cancelled' ? [] : seqs
     proposer.news.cancelEnded.push({ request, cancelled, tooLate })
   }
 }
 
+/** How some tasks have ended. */
+export interface Ended {
+  readonly kind: Values['kind'] | CollectedKind
+  readonly seqs: Ranges
+}
+
 /** Tells the cancels that have waited for outcomes how their tasks ended. */
-export function answerCancels(proposer: ProposerState, ledger: LedgerId, outcome: Values): void {
+export function answerCancels(proposer: ProposerState, ledger: LedgerId, outcome: Ended): void {
   if (proposer.cancelWaits.length === 0) return
   const rest: CancelWait[] = []
   for (const wait of proposer.cancelWaits) {

@@ -4,7 +4,7 @@ import { chunkOfSeq, findPage, type Ledger, valueAt } from './ledger.ts'
 import { leaseAt } from './lease.ts'
 import type { Machine, TaskState, TaskView } from './state.ts'
 import { livePeers } from './membership.ts'
-import type { Values } from './messages.ts'
+import type { TaskSpec, Values } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { use } from './dispatch.ts'
 import { hintedCount } from './hints.ts'
@@ -35,6 +35,8 @@ export function viewTask(
   const page = held === undefined ? undefined : findPage(held, seq)
   const slot = held === undefined ? 0 : seq % held.pageTasks
   const spec = held?.specs[(page?.spec[slot] ?? 0) - 1]
+  const expired = viewCollected(machine, ledger, seq, spec)
+  if (expired !== undefined) return expired
   if (held === undefined || page === undefined || spec === undefined) return undefined
   const state = stateFor(machine, held, seq, page.state[slot] as number)
   const chunk = chunkOfSeq(held, seq)
@@ -53,7 +55,38 @@ export function viewTask(
     ageMs: Math.max(0, now - (chunk?.publishedAt ?? now)),
     payload,
     outcome: outcomeOf(machine, ledger, seq),
+    expired: false,
   }
+}
+
+/** What is left of a task whose outcome is not kept any more; undefined if it is no such task. */
+function viewCollected(
+  { voter }: Machine,
+  ledger: LedgerId,
+  seq: number,
+  spec = noSpec,
+): TaskView | undefined {
+  const collected = (voter.ledgers.get(ledger) ?? voter.retention.retired.get(ledger))?.collected
+  const state = (['done', 'failed', 'cancelled'] as const).find(kind =>
+    contains(collected?.[kind] ?? [], seq),
+  )
+  if (state === undefined) return undefined
+  const none = { failures: 0, grants: 0, holder: undefined, dueMs: 0, ageMs: 0 }
+  const gone = { payload: undefined, outcome: undefined, expired: true }
+  return { ledger, seq, state, spec, ...none, ...gone }
+}
+
+/** What is known of how a task was to be run when that is forgotten. */
+const noSpec: TaskSpec = {
+  queue: '',
+  priority: 0,
+  requires: '',
+  attempts: 0,
+  backoff: 'fixed',
+  backoffMs: 0,
+  backoffMaxMs: 0,
+  timeoutMs: 0,
+  resultTtlMs: 0,
 }
 
 function stateFor(machine: Machine, ledger: Ledger, seq: number, state: number): TaskState {

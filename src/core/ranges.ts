@@ -28,6 +28,19 @@ export function contains(ranges: Ranges, seq: number): boolean {
   return at < ranges.length && (ranges[at] as number) <= seq
 }
 
+/** How many numbers of a run are in a set. */
+export function countIn(ranges: Ranges, first: number, count: number): number {
+  const end = first + count
+  let found = 0
+  for (let i = runAt(ranges, first); i < ranges.length; i += 2) {
+    const from = Math.max(first, ranges[i] as number)
+    const to = Math.min(end, (ranges[i] as number) + (ranges[i + 1] as number))
+    if (from >= to) break
+    found += to - from
+  }
+  return found
+}
+
 /** Index of the first run that ends above `seq`, or the length if there is none. */
 export function runAt(ranges: Ranges, seq: number): number {
   let low = 0

@@ -23,8 +23,10 @@ import { onClaim } from './voter-claim.ts'
 import { onCompare, onDecided, onFetch } from './voter-compare.ts'
 import { onElect } from './voter-elect.ts'
 import { onObserve, onSeal } from './voter-seal.ts'
+import { onCollected, onUnknown } from './retire.ts'
 import { onSettle } from './voter-settle.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
+import { hearCollected } from './watch-collected.ts'
 import { onOutcomes, onProgress, onUnwatch, onWatch } from './watch.ts'
 
 /** Delivers what this node has told itself, as far as the journal is durable. */
@@ -60,6 +62,11 @@ function toWatcher(machine: Machine, from: PeerId, message: Message, now: Millis
       return true
     case 'outcomes':
       onOutcomes(watch, outbox, message)
+      return true
+    case 'collected':
+      hearCollected(watch, message.ledger, message, now)
+      // A guest keeps nothing that could be settled.
+      if (!machine.init.guest) onCollected(machine.voter, outbox, from, message)
       return true
     case 'progress':
       onProgress(watch, outbox, message, true)
@@ -108,9 +115,14 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
     case 'moved':
       onMoved(machine, from, message, now)
       return true
-    case 'unknown-ledger':
+    case 'unknown-ledger': {
       onUnknownLedger(proposer, outbox, from, message, now)
+      // What was heard of it is of old: nothing of it can be claimed there.
+      announce.hints.delete(message.ledger)
+      const storageId = peerAt(machine.members, from).hello?.storageId
+      if (!machine.init.guest) onUnknown(voter, outbox, from, storageId, message, now)
       return true
+    }
     case 'closed':
       // Nothing waits for it.
       return true
@@ -124,7 +136,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
   const { voter, outbox, watch, announce } = machine
   switch (message.type) {
     case 'open':
-      if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message)
+      if (isLiving(machine, from, message)) onOpen(voter, outbox, from, message, now)
       return
     case 'close':
       return onClose(voter, outbox, from, message)
@@ -153,7 +165,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       onSettle(voter, outbox, from, message, now)
       return
     case 'decided':
-      return onDecided(voter, outbox, from, message)
+      return onDecided(voter, outbox, from, message, now)
     case 'fetch':
       return onFetch(voter, outbox, from, message, now)
     case 'compare':

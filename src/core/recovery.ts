@@ -1,9 +1,17 @@
+import { collectedState } from './collected.ts'
+import {
+  checkpointCollected,
+  checkpointOutcomes,
+  checkpointRetired,
+  replayCollected,
+  replayRetired,
+  wasAt,
+} from './kept-entries.ts'
 import type { Entry, StoredEntry } from './entries.ts'
 import { type Millis, type NodeId, peerOf } from './ids.ts'
 import { addRun, removeRuns } from './intervals.ts'
 import {
   acceptedAt,
-  chunkOfSeq,
   createLedger,
   findPage,
   keepValues,
@@ -12,6 +20,7 @@ import {
   pageOf,
   proposerAt,
   setValue,
+  stateAt,
 } from './ledger.ts'
 import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
 import { beginOffice } from './begin-office.ts'
@@ -23,14 +32,43 @@ import { OPEN, type Page } from './registers.ts'
 import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf, timingOf } from './records.ts'
 import { timingAfter } from './timing.ts'
+import { closeRecord, keepOutcomes } from './retention.ts'
 import { grantsOf } from './voter-claim.ts'
 import { closeOffice } from './voter-seal.ts'
 import { holdRecords } from './voter-store.ts'
-import { outcomesOf } from './voter-compare.ts'
 import { awaitDecision, finishMs, valuesOf, type VoterState } from './voter.ts'
 
 /** Tasks that one entry of a checkpoint gives the grants of. */
 const maxGrantsTasks = 4_096
+
+/** Takes a step in the change of a ledger's voters back. */
+function replayChange(
+  voter: VoterState,
+  ledger: Ledger,
+  entry: Extract<Entry, { type: 'succession' | 'sealed' | 'installed' | 'moved' }>,
+  lsn: number,
+  now: Millis,
+): void {
+  switch (entry.type) {
+    case 'succession': {
+      const { promised, accepted, voters, epoch } = entry
+      if (epoch === ledger.info.epoch) ledger.succession = { promised, accepted, voters }
+      break
+    }
+    case 'sealed':
+      closeOffice(voter, ledger, infoIn(entry))
+      break
+    case 'installed':
+      beginOffice(voter, ledger, infoIn(entry), now)
+      ledger.openedLsn = lsn
+      break
+    case 'moved':
+      dropLedger(voter, ledger)
+      break
+    default:
+      entry satisfies never
+  }
+}
 
 /** Takes one entry of the journal back into the voter that wrote it. */
 export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: Millis): void {
@@ -40,11 +78,14 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     if (known?.office === 'observer') known.info = info
     if (known !== undefined) return
     const index = entry.type === 'opened' ? voterIndex(info, voter.peer) : -1
-    voter.ledgers.set(info.ledger, createLedger(info, index, voter.pageTasks, lsn))
+    const held = createLedger(info, index, voter.pageTasks, lsn)
+    if (entry.type === 'opened') held.openedAt = wasAt(voter, entry.openedWallMs, now)
+    voter.ledgers.set(info.ledger, held)
     voter.moved.delete(info.ledger)
     return
   }
   if (entry.type === 'moved') rememberMoved(voter, infoIn(entry))
+  if (entry.type === 'retired') return replayRetired(voter, entry, now)
   if (!('ledger' in entry)) return
   const ledger = voter.ledgers.get(entry.ledger)
   if (ledger === undefined) return
@@ -72,7 +113,9 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
       }
       break
     case 'settled':
-      for (const outcome of entry.outcomes) replaySettled(voter, ledger, outcome, now)
+      for (const outcome of entry.outcomes) {
+        replaySettled(voter, ledger, outcome, wasAt(voter, entry.settledWallMs, now), now)
+      }
       break
     case 'reserved':
       ledger.mark = Math.max(ledger.mark, entry.mark)
@@ -80,20 +123,14 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     case 'grants':
       replayGrants(ledger, entry.seqs, entry.grants)
       break
-    case 'succession': {
-      const { promised, accepted, voters, epoch } = entry
-      if (epoch === ledger.info.epoch) ledger.succession = { promised, accepted, voters }
-      break
-    }
+    case 'succession':
     case 'sealed':
-      closeOffice(voter, ledger, infoIn(entry))
-      break
     case 'installed':
-      beginOffice(voter, ledger, infoIn(entry), now)
-      ledger.openedLsn = lsn
-      break
     case 'moved':
-      dropLedger(voter, ledger)
+      replayChange(voter, ledger, entry, lsn, now)
+      break
+    case 'collected':
+      replayCollected(voter, ledger, entry)
       break
     case 'submitted':
       break
@@ -170,6 +207,7 @@ function replayAccept(
   voter.bytes += values.body.length
   const open: number[] = []
   eachSeq(values.seqs, seq => {
+    if (collectedState(ledger.collected, seq) !== undefined) return
     const page = pageOf(ledger, seq)
     const slot = seq % ledger.pageTasks
     page.accepted[slot] = ballot.counter
@@ -195,6 +233,7 @@ function replaySettled(
   voter: VoterState,
   ledger: Ledger,
   outcome: DecidedRange,
+  settledAt: Millis,
   now: Millis,
 ): void {
   for (const values of outcome.values) {
@@ -207,18 +246,14 @@ function replaySettled(
     ready.length = 0
     ready.push(...rest)
   })
+  const news: number[] = []
   eachSeq(outcome.seqs, seq => {
-    const page = pageOf(ledger, seq)
-    const slot = seq % ledger.pageTasks
-    if ((page.state[slot] as number) > OPEN) return
-    page.state[slot] = stateOf(outcome.kind)
-    const chunk = chunkOfSeq(ledger, seq)
-    if (chunk === undefined) return
-    chunk.open -= 1
-    if (chunk.open > 0 || chunk.payload === undefined) return
-    voter.bytes -= chunk.payload.length
-    chunk.payload = undefined
+    if (stateAt(ledger, seq) > OPEN) return
+    pageOf(ledger, seq).state[seq % ledger.pageTasks] = stateOf(outcome.kind)
+    closeRecord(voter, ledger, seq)
+    pushRun(news, seq, 1)
   })
+  keepOutcomes(voter, ledger, news, outcome.kind, settledAt)
   for (let i = 0; i < outcome.seqs.length; i += 2) {
     addRun(ledger.settled, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
     addRun(ledger.stored, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
@@ -262,7 +297,9 @@ function promiseMark(ledger: Ledger, page: Page): void {
 export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entry> {
   for (const ledger of voter.ledgers.values()) {
     const { ledger: id } = ledger.info
-    yield { type: ledger.office === 'observer' ? 'observed' : 'opened', ...ledger.info }
+    const openedWallMs = Math.round(ledger.openedAt + voter.wallOffsetMs)
+    if (ledger.office === 'observer') yield { type: 'observed', ...ledger.info }
+    else yield { type: 'opened', ...ledger.info, openedWallMs }
     if (ledger.mark > 0) yield { type: 'reserved', ledger: id, mark: ledger.mark }
     const open = subtract(ledger.stored, ledger.settled)
     yield* checkpointRecords(voter, ledger, now)
@@ -271,13 +308,9 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
       yield* checkpointGrants(ledger, open)
       yield* checkpointLeases(voter, ledger, open)
     }
-    for (const outcome of outcomesOf(ledger, ledger.settled)) {
-      for (const values of valuesOf(ledger, outcome.seqs)) {
-        const range = { ...outcome, seqs: values.seqs, values: [values] }
-        yield { type: 'settled', ledger: id, outcomes: [range] }
-      }
-    }
+    yield* checkpointOutcomes(voter, ledger)
     if (ledger.end >= 0) yield { type: 'closed', ledger: id, end: ledger.end }
+    yield* checkpointCollected(ledger)
     const { succession, successor, info } = ledger
     if (succession !== undefined) {
       yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }
@@ -286,6 +319,7 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
     else if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }
   }
   for (const info of voter.moved.values()) yield { type: 'moved', ...info }
+  yield* checkpointRetired(voter)
 }
 
 /** Records; where all tasks of a chunk are settled, its payload is gone and only the spec stays. */

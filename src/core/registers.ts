@@ -4,6 +4,8 @@ export const OPEN = 1
 export const DONE = 2
 export const FAILED = 3
 export const CANCELLED = 4
+/** Settled, and it is not even known how any more. */
+export const FORGOTTEN = 5
 
 /**
  * The registers of consecutive tasks, in columns that the voter changes in place: an object

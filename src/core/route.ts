@@ -16,6 +16,7 @@ import { onPeerDown, onPeerUp, onUnreachable } from './peering.ts'
 import { publish } from './producer.ts'
 import { openClaim } from './ask.ts'
 import { receive } from './receive.ts'
+import { makeRoom } from './retention.ts'
 import { abortRuns } from './win.ts'
 import { onFinished } from './settle.ts'
 import { onProgress, unwatchTasks, watchTasks } from './watch.ts'
@@ -97,7 +98,7 @@ function onPublish(machine: Machine, input: Publish, now: Millis): void {
   const { request, spec, timing, lengths, payload } = input
   const tasks = { request, spec, ...timing, since: now, lengths, payload }
   if (init.guest) return submitTasks(machine.guest, outbox, members, machine.random, tasks, now)
-  if (lengths.length > 0 && voter.bytes + payload.length > voter.maxBytes) {
+  if (lengths.length > 0 && !makeRoom(voter, outbox, payload.length)) {
     outbox.effects.push({ type: 'publish-refused', request, reason: 'full', retryMs: fullRetryMs })
     return
   }

@@ -46,6 +46,11 @@ export interface MachineInit {
   readonly wallOffsetMs: number
   /** Whether nothing written before the start can be missing, synced or not. */
   readonly intact: boolean
+  /**
+   * How long failed tasks are kept, and ledgers remembered of which nothing is left, in milliseconds.
+   * Seven days unless given.
+   */
+  readonly keepMs?: number | undefined
   /** Registers per page; small only where states are enumerated. */
   readonly pageTasks: number
 }
@@ -96,6 +101,8 @@ export interface TaskView {
   readonly ageMs: number
   readonly payload: Uint8Array | undefined
   readonly outcome: Values | undefined
+  /** Whether it is settled and its outcome is not kept any more. */
+  readonly expired: boolean
 }
 
 /** A node before its first input. Its journal is then replayed into it. */
@@ -103,7 +110,9 @@ export function createMachine(init: MachineInit): Machine {
   const { peer, storageId, leaseMs, maxBytes, pageTasks, wallOffsetMs, maxDeliveries } = init
   const node = nodeId(peer, init.incarnation)
   const random = randomFrom(init.seed)
-  const voter = createVoter({ peer, storageId, leaseMs, maxBytes, pageTasks, wallOffsetMs })
+  const { keepMs } = init
+  const limits = { leaseMs, maxBytes, pageTasks, wallOffsetMs, keepMs }
+  const voter = createVoter({ peer, storageId, ...limits })
   const self = { peer, storageId }
   return {
     init,

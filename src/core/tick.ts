@@ -2,8 +2,9 @@ import { presence, pull, reannounce } from './announce.ts'
 import { openClaim } from './ask.ts'
 import { tickChanges } from './change.ts'
 import { tickCopies } from './copying.ts'
-import { use } from './dispatch.ts'
+import { forgetLedger, use } from './dispatch.ts'
 import { resubmit } from './guest.ts'
+import { forgetRequests } from './host.ts'
 import type { Millis } from './ids.ts'
 import { takeExpired } from './limits.ts'
 import { tickJoins } from './join.ts'
@@ -13,10 +14,13 @@ import { restore, tickProducer } from './producer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
 import { resumeChanges } from './resume.ts'
+import { collectDue, makeRoom } from './retention.ts'
+import { retireLedgers } from './retire.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
 import { refresh, takeUndecided } from './voter.ts'
+import { giveUpCollected } from './watch-collected.ts'
 import { rewatch } from './watch.ts'
 
 /** How often fellow voters compare what they hold, in milliseconds. */
@@ -32,6 +36,7 @@ export function tick(machine: Machine, now: Millis): void {
   if (machine.init.guest) {
     resubmit(machine.guest, outbox, members, now)
     rewatch(watch, voter, outbox, members, now)
+    giveUpCollected(watch, outbox, now)
     tickProposer(proposer, outbox, now)
     return
   }
@@ -61,7 +66,9 @@ export function tick(machine: Machine, now: Millis): void {
   tickCopies(voter, outbox, proposer.up, now)
   gossip(machine, reannounce(announce, voter, members, now))
   rewatch(watch, voter, outbox, members, now)
+  giveUpCollected(watch, outbox, now)
   compareAll(machine, now)
+  collectGarbage(machine, now)
   writeEchoes(machine)
   const { live } = use(proposer)
   const free = Math.max(0, dispatch.concurrency - live)
@@ -79,6 +86,16 @@ function compareAll(machine: Machine, now: Millis): void {
     if (!ledger.changed || ledger.office !== 'voter') continue
     ledger.changed = countOf(ledger.stored) !== countOf(ledger.settled)
     compareLedger(machine.voter, machine.outbox, ledger)
+  }
+}
+
+/** Outcomes go that were kept for long enough, and ledgers of which nothing is left. */
+function collectGarbage({ voter, outbox, host, dispatch }: Machine, now: Millis): void {
+  collectDue(voter, outbox, now)
+  makeRoom(voter, outbox, 0)
+  for (const ledger of retireLedgers(voter, outbox, now)) {
+    forgetRequests(host, ledger)
+    forgetLedger(dispatch, ledger)
   }
 }
 

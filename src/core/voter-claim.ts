@@ -1,7 +1,15 @@
 import { counterLeap, sameBallot } from './ballot.ts'
 import type { Millis, NodeId, PeerId } from './ids.ts'
 import { peerOf } from './ids.ts'
-import { acceptedAt, findPage, type Ledger, promisedAt, proposerAt, valueAt } from './ledger.ts'
+import {
+  acceptedAt,
+  findPage,
+  type Ledger,
+  promisedAt,
+  proposerAt,
+  stateAt,
+  valueAt,
+} from './ledger.ts'
 import { grantLease, lapseLeases, leaseAt } from './lease.ts'
 import { recordLsn, recordsOf } from './ledger-records.ts'
 import type { AcceptedValues, Chunk, Claim, Refusal, RefusalReason, TaskClass } from './messages.ts'
@@ -102,9 +110,9 @@ function judge(
   const page = findPage(ledger, seq)
   const slot = seq % ledger.pageTasks
   const one = [seq, 1]
-  if (page === undefined || page.state[slot] === ABSENT)
-    return refuse(verdict, 'missing', 0, 0, one)
-  if (page.state[slot] !== OPEN) return refuse(verdict, 'settled', 0, 0, one)
+  const state = stateAt(ledger, seq)
+  if (state === ABSENT) return refuse(verdict, 'missing', 0, 0, one)
+  if (state !== OPEN || page === undefined) return refuse(verdict, 'settled', 0, 0, one)
   const { ballot } = claim
   const run = claim.intent === 'run'
   const lease = leaseAt(voter.leases, page.lease[slot] as number)

@@ -2,12 +2,15 @@ import { counterLeap } from './ballot.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { acceptedAt, findPage, type Ledger } from './ledger.ts'
 import type { Compare, Decided, DecidedRange, Fetch } from './messages.ts'
+import { allCollected } from './collected.ts'
 import { knownInfo, ledgerIn, votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
+import { voterIndex } from './quorum.ts'
 import { subtract, take, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, kindOf } from './values.ts'
 import { recordsOf } from './ledger-records.ts'
+import { tellCollected, tellRetired } from './tell-collected.ts'
 import { takeOutcome, valuesOf, type VoterState } from './voter.ts'
 
 /** Tasks that one answer to a COMPARE gives at the most; the next comparison gives more. */
@@ -49,15 +52,19 @@ export function onCompare(
   theirs: Compare,
   now: Millis,
 ): void {
-  if (knownInfo(voter, theirs.ledger) === undefined) return
+  const { ledger: id } = theirs
+  if (knownInfo(voter, id) === undefined && tellRetired(voter, outbox, from, id)) return
   const ledger = votingIn(voter, outbox, from, theirs)
   if (ledger === undefined || !isFellow(ledger, from)) return
-  const { ledger: id, epoch } = ledger.info
+  ledger.unknownTo &= ~(1 << voterIndex(ledger.info, from))
+  const { epoch } = ledger.info
   // One that is so far behind refuses counters as a leap until it has been told.
   if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
   if (theirs.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, theirs.end)
-  const settled = take(subtract(ledger.settled, theirs.settled), maxRepairTasks)
+  const news = subtract(ledger.settled, theirs.settled)
+  tellCollected(outbox, from, ledger, news)
+  const settled = take(subtract(news, allCollected(ledger.collected)), maxRepairTasks)
   if (settled.length > 0) {
     const outcomes = outcomesOf(ledger, settled)
     for (let i = 0; i < outcomes.length; i += maxOutcomes) {
@@ -106,13 +113,19 @@ export function outcomesOf(ledger: Ledger, seqs: Ranges): DecidedRange[] {
 }
 
 /** Learns outcomes from their proposer or a fellow voter; fetches values that it lacks. */
-export function onDecided(voter: VoterState, outbox: Outbox, from: PeerId, decided: Decided): void {
+export function onDecided(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  decided: Decided,
+  now: Millis,
+): void {
   const ledger = ledgerIn(voter, decided.ledger, decided.epoch)
   if (ledger === undefined) return
   for (const outcome of decided.outcomes) {
     const proposer = outcome.ballot.proposer
     if (!isFellow(ledger, from) && proposer.slice(0, proposer.lastIndexOf('.')) !== from) continue
-    const seqs = takeOutcome(voter, outbox, ledger, outcome)
+    const seqs = takeOutcome(voter, outbox, ledger, outcome, now)
     if (seqs.length === 0) continue
     const { ledger: id, epoch } = ledger.info
     send(outbox, from, { type: 'fetch', ledger: id, epoch, what: 'outcomes', seqs })
@@ -138,6 +151,7 @@ export function onFetch(
     }
     return
   }
+  tellCollected(outbox, from, ledger, seqs)
   for (const outcome of outcomesOf(ledger, seqs)) {
     for (const values of valuesOf(ledger, outcome.seqs)) {
       const range = { ...outcome, seqs: values.seqs, values: [values] }

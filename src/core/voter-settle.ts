@@ -10,6 +10,7 @@ import {
   promisedAt,
   proposerAt,
   setValue,
+  stateAt,
 } from './ledger.ts'
 import { clearLease, eachSpecRun } from './lease.ts'
 import type { Settle, Values } from './messages.ts'
@@ -98,8 +99,9 @@ function judge(ledger: Ledger, { ballot }: Settle, values: Values): Verdict {
   eachSeq(values.seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page === undefined || page.state[slot] === ABSENT) pushRun(verdict.missing, seq, 1)
-    else if (page.state[slot] !== OPEN) pushRun(verdict.settled, seq, 1)
+    const state = stateAt(ledger, seq)
+    if (state === ABSENT) pushRun(verdict.missing, seq, 1)
+    else if (state !== OPEN || page === undefined) pushRun(verdict.settled, seq, 1)
     else if (sameBallot(acceptedAt(ledger, page, slot), ballot) && !contains(inherited, seq)) {
       // Accepted before: the reply would be the same, whatever has been promised since.
       pushRun(verdict.again, seq, 1)

@@ -6,11 +6,11 @@ import { addRun, addRuns } from './intervals.ts'
 import {
   chunkOfSeq,
   createLedger,
-  findPage,
   type Ledger,
   makeReady,
   pageOf,
   specAt,
+  stateAt,
 } from './ledger.ts'
 import type { Chunk, CloseLedger, OpenLedger, Store } from './messages.ts'
 import { watchLimits } from './limits.ts'
@@ -20,6 +20,7 @@ import { voterIndex } from './quorum.ts'
 import { countOf, eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { columnsOf, holdChunk, insertChunk, sameBytes, sliceChunk, specKey } from './records.ts'
 import { ABSENT, OPEN } from './registers.ts'
+import { makeRoom } from './retention.ts'
 import { closeAt, isFellow } from './voter-compare.ts'
 import type { VoterState } from './voter.ts'
 
@@ -30,14 +31,22 @@ export const fullWaitMs = 500
 export const maxLedgersPerProducer = 1_024
 
 /** Takes up the office of a voter in a new ledger. The sender must be the living producer. */
-export function onOpen(voter: VoterState, outbox: Outbox, from: PeerId, open: OpenLedger): void {
+export function onOpen(
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  open: OpenLedger,
+  now: Millis,
+): void {
   const { ledger: id, epoch, producer, voters } = open
   const info = { ledger: id, epoch, producer, voters }
   const index = voterIndex(info, voter.peer)
   let ledger = voter.ledgers.get(id)
   const known = ledger !== undefined
   // A late OPEN must not make a voter of the first epoch of one that others have followed.
-  const over = voter.moved.has(id) || (known && ledgerIn(voter, id, epoch) === undefined)
+  const moved = voter.moved.has(id) || (known && ledgerIn(voter, id, epoch) === undefined)
+  // Where nothing is left of a ledger it must not begin anew: its votes were counted.
+  const over = moved || voter.retention.retired.has(id)
   const same = !over && (ledger === undefined || ledger.info.producer === producer)
   const mine = index >= 0 && voters[index]?.storageId === voter.storageId
   if (!same || !mine || (!known && ledgersOf(voter, from) >= maxLedgersPerProducer)) {
@@ -45,8 +54,10 @@ export function onOpen(voter: VoterState, outbox: Outbox, from: PeerId, open: Op
     return
   }
   if (ledger === undefined) {
-    const lsn = persist(outbox, { type: 'opened', ...info })
+    const openedWallMs = Math.round(now + voter.wallOffsetMs)
+    const lsn = persist(outbox, { type: 'opened', ...info, openedWallMs })
     ledger = createLedger(info, index, voter.pageTasks, lsn)
+    ledger.openedAt = now
     voter.ledgers.set(id, ledger)
   }
   send(outbox, from, { type: 'opened', ledger: id, epoch }, ledger.openedLsn)
@@ -100,7 +111,7 @@ export function onStore(
       lacking = subtract(lacking, beyond)
     }
     if (lacking.length === 0) continue
-    if (store.fresh && voter.bytes + chunk.payload.length > voter.maxBytes) {
+    if (store.fresh && !makeRoom(voter, outbox, chunk.payload.length)) {
       addRuns(full, lacking)
       continue
     }
@@ -144,8 +155,7 @@ function checkHeld(
 ): Lsn {
   let lsn = 0
   eachSeq(held, seq => {
-    const state = findPage(ledger, seq)?.state[seq % ledger.pageTasks] ?? ABSENT
-    if (state > OPEN) {
+    if (stateAt(ledger, seq) > OPEN) {
       addRun(verdict.settled, seq, 1)
       return
     }
@@ -208,7 +218,7 @@ export function holdRecords(
     const page = pageOf(ledger, seq)
     const slot = seq % ledger.pageTasks
     page.spec[slot] = spec + 1
-    if (page.state[slot] === ABSENT) {
+    if (stateAt(ledger, seq) === ABSENT) {
       page.state[slot] = OPEN
       pushRun(open, seq, 1)
     }

@@ -4,8 +4,6 @@ import { addRun, removeRun } from './intervals.ts'
 import {
   type Delayed,
   acceptedAt,
-  chunkOfSeq,
-  dropValue,
   findPage,
   keepValues,
   type Ledger,
@@ -14,6 +12,7 @@ import {
   popDelayed,
   proposerAt,
   setValue,
+  stateAt,
   valueAt,
 } from './ledger.ts'
 import {
@@ -32,6 +31,7 @@ import { votedLedger } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { eachSeq, countOf, pushRun, type Ranges, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
+import { closeRecord, createRetention, keepOutcomes, type Retention } from './retention.ts'
 import { groupRuns, pickValues, stateOf } from './values.ts'
 
 /** How long a grant lasts that no majority has confirmed, at the least, in milliseconds. */
@@ -97,6 +97,7 @@ export interface VoterState {
   readonly copies: Map<LedgerId, Copy>
   /** Epochs that have begun at this voter, or that it has heard of, since that was last told. */
   begun: LedgerInfo[]
+  readonly retention: Retention
 }
 
 /** A voter without ledgers. */
@@ -104,7 +105,7 @@ export function createVoter(
   init: Pick<
     VoterState,
     'peer' | 'storageId' | 'leaseMs' | 'maxBytes' | 'pageTasks' | 'wallOffsetMs'
-  >,
+  > & { readonly keepMs?: number | undefined },
 ): VoterState {
   return {
     peer: init.peer,
@@ -124,6 +125,7 @@ export function createVoter(
     joins: new Map(),
     copies: new Map(),
     begun: [],
+    retention: createRetention(init.keepMs),
   }
 }
 
@@ -176,6 +178,7 @@ export function takeOutcome(
   outbox: Outbox,
   ledger: Ledger,
   outcome: DecidedRange,
+  now: Millis,
 ): number[] {
   const known: number[] = []
   const given: number[] = []
@@ -183,14 +186,14 @@ export function takeOutcome(
   eachSeq(outcome.seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
-    if (page !== undefined && (page.state[slot] as number) > OPEN) return
+    if (stateAt(ledger, seq) > OPEN) return
     if (page !== undefined && carries(ledger, page, slot, outcome)) pushRun(known, seq, 1)
     else if (outcome.values.length > 0) pushRun(given, seq, 1)
     else pushRun(missing, seq, 1)
   })
   const taken = takeValues(voter, ledger, outcome, given)
   for (const part of [{ seqs: known, values: [] }, taken]) {
-    if (part.seqs.length > 0) settleRegisters(voter, outbox, ledger, { ...outcome, ...part })
+    if (part.seqs.length > 0) settleRegisters(voter, outbox, ledger, { ...outcome, ...part }, now)
   }
   return missing
 }
@@ -238,31 +241,13 @@ function takeValues(
   return { seqs: taken, values: kept }
 }
 
-/** Settles registers of which nobody has kept the decided value. */
-export function settleWithout(
-  voter: VoterState,
-  outbox: Outbox,
-  ledger: Ledger,
-  outcome: DecidedRange,
-  seqs: Ranges,
-): void {
-  const by = proposerAt(ledger, outcome.ballot.proposer)
-  eachSeq(seqs, seq => {
-    const page = pageOf(ledger, seq)
-    const slot = seq % ledger.pageTasks
-    page.accepted[slot] = outcome.ballot.counter
-    page.acceptedBy[slot] = Math.max(0, by)
-    voter.bytes -= dropValue(ledger, page, slot)
-  })
-  settleRegisters(voter, outbox, ledger, { ...outcome, seqs, values: [] })
-}
-
 /** Settles registers whose accepted value is the decided one. */
 function settleRegisters(
   voter: VoterState,
   outbox: Outbox,
   ledger: Ledger,
   outcome: DecidedRange,
+  now: Millis,
 ): void {
   const { seqs, ballot, kind } = outcome
   ledger.changed = true
@@ -283,23 +268,15 @@ function settleRegisters(
     addRun(ledger.stored, seqs[i] as number, seqs[i + 1] as number)
   }
   if (ballot.counter > ledger.counter) ledger.counter = ballot.counter
-  persist(outbox, { type: 'settled', ledger: ledger.info.ledger, outcomes: [outcome] })
+  const settledWallMs = Math.round(now + voter.wallOffsetMs)
+  const { ledger: id } = ledger.info
+  persist(outbox, { type: 'settled', ledger: id, outcomes: [outcome], settledWallMs })
+  keepOutcomes(voter, ledger, seqs, kind, now)
   for (const values of valuesOf(ledger, seqs)) {
-    voter.decisions.push({ ledger: ledger.info.ledger, values })
+    voter.decisions.push({ ledger: id, values })
   }
   for (const [holder, leases] of lost)
     send(outbox, holder, { type: 'lost', lost: leases, cancelled: kind === 'cancelled' })
-}
-
-/** A settled task's payload goes when its whole chunk is settled. */
-function closeRecord(voter: VoterState, ledger: Ledger, seq: number): void {
-  const chunk = chunkOfSeq(ledger, seq)
-  if (chunk === undefined) return
-  chunk.open -= 1
-  if (chunk.open > 0 || chunk.payload === undefined) return
-  voter.bytes -= chunk.payload.length
-  chunk.payload = undefined
-  chunk.offsets = undefined
 }
 
 /** Leases that a ballot overtakes, by the peer that must be told. */
@@ -343,6 +320,7 @@ export function weighEvidence(
   voter: VoterState,
   outbox: Outbox,
   durableOf: (node: NodeId, ledger: Ledger) => Lsn | undefined,
+  now: Millis,
 ): void {
   if (voter.evidence.length === 0) return
   const waiting: Evidence[] = []
@@ -356,7 +334,7 @@ export function weighEvidence(
       continue
     }
     const { ballot, kind, seqs } = evidence
-    takeOutcome(voter, outbox, ledger, { ballot, kind, seqs, values: [] })
+    takeOutcome(voter, outbox, ledger, { ballot, kind, seqs, values: [] }, now)
   }
   voter.evidence = waiting
 }

@@ -1,3 +1,4 @@
+import { allCollected, type CollectedSets } from './collected.ts'
 import { type LedgerId, type Millis, type PeerId, peerOf } from './ids.ts'
 import { addRuns, removeRuns } from './intervals.ts'
 import { fullPeers, type Membership } from './membership.ts'
@@ -5,8 +6,11 @@ import type { Outcomes, Progress, Values, Watch } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { intersect, type Ranges, subtract } from './ranges.ts'
+import { noteTold } from './retention.ts'
+import { tellCollected, tellRetired } from './tell-collected.ts'
 import { pickValues } from './values.ts'
 import { valuesOf, type VoterState } from './voter.ts'
+import { collectedHere, hearCollected } from './watch-collected.ts'
 
 /** How often a watch that is not answered is told again, in milliseconds. */
 export const rewatchMs = 5_000
@@ -20,11 +24,13 @@ export interface WatchState {
   readonly peers: Map<LedgerId, Map<PeerId, { seqs: number[]; progress: boolean }>>
   readonly application: Map<LedgerId, { seqs: number[]; progress: boolean }>
   rewatchAt: Millis
+  /** What the application waits for and somebody has said to be collected, and since when. */
+  readonly collected: Map<LedgerId, { readonly sets: CollectedSets; readonly since: Millis }>
 }
 
 /** Nobody waits. */
 export function createWatch(): WatchState {
-  return { peers: new Map(), application: new Map(), rewatchAt: Infinity }
+  return { peers: new Map(), application: new Map(), rewatchAt: Infinity, collected: new Map() }
 }
 
 /** A peer waits for outcomes: those that are known go at once. */
@@ -36,7 +42,10 @@ export function onWatch(
   { ledger: id, seqs, progress }: Watch,
 ): void {
   const ledger = voter.ledgers.get(id)
-  if (ledger === undefined) return
+  if (ledger === undefined) {
+    tellRetired(voter, outbox, from, id, seqs)
+    return
+  }
   let watchers = watch.peers.get(id)
   if (watchers === undefined) watch.peers.set(id, (watchers = new Map()))
   const known = intersect(seqs, ledger.settled)
@@ -49,6 +58,8 @@ export function onWatch(
   for (const values of valuesOf(ledger, known)) {
     send(outbox, from, { type: 'outcomes', ledger: id, values: [values] })
   }
+  tellCollected(outbox, from, ledger, known)
+  if (known.length > 0) noteTold(voter, id, known)
 }
 
 /** A peer does not wait any more. */
@@ -67,28 +78,31 @@ export function forgetWatcher(watch: WatchState, peer: PeerId): void {
   }
 }
 
-/** Tells everybody who waits that outcomes are decided. */
+/** Tells everybody who waits that outcomes are decided. Returns whether somebody did. */
 export function tellOutcome(
   watch: WatchState,
   outbox: Outbox,
   ledger: LedgerId,
   values: Values,
   own: boolean,
-): void {
+): boolean {
+  let told = false
   for (const [peer, waiting] of watch.peers.get(ledger) ?? []) {
     const part = pickValues(values, waiting.seqs)
     if (part === undefined) continue
     send(outbox, peer, { type: 'outcomes', ledger, values: [part] })
     onUnwatch(watch, peer, ledger, part.seqs)
+    told = true
   }
   const waiting = watch.application.get(ledger)
   if (waiting !== undefined) {
-    removeRuns(waiting.seqs, values.seqs)
+    told = removeRuns(waiting.seqs, values.seqs) > 0 || told
     if (waiting.seqs.length === 0) watch.application.delete(ledger)
   }
   if (own || waiting !== undefined) {
     outbox.effects.push({ type: 'outcomes', ledger, values: [values] })
   }
+  return told
 }
 
 /** The application waits for outcomes: of a ledger voted in, or by asking those who vote. */
@@ -101,7 +115,9 @@ export function watchTasks(
   now: Millis,
 ): void {
   const ledger = voter.ledgers.get(id)
-  const known = ledger === undefined ? [] : intersect(seqs, ledger.settled)
+  const collected = collectedHere(voter, id, seqs)
+  const lost = allCollected(collected)
+  const known = ledger === undefined ? [] : subtract(intersect(seqs, ledger.settled), lost)
   const rest = subtract(seqs, known)
   if (rest.length > 0) {
     const waiting = watch.application.get(id) ?? { seqs: [], progress }
@@ -113,6 +129,7 @@ export function watchTasks(
     for (const values of valuesOf(ledger, known)) {
       outbox.effects.push({ type: 'outcomes', ledger: id, values: [values] })
     }
+    if (known.length > 0) noteTold(voter, id, known)
   }
   if (ledger?.office === 'voter') {
     // What runs tells its progress to the producer, which hands it on to those who watch.
@@ -120,10 +137,14 @@ export function watchTasks(
     if (progress && rest.length > 0 && members.peers.get(producer)?.up === true) {
       send(outbox, producer, { type: 'watch', ledger: id, seqs: rest, progress })
     }
-    return
+  } else {
+    askEverybody(outbox, members, id, rest, progress)
+    watch.rewatchAt = Math.min(watch.rewatchAt, now + rewatchMs)
   }
-  askEverybody(outbox, members, id, rest, progress)
-  watch.rewatchAt = Math.min(watch.rewatchAt, now + rewatchMs)
+  if (lost.length === 0) return
+  // Another voter may have had more room.
+  if (ledger !== undefined) askEverybody(outbox, members, id, lost, false)
+  hearCollected(watch, id, collected, now)
 }
 
 function askEverybody(

@@ -14,6 +14,8 @@ export interface Core {
   step(inputs: readonly Input[], now: Millis): Effect[]
   /** When the next `tick` is due, in milliseconds of `now`; Infinity when idle. */
   wakeAt(): Millis
+  /** Whether much of what the last checkpoint holds is gone. */
+  readonly wantsCheckpoint: boolean
   /** Entries that make the same state again. */
   checkpoint(now: Millis): Iterable<Entry>
 }
@@ -25,6 +27,9 @@ export function coreOf(machine: machines.Machine): Core {
     start: (lsn, now) => machines.start(machine, lsn, now),
     step: (inputs, now) => machines.stepAll(machine, inputs, now),
     wakeAt: () => machines.wakeAt(machine),
+    get wantsCheckpoint() {
+      return machines.wantsCheckpoint(machine)
+    },
     checkpoint: now => machines.checkpoint(machine, now),
   }
 }

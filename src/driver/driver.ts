@@ -293,7 +293,8 @@ export class Driver {
   #checkpoint(): void {
     const { core, store, clock } = this.#init
     if (this.#state !== 'running') return
-    if (this.#checkpointing !== undefined || !store.wantsCheckpoint) return
+    if (this.#checkpointing !== undefined) return
+    if (!store.wantsCheckpoint && !core.wantsCheckpoint) return
     this.#checkpointing = this.#writeCheckpoint(core.checkpoint(clock.now()))
   }
 

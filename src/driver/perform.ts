@@ -42,6 +42,7 @@ export function perform(effects: readonly Effect[], performers: Performers): voi
       case 'published':
       case 'publish-refused':
       case 'outcomes':
+      case 'outcomes-collected':
       case 'cancel-ended':
       case 'progress-seen':
       case 'quarantine':

@@ -115,6 +115,7 @@ export type ApplicationEffect = Extract<
       | 'published'
       | 'publish-refused'
       | 'outcomes'
+      | 'outcomes-collected'
       | 'cancel-ended'
       | 'progress-seen'
       | 'quarantine'

@@ -15,7 +15,14 @@ import type { World } from './world.ts'
 export type ApplicationEffect = Extract<
   Effect,
   {
-    type: 'published' | 'publish-refused' | 'outcomes' | 'cancel-ended' | 'progress-seen' | 'report'
+    type:
+      | 'published'
+      | 'publish-refused'
+      | 'outcomes'
+      | 'outcomes-collected'
+      | 'cancel-ended'
+      | 'progress-seen'
+      | 'report'
   }
 >
 
@@ -136,6 +143,13 @@ export class Application {
           for (const seq of seqsOf(seqs)) {
             this.#session.learned.add(this.#world.history.task(effect.ledger, seq))
           }
+        }
+        break
+      case 'outcomes-collected':
+        count('outcome collected before it was told')
+        observers.outcomesCollected(actor, effect)
+        for (const seq of seqsOf(effect.seqs)) {
+          this.#session.learned.add(this.#world.history.task(effect.ledger, seq))
         }
         break
       case 'cancel-ended':

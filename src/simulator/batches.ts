@@ -9,6 +9,8 @@ export interface BatchesInit {
   readonly queues: readonly string[]
   /** Whether handlers may do anything but succeed within a second. */
   readonly plain: boolean
+  /** How long results are kept, drawn per batch, in milliseconds. */
+  readonly resultTtlsMs: readonly number[]
 }
 
 const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hanging', 'blocking']
@@ -17,7 +19,7 @@ const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hangin
 const blockingMsMax = 5_000
 
 /** Draws what is published together: mostly few tasks, rarely more than go into one message. */
-export function drawBatch({ queues, plain }: BatchesInit, prng: Prng): Batch {
+export function drawBatch({ queues, plain, resultTtlsMs }: BatchesInit, prng: Prng): Batch {
   const size = sizeOf(prng)
   const spec: TaskSpec = {
     queue: prng.pick(queues),
@@ -28,7 +30,7 @@ export function drawBatch({ queues, plain }: BatchesInit, prng: Prng): Batch {
     backoffMs: prng.pick([0, 10, 1_000]),
     backoffMaxMs: 4_000,
     timeoutMs: plain || prng.chance(0.6) ? 0 : prng.pick([500, 5_000]),
-    resultTtlMs: 86_400_000,
+    resultTtlMs: prng.pick(resultTtlsMs),
   }
   const draw = (): Omit<Plan, 'uid'> =>
     plain ? quickPlan(prng, 1_000) : drawPlan(spec, size, prng)

@@ -1,4 +1,5 @@
 import type { Ballot } from '../core/ballot.ts'
+import { collectedKinds } from '../core/collected.ts'
 import type { Abort, Published, Run } from '../core/effects.ts'
 import type { AcceptedEntry, Entry, GrantedEntry } from '../core/entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId } from '../core/ids.ts'
@@ -249,9 +250,17 @@ export class History extends Observer {
 
   #hold(actor: Actor, entry: Entry): void {
     if (entry.type === 'opened') this.#learn(entry)
-    if (entry.type !== 'stored' && entry.type !== 'settled' && entry.type !== 'opened') return
+    if (!('ledger' in entry) || entry.type === 'submitted') return
     const ledger = this.ledger(entry.ledger)
     const bit = ledger.bitOf(actor)
+    if (entry.type === 'retired') ledger.retiredBy |= bit
+    for (const seqs of settledIn(entry)) {
+      for (const seq of seqsOf(seqs)) {
+        const task = ledger.task(seq)
+        task.heldBy |= bit
+        task.settledBy |= bit
+      }
+    }
     if (entry.type === 'opened') {
       ledger.openedBy |= bit
       return
@@ -259,14 +268,6 @@ export class History extends Observer {
     if (entry.type === 'stored') {
       const { first, count } = entry.chunk
       for (let seq = first; seq < first + count; seq++) ledger.task(seq).heldBy |= bit
-      return
-    }
-    for (const { seqs } of entry.outcomes) {
-      for (const seq of seqsOf(seqs)) {
-        const task = ledger.task(seq)
-        task.heldBy |= bit
-        task.settledBy |= bit
-      }
     }
   }
 
@@ -285,6 +286,12 @@ export class History extends Observer {
     run.endedAt = this.#now()
     run.end = end
   }
+}
+
+/** Tasks that an entry says to be settled. */
+function* settledIn(entry: Entry): Generator<Ranges> {
+  if (entry.type === 'settled') for (const { seqs } of entry.outcomes) yield seqs
+  if (entry.type === 'collected') for (const kind of collectedKinds) yield entry[kind]
 }
 
 /** A voter has nothing of a ledger on its disk. */

@@ -170,6 +170,10 @@ export class SimulatedNode implements Host {
     this.#process?.checkpoint()
   }
 
+  quiet(): void {
+    this.#process?.quiet()
+  }
+
   peerUp(peer: PeerId): void {
     this.input({ type: 'peer-up', peer })
   }

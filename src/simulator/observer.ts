@@ -1,4 +1,11 @@
-import type { Abort, CancelEnded, OutcomesKnown, Published, Run } from '../core/effects.ts'
+import type {
+  Abort,
+  CancelEnded,
+  OutcomesCollected,
+  OutcomesKnown,
+  Published,
+  Run,
+} from '../core/effects.ts'
 import type { Entry } from '../core/entries.ts'
 import type { Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
@@ -53,6 +60,12 @@ export abstract class Observer {
   published(_actor: Actor, _published: Published): void {}
 
   outcomes(_actor: Actor, _outcomes: OutcomesKnown): void {}
+
+  /** Nothing has happened for longer than anything is kept: this is all that a node still keeps. */
+  quiet(_actor: Actor, _kept: readonly Entry[]): void {}
+
+  /** A user is told that tasks are settled, and that nobody keeps their outcomes any more. */
+  outcomesCollected(_actor: Actor, _collected: OutcomesCollected): void {}
 
   cancelEnded(_actor: Actor, _ended: CancelEnded & { readonly ledger: string }): void {}
 }

@@ -71,6 +71,14 @@ export class Observers extends Observer {
     for (const one of this.#all) one.outcomes(...told)
   }
 
+  override quiet(...told: Told<'quiet'>): void {
+    for (const one of this.#all) one.quiet(...told)
+  }
+
+  override outcomesCollected(...told: Told<'outcomesCollected'>): void {
+    for (const one of this.#all) one.outcomesCollected(...told)
+  }
+
   override cancelEnded(...told: Told<'cancelEnded'>): void {
     for (const one of this.#all) one.cancelEnded(...told)
   }

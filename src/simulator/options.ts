@@ -99,6 +99,13 @@ export interface SimulationOptions {
    * @default 64
    */
   pageTasks?: number | undefined
+  /**
+   * How long failed tasks are kept, and ledgers remembered of which nothing is left, in milliseconds.
+   * Where that is less than a day, results are kept for seconds, too.
+   *
+   * @default 604_800_000
+   */
+  keepMs?: number | undefined
   /** One process dies at one of the writes and messages of its node, counted from 1. */
   crashAt?: CrashAt | undefined
   /** Properties whose violations count; all of them if left out. */
@@ -144,6 +151,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     autoRestart: options.autoRestart ?? true,
     maxBytes: options.maxBytes ?? 64 * 2 ** 20,
     pageTasks: options.pageTasks ?? 64,
+    keepMs: options.keepMs ?? 604_800_000,
     core: options.core ?? realCore,
     tamper: options.tamper ?? {},
     crashAt: options.crashAt,

@@ -83,6 +83,7 @@ export class Process {
       wallOffsetMs: clock.wallOffsetMs(world.now()),
       intact: disk.intact,
       pageTasks: options.pageTasks,
+      keepMs: options.keepMs,
     })
   }
 
@@ -188,6 +189,14 @@ export class Process {
         this.#world.count('checkpoint')
         this.#world.observers.checkpointed(this.actor, written)
       })
+    })
+  }
+
+  /** Tells observers all that is kept, after a long time in which nothing has happened. */
+  quiet(): void {
+    this.#guarded(() => {
+      const kept = [...this.#world.core.checkpoint(this.#machine, this.#now())]
+      this.#world.observers.quiet(this.actor, kept)
     })
   }
 
@@ -315,6 +324,7 @@ export class Process {
       case 'published':
       case 'publish-refused':
       case 'outcomes':
+      case 'outcomes-collected':
       case 'cancel-ended':
       case 'progress-seen':
       case 'report':

@@ -44,6 +44,7 @@ export interface ScenarioShape {
 }
 
 const settleMsMax = 30 * 60_000
+const dayMs = 86_400_000
 
 /** How long users go on after everything has healed before what hangs is cancelled. */
 const hangingMs = 5_000
@@ -70,6 +71,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
   simulation.run(hangingMs)
   workload.cancelHanging()
   simulation.settle(settleMs ?? settleMsMax)
+  if (simulation.options.keepMs < dayMs && simulation.violations.length === 0) simulation.quiet()
   const { hash, violations, stats } = simulation
   const { simulatedMs } = stats
   return { seed, hash, simulatedMs, violations, options, drawn, simulation }
@@ -91,6 +93,7 @@ function shapeOf(
     gossip: prng.chance(0.75),
     known: prng.chance(0.75) ? 'all' : 'first',
     pageTasks: prng.pick([2, 16, 1_024]),
+    keepMs: prng.chance(0.4) ? 300_000 : undefined,
   } as const
   return {
     cluster,

@@ -25,6 +25,9 @@ import type { World } from './world.ts'
 /** Violations after which nothing more is collected. */
 const violationsMax = 20
 
+/** How long results are kept at the most where they are collected, in milliseconds. */
+const keptAtMostMs = 90_000
+
 /** A simulated cluster on the real core, in virtual time. The seed decides everything. */
 export class Simulation implements World {
   readonly options: SimulationConfig
@@ -166,6 +169,14 @@ export class Simulation implements World {
       }
       if (isOver) return
     } while (owed > 0 && this.violations.length === 0)
+  }
+
+  /** Lets so much time pass that nothing is kept any more, and looks at what every node keeps. */
+  quiet(): void {
+    for (let rounds = 0; rounds < 2 && this.violations.length === 0; rounds++) {
+      this.run(this.options.keepMs + keptAtMostMs)
+      for (const node of this.nodes) if (node.running && !node.guest) node.quiet()
+    }
   }
 
   /** Takes every node down at once. */

@@ -106,6 +106,8 @@ export class TaskHistory {
 export class LedgerHistory {
   readonly id: LedgerId
   info: LedgerInfo | undefined
+  /** Voters of which each has said that nothing of it is left. */
+  retiredBy = 0
   /** Voters on whose disks it is opened. */
   openedBy = 0
   /** Voters whose disks are gone for good. */

@@ -18,6 +18,8 @@ export interface WorkloadOptions {
 /** How often users cancel what never ends, once nothing goes wrong any more. */
 const hangingMs = 20_000
 
+const dayMs = 86_400_000
+
 /**
  * Users at work: they publish, cancel some of it, and watch from everywhere. Each batch draws from
  * numbers of its own, so that with fewer of them the rest stay what they are.
@@ -30,7 +32,8 @@ export class Workload {
   #poisons: number
 
   constructor(simulation: Simulation, { tasks, durationMs, plain }: WorkloadOptions) {
-    const { queues, seed } = simulation.options
+    const { queues, seed, keepMs } = simulation.options
+    const resultTtlsMs = keepMs < dayMs ? [0, 1_000, 30_000] : [dayMs]
     this.#simulation = simulation
     this.#plain = plain
     this.#prng = Prng.named(seed, 'workload')
@@ -41,7 +44,7 @@ export class Workload {
     if (!plain) simulation.onFinished = (_actor, finished) => this.#finished(finished)
     for (let count = 0, drawn = 0; drawn < tasks; count++) {
       const prng = Prng.named(seed, `batch ${count}`)
-      const batch = this.#bearable(drawBatch({ queues, plain }, prng))
+      const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs }, prng))
       drawn += batch.plans.length
       simulation.after(prng.between(0, durationMs), () => this.#anybody(prng)?.publish(batch))
     }

@@ -71,6 +71,10 @@ const state = record<core.State>(
     registers: list(registerGroup, maxGroupsPerMessage),
     outcomes,
     chunks,
+    done: ranges,
+    failed: ranges,
+    cancelled: ranges,
+    forgotten: ranges,
   },
   { type: 'state' },
 )

@@ -27,9 +27,11 @@ import {
 
 /* The entries of a journal, each as a table of its fields. */
 
-const opened = record<core.OpenedEntry>('OpenedEntry', ledgerInfoFields, {
-  type: 'opened',
-})
+const opened = record<core.OpenedEntry>(
+  'OpenedEntry',
+  { ...ledgerInfoFields, openedWallMs: optional(ms) },
+  { type: 'opened' },
+)
 
 const closed = record<core.ClosedEntry>(
   'ClosedEntry',
@@ -65,8 +67,28 @@ const accepted = record<core.AcceptedEntry>(
 
 const settled = record<core.SettledEntry>(
   'SettledEntry',
-  { ledger: ledgerId, outcomes },
+  { ledger: ledgerId, outcomes, settledWallMs: optional(ms) },
   { type: 'settled' },
+)
+
+const collected = record<core.CollectedEntry>(
+  'CollectedEntry',
+  { ledger: ledgerId, done: ranges, failed: ranges, cancelled: ranges, forgotten: ranges },
+  { type: 'collected' },
+)
+
+const retired = record<core.RetiredEntry>(
+  'RetiredEntry',
+  {
+    ledger: ledgerId,
+    epoch: uint32,
+    end: integer(0, maxSeq),
+    retiredWallMs: ms,
+    failed: ranges,
+    cancelled: ranges,
+    forgotten: ranges,
+  },
+  { type: 'retired' },
 )
 
 const reserved = record<core.ReservedEntry>(
@@ -119,6 +141,8 @@ export const entries = union<core.Entry>('Entry', 'entry', {
   reserved,
   grants,
   submitted,
+  collected,
+  retired,
   echo,
   started,
   observed,

@@ -1,4 +1,5 @@
 import type { DirectGrant } from '../core/direct-grant.ts'
+import type { CollectedTasks } from '../core/collected.ts'
 import type * as guests from '../core/guest-messages.ts'
 import type * as core from '../core/messages.ts'
 import {
@@ -228,6 +229,19 @@ const compare = record<core.Compare>(
   { type: 'compare' },
 )
 
+const collected = record<CollectedTasks>(
+  'Collected',
+  {
+    ...ofLedger,
+    end: endOrOpen,
+    done: ranges,
+    failed: ranges,
+    cancelled: ranges,
+    forgotten: ranges,
+  },
+  { type: 'collected' },
+)
+
 const watch = record<core.Watch>(
   'Watch',
   { ledger: ledgerId, seqs: ranges, progress: flag },
@@ -315,6 +329,7 @@ export const messages = union<core.Message>('Envelope', 'message', {
   fetch,
   records,
   compare,
+  collected,
   watch,
   unwatch,
   outcomes: outcomesMessage,

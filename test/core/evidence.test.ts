@@ -10,7 +10,7 @@ const fellow = ballot(1, 'v1.7')
 
 /** Weighs with this much of the proposer's journal known to be durable. */
 function weigh(voter: TestVoter, durable: Readonly<Record<NodeId, Lsn>>): number {
-  weighEvidence(voter.voter, voter.outbox, node => durable[node])
+  weighEvidence(voter.voter, voter.outbox, node => durable[node], voter.now)
   return voter.register(0).state
 }
 

@@ -106,7 +106,7 @@ export class TestVoter {
   now = 1_000
   #beat = 0
 
-  constructor(init: Partial<VoterState> & { voters?: readonly string[] } = {}) {
+  constructor(init: Partial<VoterState> & { voters?: readonly string[]; keepMs?: number } = {}) {
     const peer = init.peer ?? 'v0'
     this.info = infoOf(init.voters ?? ['v0', 'v1', 'v2'])
     this.outbox = createOutbox(peer)
@@ -117,6 +117,7 @@ export class TestVoter {
       maxBytes: init.maxBytes ?? 1_000_000,
       pageTasks: init.pageTasks ?? 4,
       wallOffsetMs: init.wallOffsetMs ?? 1_000_000,
+      keepMs: init.keepMs,
     })
   }
 
@@ -165,7 +166,7 @@ export class TestVoter {
   }
 
   open(): void {
-    onOpen(this.voter, this.outbox, 'p', { type: 'open', ...this.info })
+    onOpen(this.voter, this.outbox, 'p', { type: 'open', ...this.info }, this.now)
     this.take()
   }
 
@@ -217,7 +218,7 @@ export class TestVoter {
     if (kind === 'pending') throw new Error('only outcomes are decided')
     const outcome = { ballot: asked, kind, seqs, values: withValues ? [values] : [] }
     const decided = { type: 'decided', ledger: ledgerId, epoch: 0, outcomes: [outcome] } as const
-    onDecided(this.voter, this.outbox, from, decided)
+    onDecided(this.voter, this.outbox, from, decided, this.now)
   }
 
   renew(holder: string, renew: Partial<Renew>): Renewed {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { noBallot } from '../../src/core/ballot.ts'
+import { noneCollected } from '../../src/core/collected.ts'
 import type { RegisterGroup, State } from '../../src/core/change-messages.ts'
 import { takePart } from '../../src/core/merge.ts'
 import { ballot, chunkOf, ledgerId, TestVoter, valuesOf } from './fixtures.ts'
@@ -41,6 +42,7 @@ function part(more: Partial<State>): State {
     registers: [],
     outcomes: [],
     chunks: [],
+    ...noneCollected(),
     ...more,
   }
 }

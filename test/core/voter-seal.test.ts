@@ -94,14 +94,20 @@ describe('a sealed voter', () => {
     },
     {
       name: 'a DECIDED',
-      send: ({ voter, outbox }) =>
-        onDecided(voter, outbox, 'v1', {
-          type: 'decided',
-          ...of,
-          outcomes: [
-            { ballot: ballot(1), kind: 'done', seqs: [0, 1], values: [valuesOf([0, 1], 'done')] },
-          ],
-        }),
+      send: ({ voter, outbox, now }) =>
+        onDecided(
+          voter,
+          outbox,
+          'v1',
+          {
+            type: 'decided',
+            ...of,
+            outcomes: [
+              { ballot: ballot(1), kind: 'done', seqs: [0, 1], values: [valuesOf([0, 1], 'done')] },
+            ],
+          },
+          now,
+        ),
       answer: '',
     },
   ]
@@ -139,7 +145,7 @@ describe('a sealed voter', () => {
   it('does not begin the first epoch again when a late OPEN arrives, nor once it has forgotten', () => {
     const voter = sealed(1)
     const open = () => {
-      onOpen(voter.voter, voter.outbox, 'p', { type: 'open', ...voter.info })
+      onOpen(voter.voter, voter.outbox, 'p', { type: 'open', ...voter.info }, voter.now)
       return voter.take().map(({ message }) => message.type)
     }
     assert.deepEqual(open(), ['unknown-ledger'])

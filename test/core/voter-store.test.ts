@@ -12,20 +12,20 @@ import { ballot, chunkOf, infoOf, ledgerId, plainSpec, TestVoter, valuesOf } fro
 
 function openWith(voter: TestVoter, change: object, from = 'p') {
   const open = { type: 'open', ...voter.info, ...change } as const
-  onOpen(voter.voter, voter.outbox, from, open)
+  onOpen(voter.voter, voter.outbox, from, open, voter.now)
   return voter.take()
 }
 
 describe('OPEN', () => {
   it('is durable before it is answered', () => {
     const voter = new TestVoter()
-    onOpen(voter.voter, voter.outbox, 'p', { type: 'open', ...voter.info })
+    onOpen(voter.voter, voter.outbox, 'p', { type: 'open', ...voter.info }, voter.now)
     const [persisted] = voter.outbox.effects
     const [sent] = voter.take()
     assert.deepEqual(persisted, {
       type: 'persist',
       lsn: 1,
-      entry: { type: 'opened', ...voter.info },
+      entry: { type: 'opened', ...voter.info, openedWallMs: voter.now + 1_000_000 },
     })
     assert.deepEqual(sent?.message, { type: 'opened', ledger: ledgerId, epoch: 0 })
     assert.equal(sent?.after, 1)

@@ -269,6 +269,18 @@ test('a checkpoint states what is written up to its lsn', async () => {
   await driver.stop()
 })
 
+test('a checkpoint is taken, too, when much of what the last one holds is gone', async () => {
+  const { core, store, network, driver } = setup()
+  greetDurably(core)
+  await driver.start()
+  core.wantsCheckpoint = true
+  network.events.up('a')
+  await turns()
+  assert.equal(store.checkpoints[0]?.lsn, 1)
+  core.wantsCheckpoint = false
+  await driver.stop()
+})
+
 test('effects for the worker and the application are handed on in order', async () => {
   const { core, network, worker, effects, driver } = setup()
   core.onStep = input =>

@@ -14,6 +14,7 @@ import type {
 
 /** A core that answers inputs with what the test says. */
 export class ScriptedCore implements Core {
+  wantsCheckpoint = false
   readonly replayed: Entry[] = []
   readonly stepped: Input[] = []
   onStart: () => Effect[] = () => []

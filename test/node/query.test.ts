@@ -22,6 +22,7 @@ const task: TaskInfo = {
   grants: 2,
   node: 'worker',
   reason: undefined,
+  expired: false,
   ageMs: 10,
   dueMs: 0,
 }

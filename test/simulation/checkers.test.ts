@@ -89,6 +89,13 @@ const controls: readonly Control[] = [
     more: stormy,
   },
   {
+    name: 'S11: what is settled is kept for ever',
+    property: 'S11',
+    tamper: () => sabotage.hoarders,
+    faults: 'none',
+    more: { ...calm, keepMs: 300_000 },
+  },
+  {
     name: 'voter: votes fall in a crash',
     property: 'voter',
     tamper: () => sabotage.forgetfulVoters,

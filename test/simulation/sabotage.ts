@@ -180,6 +180,15 @@ export const forgetfulHosts: Tamper = {
     ),
 }
 
+/** Results are kept for much longer than they are wanted. */
+export const hoarders: Tamper = {
+  input: (_actor, input) => [
+    input.type === 'publish'
+      ? { ...input, spec: { ...input.spec, resultTtlMs: 86_400_000 } }
+      : input,
+  ],
+}
+
 /** Outcomes never reach the voters. */
 export const lostSettlements: Tamper = {
   message: (_from, _to, message) => (message.type === 'settle' ? undefined : message),

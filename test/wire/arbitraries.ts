@@ -183,6 +183,8 @@ const outcomes = fc.array(record({ ballot, kind: outcomeKind, seqs, values: valu
 
 const seq = fc.integer({ min: 0, max: maxSeq })
 const end = fc.oneof(fc.constantFrom(-1, 0), seq)
+const collectedSets = { done: seqs, failed: seqs, cancelled: seqs, forgotten: seqs }
+
 const copying = { ...ofLedger, from: seq, to: seq, stored: seqs, settled: seqs }
 
 const registerGroup: fc.Arbitrary<RegisterGroup> = fc
@@ -306,6 +308,12 @@ export const messages: Members<core.Message> = {
     stored: seqs,
     settled: seqs,
   }),
+  collected: member('collected', {
+    ledger,
+    epoch: uint32,
+    end: fc.integer({ min: -1, max: maxSeq }),
+    ...collectedSets,
+  }),
   watch: member('watch', { ledger, seqs, progress: fc.boolean() }),
   unwatch: member('unwatch', { ledger, seqs }),
   outcomes: member('outcomes', { ledger, values: valuesList }),
@@ -354,6 +362,7 @@ export const messages: Members<core.Message> = {
     registers: fc.array(registerGroup, few),
     outcomes,
     chunks,
+    ...collectedSets,
   }),
   install: member('install', { ...infoFields, before: voters, end }),
   installed: member('installed', ofLedger),
@@ -372,9 +381,15 @@ export const hints: Members<core.Hint> = {
   presence: member('presence', { queues, concurrency: uint32, free: uint32 }),
 }
 
+/** A zero is as good as nothing, and is not written. */
+const msOrNone = fc.option(
+  ms.filter(value => value > 0),
+  { nil: undefined },
+)
+
 /** Every journal entry, by its type. */
 export const entries: Members<Entry> = {
-  opened: member('opened', infoFields),
+  opened: member('opened', { ...infoFields, openedWallMs: msOrNone }),
   closed: member('closed', { ledger, end: fc.integer({ min: 0, max: maxSeq }) }),
   stored: member('stored', {
     ledger,
@@ -386,7 +401,20 @@ export const entries: Members<Entry> = {
   granted: member('granted', { ledger, claimId: uint32, ballot, seqs }),
   released: member('released', { ledger, ballot, seqs }),
   accepted: member('accepted', { ledger, ballot, dueWallMs: ms, values: valuesList }),
-  settled: member('settled', { ledger, outcomes }),
+  settled: member('settled', { ledger, outcomes, settledWallMs: msOrNone }),
+  collected: member('collected', {
+    ledger,
+    ...collectedSets,
+  }),
+  retired: member('retired', {
+    ledger,
+    epoch: uint32,
+    end: fc.integer({ min: 0, max: maxSeq }),
+    retiredWallMs: ms,
+    failed: seqs,
+    cancelled: seqs,
+    forgotten: seqs,
+  }),
   reserved: member('reserved', { ledger, mark: uint32 }),
   grants: seqs.chain(seqs =>
     member('grants', { ledger, seqs: fc.constant(seqs), grants: grantsOf(seqs) }),

@@ -52,6 +52,7 @@ const copying = { ...ofLedger, from: 7, to: 2 ** 31, stored: seqs, settled: [4, 
 const taskClass = { queue: 'thumbnail', priority: 7, requires: 'gpu=1' }
 const backlog = { ...taskClass, ageMs: 1500, backlog: 1000, seqs }
 const knownPeer = { peer, addresses: ['/ip4/192.0.2.1/tcp/4001'] }
+const collected = { done: seqs, failed: [3, 1], cancelled: [5, 2], forgotten: [9, 9] }
 const lostLeases = [{ ledger, claimId: 12, seqs }]
 const outcomes = [{ ballot, kind: 'failed', seqs: [7, 1, 9, 1], values: [failed] }] as const
 
@@ -155,6 +156,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     stored: seqs,
     settled: [4, 1],
   },
+  collected: { type: 'collected', ...ofLedger, end: 1_000_000, ...collected },
   watch: { type: 'watch', ledger, seqs, progress: true },
   unwatch: { type: 'unwatch', ledger, seqs },
   outcomes: { type: 'outcomes', ledger, values: [failed, pending] },
@@ -216,6 +218,10 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     ],
     outcomes,
     chunks: [chunk],
+    done: [],
+    failed: [],
+    cancelled: [],
+    forgotten: [],
   },
   install: { type: 'install', ...info, before: voters, end: 0 },
   installed: { type: 'installed', ...ofLedger },
@@ -251,7 +257,7 @@ export const hints: ReadonlyMap<string, Hint[]> = new Map(
 
 /** Journal entries by type. */
 const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
-  opened: { type: 'opened', ...info },
+  opened: { type: 'opened', ...info, openedWallMs: undefined },
   closed: { type: 'closed', ledger, end: 1_000_000 },
   stored: {
     type: 'stored',
@@ -270,10 +276,21 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
     dueWallMs: 1_800_000_002_500,
     values: [pending],
   },
-  settled: { type: 'settled', ledger, outcomes },
+  settled: { type: 'settled', ledger, outcomes, settledWallMs: undefined },
   reserved: { type: 'reserved', ledger, mark: 65_536 },
   grants: { type: 'grants', ledger, seqs, grants: [4, 1, 200, 2] },
   submitted: { type: 'submitted', guest: peer, request: 'r-1', ledger, seqs },
+  collected: { type: 'collected', ledger, ...collected },
+  retired: {
+    type: 'retired',
+    ledger,
+    epoch: 1,
+    end: 1_000_000,
+    retiredWallMs: 1_800_000_000_000,
+    failed: [3, 1],
+    cancelled: [5, 2],
+    forgotten: [9, 9],
+  },
   echo: { type: 'echo', peer, storageId, lsn: 2 ** 40 },
   started: { type: 'started', node },
   observed: { type: 'observed', ...info },
@@ -291,6 +308,8 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
 
 /** Entries with fields that came later. */
 const laterEntries: Record<string, Entry> = {
+  'opened-at': { ...entriesByType.opened, openedWallMs: 1_800_000_000_000 },
+  'settled-at': { ...entriesByType.settled, settledWallMs: 1_800_000_000_000 },
   'stored-origin': { ...entriesByType.stored, origin: { guest: peer, request: 'r-1' } },
   'stored-limits': {
     ...entriesByType.stored,

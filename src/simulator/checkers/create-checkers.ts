@@ -2,6 +2,7 @@ import { AcknowledgedIsHeld } from './acknowledged-is-held.ts'
 import { BallotCarriesOneValue } from './ballot-carries-one-value.ts'
 import type { Checker, CheckerContext } from './checker.ts'
 import { DurableBeforeSent } from './durable-before-sent.ts'
+import { LedgersEnd } from './ledgers-end.ts'
 import { NoRunAfterDecision } from './no-run-after-decision.ts'
 import { NumberedOnce } from './numbered-once.ts'
 import { OneChosenValue } from './one-chosen-value.ts'
@@ -29,5 +30,6 @@ export function createCheckers(context: CheckerContext): Checker[] {
     new DurableBeforeSent(context),
     new PayloadsAreKept(context),
     new NumberedOnce(context),
+    new LedgersEnd(context),
   ]
 }

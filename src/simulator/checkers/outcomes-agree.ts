@@ -1,8 +1,9 @@
-import type { OutcomesKnown } from '../../core/effects.ts'
+import { type Collected, type CollectedKind, collectedKinds } from '../../core/collected.ts'
+import type { OutcomesCollected, OutcomesKnown } from '../../core/effects.ts'
 import type { Entry } from '../../core/entries.ts'
 import type { LedgerId, Lsn, PeerId } from '../../core/ids.ts'
 import type { DecidedRange, Message, Values } from '../../core/messages.ts'
-import { seqsOf } from '../../core/ranges.ts'
+import { type Ranges, seqsOf } from '../../core/ranges.ts'
 import type { Actor } from '../observer.ts'
 import type { TaskHistory } from '../task-history.ts'
 import { Checker } from './checker.ts'
@@ -15,6 +16,10 @@ import { Checker } from './checker.ts'
 export class OutcomesAgree extends Checker {
   override outcomes(actor: Actor, { ledger, values }: OutcomesKnown): void {
     for (const some of values) this.#compare(`${actor.peer} shows`, ledger, some)
+  }
+
+  override outcomesCollected(actor: Actor, told: OutcomesCollected): void {
+    this.#collected(`${actor.peer} shows`, told.ledger, told.kind, told.seqs)
   }
 
   override cancelEnded(actor: Actor, ended: Parameters<Checker['cancelEnded']>[1]): void {
@@ -35,6 +40,7 @@ export class OutcomesAgree extends Checker {
   override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
     if (entry.type === 'settled')
       this.#decided(`${actor.peer} writes`, entry.ledger, entry.outcomes)
+    if (entry.type === 'collected') this.#allCollected(`${actor.peer} writes`, entry.ledger, entry)
     if (entry.type !== 'accepted') return
     for (const values of entry.values) this.#proposed(entry.ledger, entry.ballot.counter, values)
   }
@@ -42,6 +48,7 @@ export class OutcomesAgree extends Checker {
   override asked(actor: Actor, _to: PeerId, message: Message): void {
     const { type } = message
     if (type === 'decided') this.#decided(`${actor.peer} says`, message.ledger, message.outcomes)
+    if (type === 'collected') this.#allCollected(`${actor.peer} says`, message.ledger, message)
     if (type === 'outcomes') {
       for (const values of message.values)
         this.#compare(`${actor.peer} says`, message.ledger, values)
@@ -55,6 +62,21 @@ export class OutcomesAgree extends Checker {
     for (const { kind, seqs, values } of outcomes) {
       for (const seq of seqsOf(seqs)) this.#expectKind(who, this.history.task(ledger, seq), kind)
       for (const some of values) this.#compare(who, ledger, some)
+    }
+  }
+
+  #allCollected(who: string, ledger: LedgerId, collected: Collected): void {
+    for (const kind of collectedKinds) this.#collected(who, ledger, kind, collected[kind])
+  }
+
+  /** What is collected must have been decided, and so, where that is not forgotten. */
+  #collected(who: string, ledger: LedgerId, kind: CollectedKind, seqs: Ranges): void {
+    for (const seq of seqsOf(seqs)) {
+      const task = this.history.task(ledger, seq)
+      if (kind !== 'forgotten') this.#expectKind(who, task, kind)
+      else if (task.decided === undefined) {
+        this.violation('S2', `${who} ${task.name} to be over, which is undecided`)
+      }
     }
   }
 

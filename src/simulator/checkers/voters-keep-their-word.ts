@@ -1,3 +1,4 @@
+import { collectedKinds } from '../../core/collected.ts'
 import type { Entry } from '../../core/entries.ts'
 import type { LedgerId, Lsn, PeerId } from '../../core/ids.ts'
 import type { Message } from '../../core/messages.ts'
@@ -68,6 +69,13 @@ export class VotersKeepTheirWord extends Checker {
     if (entry.type === 'settled') {
       for (const { seqs } of entry.outcomes) {
         for (const seq of seqsOf(seqs)) this.#register(actor, entry.ledger, seq).settled = true
+      }
+    }
+    if (entry.type === 'collected') {
+      for (const kind of collectedKinds) {
+        for (const seq of seqsOf(entry[kind])) {
+          this.#register(actor, entry.ledger, seq).settled = true
+        }
       }
     }
     if (entry.type === 'granted' || entry.type === 'accepted') {

@@ -99,7 +99,7 @@ export function createActor(shape: Shape, plan: NodePlan): Actor {
   const { voter, outbox } = machine
   const info = ledgerOf(shape)
   if (plan.votes) {
-    onOpen(voter, outbox, 'producer', { type: 'open', ...info })
+    onOpen(voter, outbox, 'producer', { type: 'open', ...info }, 0)
     if (plan.stored) {
       const { ledger, epoch } = info
       const chunks = [chunkOfShape(shape)]

@@ -76,6 +76,13 @@ export type Fact =
       readonly epoch: number
       readonly next: string
     }
+  | {
+      /** A voter keeps nothing of a task any more but how it has ended. */
+      readonly type: 'collected'
+      readonly by: PeerId
+      readonly seq: number
+      readonly kind: string
+    }
   | { readonly type: 'run'; readonly seq: number; readonly ballot: Ballot }
   | {
       /** A claim began when these things had happened. */

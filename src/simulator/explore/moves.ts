@@ -4,8 +4,11 @@ import { type NodeId, nodeId } from '../../core/ids.ts'
 import { start } from '../../core/machine.ts'
 import { storeFirst } from '../../core/producer.ts'
 import { tickProposer } from '../../core/renew.ts'
-import { pushRun, type Ranges, seqsOf } from '../../core/ranges.ts'
+import { allCollected } from '../../core/collected.ts'
+import { pushRun, type Ranges, seqsOf, subtract } from '../../core/ranges.ts'
+import { collectNow } from '../../core/retention.ts'
 import { noBytes } from '../../core/values.ts'
+import { compareLedger } from '../../core/voter-compare.ts'
 import { takeUndecided } from '../../core/voter.ts'
 import { type Change, openChange, resendMs, tickChanges } from '../../core/change.ts'
 import { partMs, tickJoins } from '../../core/join.ts'
@@ -61,6 +64,8 @@ export function movesOf(shape: Shape, actor: Actor): string[] {
   if (shape.leases && mayLapse(actor)) moves.push('lapse')
   if (plan.finishes && draws && voter.undecided.length > 0) moves.push('finish')
   moves.push(...changeMovesOf(shape, actor))
+  if (plan.collects && mayCollect(actor)) moves.push('collect')
+  if (plan.compares) moves.push('compare')
   if (isTracked(actor) && outbox.durable < outbox.lsn) moves.push('sync')
   if (actor.starts < plan.crashes) {
     moves.push('crash')
@@ -91,6 +96,12 @@ function changeMovesOf(shape: Shape, { plan, machine }: Actor): string[] {
 
 function inPhase(claiming: Claiming, phase: number): number[] {
   return tasksWhere(claiming, at => claiming.phase[at] === phase)
+}
+
+function mayCollect({ machine }: Actor): boolean {
+  return [...machine.voter.ledgers.values()].some(({ stored, collected }) => {
+    return subtract(stored, allCollected(collected)).length > 0
+  })
 }
 
 function mayLapse({ machine }: Actor): boolean {
@@ -162,6 +173,16 @@ export function makeMove(shape: Shape, actor: Actor, move: string): Turn {
       break
     case 'look':
       tickJoins(machine.voter, machine.outbox, machine.proposer.up, partMs)
+      break
+    case 'collect':
+      for (const { info, stored } of machine.voter.ledgers.values()) {
+        collectNow(machine.voter, machine.outbox, info.ledger, stored)
+      }
+      break
+    case 'compare':
+      for (const ledger of machine.voter.ledgers.values()) {
+        compareLedger(machine.voter, machine.outbox, ledger)
+      }
       break
     case 'sync':
       turn.sync()

@@ -36,6 +36,8 @@ function itemText(item: Item | undefined): string {
       return `* ${item.voter} holds for task ${item.seq} at ${ballotText(item.ballot)}: ${item.value}`
     case 'decided':
       return `* ${item.by} takes task ${item.seq} for decided: ${item.value}`
+    case 'collected':
+      return `* ${item.by} has collected task ${item.seq} as ${item.kind}`
     case 'decided-at':
       return `* ${item.by} takes task ${item.seq} for decided at ${ballotText(item.ballot)}`
     case 'voted':

@@ -39,6 +39,10 @@ export interface NodePlan {
   readonly finishes: boolean
   /** Whether it takes on what a producer claims for it. */
   readonly takes: boolean
+  /** Whether what is settled may be collected: time has passed, or room was needed. */
+  readonly collects: boolean
+  /** Whether it tells its fellow voters what it holds. */
+  readonly compares: boolean
   /** Whether runs may be given up: leases expire, claims take too long. */
   readonly expires: boolean
   /** Whether it may vote in a later epoch, if it does not in the first. */
@@ -101,6 +105,8 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     syncs: false,
     finishes: false,
     takes: false,
+    collects: false,
+    compares: false,
     expires: false,
     full: true,
     elects: [],

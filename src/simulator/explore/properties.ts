@@ -1,4 +1,6 @@
 import { sameBallot } from '../../core/ballot.ts'
+import { stateAt } from '../../core/ledger.ts'
+import { seqsOf } from '../../core/ranges.ts'
 import { OPEN, type Page } from '../../core/registers.ts'
 import { majorityOf } from '../../core/quorum.ts'
 import type { Actor } from './actor.ts'
@@ -118,6 +120,10 @@ function decidedIsChosen(
     if (chosen.some(also => also.seq === seq && also.value === value)) continue
     return `S2: ${by} takes ${value} of task ${seq} for decided, which no majority has accepted`
   }
+  for (const { by, seq, kind } of only(facts, 'collected')) {
+    if (chosen.some(also => also.seq === seq && also.value.startsWith(kind))) continue
+    return `S2: ${by} collects task ${seq} as ${kind}, which no majority has accepted`
+  }
   const proposed = only(facts, 'proposed')
   for (const { by, seq, ballot } of only(facts, 'decided-at')) {
     const value = proposed.find(also => also.seq === seq && sameBallot(also.ballot, ballot))?.value
@@ -159,6 +165,12 @@ export function checkVoter(before: Actor, after: Actor): string | undefined {
   const ledger = after.machine.voter.ledgers.get('ledger')
   if (ledger === undefined) return undefined
   const old = before.machine.voter.ledgers.get('ledger')
+  for (const seq of old === undefined ? [] : seqsOf(old.stored)) {
+    const was = old === undefined ? OPEN : stateAt(old, seq)
+    if (was > OPEN && stateAt(ledger, seq) !== was && before.starts === after.starts) {
+      return `${after.plan.peer}: task ${seq}: a settled register has changed`
+    }
+  }
   for (const [number, page] of ledger.pages) {
     const was = before.starts === after.starts ? old?.pages.get(number) : undefined
     for (let slot = 0; slot < page.state.length; slot++) {
@@ -176,7 +188,5 @@ function checkRegister(page: Page, was: Page | undefined, slot: number): string 
   if (isOpen && of(page.accepted) > of(page.promised)) return 'accepted is above promised'
   if (of(page.promised) < of(was?.promised)) return 'promised has fallen'
   if (of(page.accepted) < of(was?.accepted)) return 'accepted has fallen'
-  const state = of(was?.state)
-  if (state > OPEN && of(page.state) !== state) return 'a settled register has changed'
   return undefined
 }

@@ -245,6 +245,36 @@ export const shapes: readonly Shape[] = [
     { carries: [...decisions, 'store'], repeats: [...decisions, 'store'] },
   ),
   shape(
+    'collect',
+    'Voters collect what is settled; another worker, which has the record, claims it afterwards.',
+    [
+      voter('v0', { collects: true }),
+      voter('v1', { collects: true }),
+      voter('v2'),
+      worker('w0'),
+      worker('w1', second),
+    ],
+    { carries: [...votes, 'decided', 'store'] },
+  ),
+  shape(
+    'collect-told',
+    'A voter learns that a task is settled when somebody does not keep its outcome any more.',
+    [voter('v0', { collects: true }), voter('v1'), voter('v2', { compares: true }), worker('w0')],
+    { carries: [...decisions, 'compare', 'collected'] },
+  ),
+  shape(
+    'collect-late',
+    'The same, while somebody cancels the task.',
+    [
+      voter('v0', { collects: true }),
+      voter('v1'),
+      voter('v2', { compares: true }),
+      worker('w0'),
+      canceller('c0', second),
+    ],
+    { carries: [...votes, 'decided', 'compare', 'collected'], quick: false },
+  ),
+  shape(
     'retry',
     'A run ends in an error and the task is run again.',
     [...voters, worker('w0', { ballots: 2, ends: ['done', 'error'] })],

@@ -1,4 +1,5 @@
 import type { Ballot } from '../../core/ballot.ts'
+import { type Collected, collectedKinds } from '../../core/collected.ts'
 import type { Effect, Send } from '../../core/effects.ts'
 import type { Install } from '../../core/change-messages.ts'
 import type { AcceptedEntry, Entry } from '../../core/entries.ts'
@@ -97,6 +98,7 @@ export class Turn {
     switch (effect.type) {
       case 'persist':
         entries.push(effect.entry)
+        if (effect.entry.type === 'collected') this.#collected(effect.entry)
         return
       case 'send':
         if (effect.message.type === 'settle') this.#proposed(effect.message)
@@ -212,6 +214,15 @@ export class Turn {
   #decided({ values }: { readonly values: Parameters<typeof valueTexts>[0] }): void {
     for (const [seq, value] of valueTexts(values)) {
       this.items.push({ type: 'decided', by: this.actor.plan.peer, seq, value })
+    }
+  }
+
+  #collected(collected: Collected): void {
+    const by = this.actor.plan.peer
+    for (const kind of collectedKinds) {
+      for (const seq of seqsOf(collected[kind])) {
+        this.items.push({ type: 'collected', by, seq, kind })
+      }
     }
   }
 

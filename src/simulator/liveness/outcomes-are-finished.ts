@@ -9,7 +9,7 @@ import type { Debt, Liveness } from './debt.ts'
 export const outcomesAreFinished: Liveness = function* (simulation): Generator<Debt> {
   for (const ledger of simulation.history.ledgers.values()) {
     if (ledger.isLost) continue
-    const voters = votersLeft(simulation, ledger) & ~ledger.lostBy
+    const voters = votersLeft(simulation, ledger) & ~ledger.lostBy & ~ledger.retiredBy
     for (const { decided, settledBy, name } of ledger.tasks()) {
       if (decided === undefined || (settledBy & voters) === voters) continue
       const missing = (voters & ~settledBy).toString(2)

@@ -1,0 +1,63 @@
+import { mutant, type Mutant } from './mutant.ts'
+
+/** Bugs in what is collected, and when. */
+export const retentionMutants: readonly Mutant[] = [
+  mutant(
+    'delete-what-is-old',
+    'An open register is never deleted, however old it is: its votes count.',
+    ['collect'],
+    [
+      {
+        file: 'retention.ts',
+        from: '  const collected = byKind(ledger, seqs)\n',
+        to: '  if (ledger.settled.length === 0) {\n    ledger.pages.clear()\n    ledger.chunks.length = 0\n    ledger.stored.length = 0\n  }\n  const collected = byKind(ledger, seqs)\n',
+      },
+    ],
+  ),
+  mutant(
+    'collect-what-is-open',
+    'Only what is settled is collected, not what is merely accepted.',
+    ['collect'],
+    [
+      {
+        file: 'retention.ts',
+        from: '  const kept = subtract(intersect(seqs, ledger.settled), allCollected(ledger.collected))',
+        to: '  const kept = subtract(intersect(seqs, ledger.stored), allCollected(ledger.collected))',
+      },
+      {
+        file: 'retention.ts',
+        from: '    if (state === DONE) pushRun',
+        to: '    if (state === DONE || state === OPEN) pushRun',
+      },
+      {
+        file: 'retention.ts',
+        from: '    if (page !== undefined && page.state[slot] !== OPEN) {',
+        to: '    if (page !== undefined) {\n      page.state[slot] = DONE',
+      },
+    ],
+  ),
+  mutant(
+    'collected-is-unknown',
+    'What is collected stays settled: it is never taken for a register that is not known.',
+    ['collect'],
+    [
+      {
+        file: 'ledger.ts',
+        from: '  return state === ABSENT ? (collectedState(ledger.collected, seq) ?? ABSENT) : state',
+        to: '  return state',
+      },
+    ],
+  ),
+  mutant(
+    'collected-by-anybody',
+    'COLLECTED is said of what is settled at the sender, not of what it holds.',
+    ['collect-told'],
+    [
+      {
+        file: 'voter-compare.ts',
+        from: '  tellCollected(outbox, from, ledger, news)',
+        to: '  tellCollected(outbox, from, { ...ledger, collected: { done: ledger.stored, failed: [], cancelled: [], forgotten: [] } }, ledger.stored)',
+      },
+    ],
+  ),
+]

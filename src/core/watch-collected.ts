@@ -1,0 +1,85 @@
+import {
+  addCollected,
+  allCollected,
+  type Collected,
+  collectedKinds,
+  type CollectedSets,
+  isNothing,
+  noneCollected,
+  pickCollected,
+} from './collected.ts'
+import type { LedgerId, Millis } from './ids.ts'
+import { removeRuns } from './intervals.ts'
+import type { Ledger } from './ledger.ts'
+import type { Outbox } from './outbox.ts'
+import { intersect, type Ranges, subtract } from './ranges.ts'
+import { tellCollected } from './tell-collected.ts'
+import type { VoterState } from './voter.ts'
+import type { WatchState } from './watch.ts'
+
+/** How long others have to give an outcome that somebody does not keep any more, in milliseconds. */
+export const elsewhereMs = 2_000
+
+/** Which of some tasks this voter has collected. */
+export function collectedHere(voter: VoterState, id: LedgerId, seqs: Ranges): CollectedSets {
+  const held = voter.ledgers.get(id)
+  if (held !== undefined) return pickCollected(held.collected, seqs)
+  const retired = voter.retention.retired.get(id)
+  return retired === undefined ? noneCollected() : pickCollected(retired.collected, seqs)
+}
+
+/** Somebody does not keep outcomes any more that the application waits for. Others may. */
+export function hearCollected(
+  watch: WatchState,
+  ledger: LedgerId,
+  collected: Collected,
+  now: Millis,
+): void {
+  const waiting = watch.application.get(ledger)
+  const some = waiting === undefined ? noneCollected() : pickCollected(collected, waiting.seqs)
+  if (isNothing(some)) return
+  const before = watch.collected.get(ledger)
+  if (before === undefined) watch.collected.set(ledger, { sets: some, since: now })
+  else addCollected(before.sets, some)
+}
+
+/** Tells the application what nobody has given the outcome of, though they were all asked. */
+export function giveUpCollected(watch: WatchState, outbox: Outbox, now: Millis): void {
+  for (const [ledger, { sets, since }] of watch.collected) {
+    if (now < since + elsewhereMs) continue
+    watch.collected.delete(ledger)
+    const waiting = watch.application.get(ledger)
+    if (waiting === undefined) continue
+    for (const kind of collectedKinds) {
+      const seqs = intersect(sets[kind], waiting.seqs)
+      removeRuns(waiting.seqs, seqs)
+      if (seqs.length > 0) outbox.effects.push({ type: 'outcomes-collected', ledger, kind, seqs })
+    }
+    if (waiting.seqs.length === 0) watch.application.delete(ledger)
+  }
+}
+
+/** Tells everybody who waits that tasks are settled whose outcome this voter has never had. */
+export function tellNews(
+  watch: WatchState,
+  outbox: Outbox,
+  { info, end }: Pick<Ledger, 'info' | 'end'>,
+  collected: Collected,
+  own: boolean,
+  now: Millis,
+): void {
+  const { ledger } = info
+  for (const [peer, waiting] of watch.peers.get(ledger) ?? []) {
+    tellCollected(outbox, peer, { info, end, collected }, waiting.seqs)
+    removeRuns(waiting.seqs, allCollected(collected))
+    if (waiting.seqs.length === 0) watch.peers.get(ledger)?.delete(peer)
+  }
+  hearCollected(watch, ledger, collected, now)
+  if (!own) return
+  // Of its own tasks a node is told without asking.
+  const waiting = watch.application.get(ledger)?.seqs ?? []
+  for (const kind of collectedKinds) {
+    const seqs = subtract(collected[kind], waiting)
+    if (seqs.length > 0) outbox.effects.push({ type: 'outcomes-collected', ledger, kind, seqs })
+  }
+}
