@@ -4,6 +4,7 @@ import {
   type Collected,
   type CollectedSets,
   collectedIn,
+  collectedState,
   noneCollected,
 } from './collected.ts'
 import type { LedgerId, Millis } from './ids.ts'
@@ -267,7 +268,8 @@ export function closeRecord(voter: VoterState, ledger: Ledger, seq: number): voi
   if (chunk.open > 0 || payload === undefined) return
   const failed: number[] = []
   for (let at = first; at < first + count; at++) {
-    if (stateAt(ledger, at) === FAILED) addRun(failed, at, 1)
+    const isKept = collectedState(ledger.collected, at) === undefined
+    if (isKept && stateAt(ledger, at) === FAILED) addRun(failed, at, 1)
   }
   if (countOf(failed) === count) return
   if (failed.length === 0) {

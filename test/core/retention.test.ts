@@ -245,7 +245,7 @@ describe('a voter that has restarted', () => {
           assert.equal(again.voter.bytes, voter.voter.bytes)
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 300 },
     )
   })
 })
