@@ -270,11 +270,12 @@ export function countAccepts(
   const decided: number[] = []
   const displaced: number[] = []
   const silent = silentVoters(proposer, claiming)
+  const hopeless = isHopeless(claiming)
   eachTask(claiming, claiming.seqs, (at, seq) => {
     if (claiming.phase[at] !== SETTLING) return
     const accepts = claiming.accepts[at] as number
     const nacks = claiming.nacks[at] as number
-    const against = nacks === 0 ? 0 : nacks | (silent & ~accepts)
+    const against = nacks === 0 && !hopeless ? 0 : nacks | (silent & ~accepts)
     const verdict = tally(claiming, accepts, against)
     if (verdict === 'won') pushRun(decided, seq, 1)
     else if (verdict === 'lost') pushRun(displaced, seq, 1)
@@ -284,11 +285,20 @@ export function countAccepts(
   endIfDone(proposer, claiming)
 }
 
+/** Whether so many voters have lost the ledger that the others are no majority, and never will be. */
+function isHopeless({ info, gone }: Claiming): boolean {
+  const { length } = info.voters
+  return length - bitsIn(gone) < majorityOf(length)
+}
+
 /**
  * Voters that accept nothing for now, as long as the others are a majority. Where one is ahead already
- * they are not waited for: under a higher ballot the others can settle without them.
+ * they are not waited for: under a higher ballot the others can settle without them. Those that have
+ * lost the ledger are not waited for in any case.
  */
-function silentVoters(proposer: ProposerState, { info, gone }: Claiming): number {
+function silentVoters(proposer: ProposerState, claiming: Claiming): number {
+  const { info, gone } = claiming
+  if (isHopeless(claiming)) return gone
   let silent = gone
   for (const [v, { peer }] of info.voters.entries()) if (!proposer.up.has(peer)) silent |= 1 << v
   const { length } = info.voters

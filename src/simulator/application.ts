@@ -8,7 +8,7 @@ import type { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
 import { payloadsOf, type Plan } from './plans.ts'
 import { Prng } from './prng.ts'
-import type { TaskHistory } from './task-history.ts'
+import type { LedgerHistory, TaskHistory } from './task-history.ts'
 import type { World } from './world.ts'
 
 /** Effects that concern the application. */
@@ -107,8 +107,8 @@ export class Application {
     this.watch(this.#own)
   }
 
-  /** What users of this node are still owed. */
-  *owed(): Generator<string> {
+  /** What users of this node are still owed, but for what nobody can know any more. */
+  *owed(isForgotten: (ledger: LedgerHistory) => boolean): Generator<string> {
     const { peer, running } = this.#node
     if (!running) return
     const { publishing, cancelling, watched, learned } = this.#session
@@ -122,7 +122,7 @@ export class Application {
       if (!gaveUp) yield `${peer}: cancel ${request} is unanswered`
     }
     for (const task of watched) {
-      if (learned.has(task) || task.ledger.isLost) continue
+      if (learned.has(task) || task.ledger.isLost || isForgotten(task.ledger)) continue
       yield `${peer}: the outcome of ${task.name} has not arrived`
     }
   }

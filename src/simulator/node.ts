@@ -1,4 +1,4 @@
-import type { PeerId, StorageId } from '../core/ids.ts'
+import type { LedgerId, PeerId, StorageId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import { Disk, type DiskImage } from './disk.ts'
 import type { Host } from './network.ts'
@@ -76,6 +76,11 @@ export class SimulatedNode implements Host {
   /** Writes and messages of all its processes so far. */
   get points(): number {
     return this.#points
+  }
+
+  /** Whether a process runs that knows of a ledger, or that it is over. */
+  remembers(ledger: LedgerId): boolean {
+    return this.#process?.remembers(ledger) ?? false
   }
 
   /** Starts a process on what the disk holds. */

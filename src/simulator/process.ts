@@ -1,5 +1,5 @@
 import type { Effect, Persist, Send } from '../core/effects.ts'
-import { type Lsn, type Millis, nodeId, type PeerId } from '../core/ids.ts'
+import { type LedgerId, type Lsn, type Millis, nodeId, type PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import type { Machine } from '../core/machine.ts'
 import { decodeEnvelope, decodeHints, encodeEnvelope, encodeHints } from '../wire/codec.ts'
@@ -190,6 +190,12 @@ export class Process {
         this.#world.observers.checkpointed(this.actor, written)
       })
     })
+  }
+
+  /** Whether a ledger is voted in here, or known to be over. */
+  remembers(ledger: LedgerId): boolean {
+    const { ledgers, retention } = this.#machine.voter
+    return ledgers.has(ledger) || retention.retired.has(ledger)
   }
 
   /** Tells observers all that is kept, after a long time in which nothing has happened. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Settle } from '../../src/core/messages.ts'
-import { createProposer } from '../../src/core/proposer.ts'
+import { createProposer, maxTries } from '../../src/core/proposer.ts'
 import { randomFrom } from '../../src/core/random.ts'
 import { onUnknownLedger, onVoterDown, onVoterUp } from '../../src/core/renew.ts'
 import { retryDelayMs } from '../../src/core/retry.ts'
@@ -239,6 +239,41 @@ describe('a SETTLE that is behind at a majority', () => {
     }
     worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
     assert.deepEqual(worker.proposer.retries, [])
+  })
+
+  it('is not sent for ever to voters that have lost the ledger, which end a cancel unanswered', () => {
+    const worker = new TestProposer()
+    const cancel = { request: 7, reason: bytes('enough') }
+    let claiming = worker.claim(task, { intent: 'cancel', cancel })
+    const lose = (peer: string): void =>
+      onUnknownLedger(worker.proposer, worker.outbox, peer, ledgerId, worker.now)
+    worker.answer('v0', claiming)
+    worker.answer('v1', claiming)
+    lose('v0')
+    assert.equal(worker.proposer.claims.size, 1)
+    lose('v1')
+    for (let tries = 1; tries < maxTries; tries++) {
+      assert.deepEqual(worker.proposer.news.cancelEnded, [])
+      claiming = worker.retry()
+      assert.equal(claiming.intent, 'cancel')
+      lose('v0')
+      lose('v1')
+    }
+    const ended = { request: 7, cancelled: [], tooLate: [] }
+    assert.deepEqual(worker.proposer.news.cancelEnded, [ended])
+    assert.equal(worker.proposer.claims.size, 0)
+    assert.deepEqual(worker.proposer.retries, [])
+  })
+
+  it('of voters that had accepted it before they lost the ledger is decided by one more', () => {
+    const { worker, settle } = settling()
+    worker.accept('v0', settle)
+    for (const peer of ['v0', 'v1']) {
+      onUnknownLedger(worker.proposer, worker.outbox, peer, ledgerId, worker.now)
+    }
+    assert.deepEqual(worker.proposer.retries, [])
+    worker.accept('v2', settle)
+    assert.equal(worker.sentOf('decided').length, 3)
   })
 
   it('stays with the majority that accepted it if only one is behind', () => {
