@@ -272,7 +272,12 @@ export const shapes: readonly Shape[] = [
       worker('w0'),
       canceller('c0', second),
     ],
-    { carries: [...votes, 'decided', 'compare', 'collected'], quick: false },
+    {
+      begins: [['w0', 'open 0']],
+      carries: [...votes, 'decided', 'compare', 'collected'],
+      quick: false,
+      maxStates: 3_000_000,
+    },
   ),
   shape(
     'retry',
