@@ -28,6 +28,10 @@ export class History extends Observer {
   readonly #proposers = new Map<NodeId, number>()
   /** Entries written and not yet durable, per node. */
   readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
+  /** The last entry written, per node. */
+  readonly #written: Lsn[] = []
+  /** Processes that were shown that their disk has lost something. */
+  readonly #warned = new Set<NodeId>()
   /** Runs that have not ended, per process. */
   readonly #live = new Map<NodeId, Set<RunHistory>>()
 
@@ -84,9 +88,16 @@ export class History extends Observer {
 
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
     this.#pending[actor.index]?.push({ lsn, entry })
+    this.#written[actor.index] = lsn
     if (entry.type === 'opened') this.#learn(entry)
+    if (entry.type === 'granted' || entry.type === 'accepted') this.#noteVote(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
+  }
+
+  override received(actor: Actor, _from: PeerId, message: Message): void {
+    if (message.type !== 'hello' || message.echoStorageId !== actor.storageId) return
+    if (message.echoLsn > (this.#written[actor.index] ?? 0)) this.#warned.add(actor.node)
   }
 
   override durable(actor: Actor, lsn: Lsn): void {
@@ -195,6 +206,13 @@ export class History extends Observer {
       }
       from = to
     }
+  }
+
+  /** An old copy must not vote; but its node learns of that only from a peer that has seen more of it. */
+  #noteVote(actor: Actor, id: LedgerId): void {
+    const ledger = this.ledger(id)
+    const isOld = (ledger.bitOf(actor) & ledger.lostBy) !== 0
+    if (isOld && !this.#warned.has(actor.node)) ledger.isMisled = true
   }
 
   #noteGrant(actor: Actor, { ledger, ballot, seqs }: GrantedEntry): void {

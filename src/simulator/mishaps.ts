@@ -63,9 +63,8 @@ export class Mishaps {
     this.#simulation.after(
       goodbyeMs + 500,
       onlyNow(() => {
-        if (forGood) node.out = 'it has departed'
         node.end('exit')
-        if (forGood) this.#lose(node)
+        if (forGood) this.#goesOut(node, 'it has departed')
       }),
     )
   }
@@ -137,8 +136,7 @@ export class Mishaps {
       const message = `${node.peer} is quarantined without a reason: ${reason}`
       report({ property: 'core', atMs: now(), message })
     }
-    node.out = reason
-    this.#lose(node)
+    this.#goesOut(node, reason)
   }
 
   /**
@@ -154,6 +152,16 @@ export class Mishaps {
   /** A node's disk is going to be lost. */
   doom(index: number): void {
     this.#doomed.add(index)
+  }
+
+  /** A node never comes back. Who may have known no other is told of another one. */
+  #goesOut(node: SimulatedNode, reason: string): void {
+    node.out = reason
+    this.#lose(node)
+    const { nodes, network } = this.#simulation
+    const known = nodes.find(({ guest, out }) => !guest && out === undefined)
+    if (known === undefined) return
+    for (const { index } of nodes) if (index !== known.index) network.introduce(index, known.index)
   }
 
   #lose(node: SimulatedNode): void {

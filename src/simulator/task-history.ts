@@ -112,6 +112,8 @@ export class LedgerHistory {
   openedBy = 0
   /** Voters whose disks are gone for good. */
   lostBy = 0
+  /** Whether somebody votes on an old copy of its disk, whom nobody could tell so yet. */
+  isMisled = false
   /** When the first claim under a ballot was made, by ballot. */
   readonly claimedAt = new Map<number, number>()
   readonly #tasks: TaskHistory[] = []
@@ -125,8 +127,9 @@ export class LedgerHistory {
     return this.info === undefined ? Infinity : majorityOf(this.info.voters.length)
   }
 
-  /** Whether so many disks are gone that no majority is left. */
+  /** Whether so many disks are gone that no majority is left, or one's votes are not what they were. */
   get isLost(): boolean {
+    if (this.isMisled) return true
     return (this.info?.voters.length ?? 0) - bitsIn(this.lostBy) < this.majority
   }
 

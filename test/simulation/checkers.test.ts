@@ -124,10 +124,10 @@ const controls: readonly Control[] = [
     name: 'publish: a request is numbered again after a crash',
     property: 'publish',
     tamper: () => sabotage.forgetfulHosts,
-    faults: 'crashes',
+    faults: 'crash-points',
     more: {
       ...{ ...calm, nodes: 1, guests: 2 },
-      parameters: { lossP: 0.3, crashEveryMs: 2_000, downMs: [200, 1_000] },
+      parameters: { lossP: 0.3, crashPointP: 0.01, downMs: [200, 1_000] },
     },
   },
   {
