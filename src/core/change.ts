@@ -241,7 +241,8 @@ export function tickChanges(
   for (const [id, change] of changer.changes) {
     const { stage, since, tries } = change
     change.end = voter.ledgers.get(id)?.end ?? change.end
-    if (stage !== 'installing' && (now >= since + giveUpMs || tries > maxTries)) {
+    if (voter.retention.retired.has(id)) changer.changes.delete(id)
+    else if (stage !== 'installing' && (now >= since + giveUpMs || tries > maxTries)) {
       const silent = stage === 'copying' ? newcomers(change) : []
       for (const { peer } of silent) if (!change.answered.has(peer)) changer.silent.push(peer)
       changer.changes.delete(id)

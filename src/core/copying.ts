@@ -8,6 +8,7 @@ import { latestInfo } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { heldFrom } from './state-part.ts'
 import { closeAt } from './voter-compare.ts'
+import { tellRetired } from './tell-collected.ts'
 import type { VoterState } from './voter.ts'
 
 /** How long a voter has to give a part before another one is asked, in milliseconds. */
@@ -43,6 +44,7 @@ export function onInvite(
 ): void {
   const { ledger: id, epoch, producer, voters } = invite
   const info: LedgerInfo = { ledger: id, epoch, producer, voters }
+  if (tellRetired(voter, outbox, from, id)) return
   const known = voter.ledgers.get(id)
   if (known !== undefined && latestInfo(known).epoch > epoch) return
   if (known?.office === 'voter') {

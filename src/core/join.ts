@@ -8,6 +8,7 @@ import { isAmong, latestInfo } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { majorityOf } from './quorum.ts'
 import { heldFrom } from './state-part.ts'
+import { tellRetired } from './tell-collected.ts'
 import { closeAt } from './voter-compare.ts'
 import { sealLedger } from './voter-seal.ts'
 import { ledgersOf, maxLedgersPerProducer } from './voter-store.ts'
@@ -54,6 +55,8 @@ export function onInstall(
 ): void {
   const { ledger: id, epoch, producer, voters, before, end } = install
   const info: LedgerInfo = { ledger: id, epoch, producer, voters }
+  // Where nothing is left of a ledger there is nothing to vote on: whoever asks learns that.
+  if (tellRetired(voter, outbox, from, id)) return
   const known = voter.ledgers.get(id)
   const latest = known === undefined ? voter.moved.get(id) : latestInfo(known)
   if (known?.office === 'voter' && known.info.epoch === epoch) {

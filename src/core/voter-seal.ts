@@ -6,6 +6,7 @@ import type { LedgerInfo } from './messages.ts'
 import { latestInfo, votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { partOf } from './state-part.ts'
+import { tellRetired } from './tell-collected.ts'
 import type { VoterState } from './voter.ts'
 
 /**
@@ -46,6 +47,7 @@ export function onSeal(
 ): void {
   const { ledger: id, epoch, voters } = seal
   const ledger = voter.ledgers.get(id)
+  if (ledger === undefined && tellRetired(voter, outbox, from, id)) return
   if (ledger === undefined) return tellMoved(outbox, from, seal, voter.moved.get(id))
   const { info } = ledger
   if (ledger.office === 'voter' && info.epoch === epoch) {
@@ -79,6 +81,7 @@ export function onObserve(
   observe: Observe,
   now: Millis,
 ): void {
+  if (tellRetired(voter, outbox, from, observe.ledger)) return
   const ledger = votingIn(voter, outbox, from, observe)
   if (ledger !== undefined) send(outbox, from, partOf(voter, ledger, observe, false, now))
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { openChange } from '../../src/core/change.ts'
 import type { LedgerId, PeerId } from '../../src/core/ids.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
+import { collectNow } from '../../src/core/retention.ts'
 import { Harness } from './harness.ts'
 
 const everybody = ['a', 'b', 'c', 'd', 'e']
@@ -103,6 +104,23 @@ describe('a ledger gets other voters', () => {
     of.cluster.run(1_000)
     assert.equal(ledgerAt(of, third), undefined)
     assert.equal(of.cluster.node(third).machine.voter.moved.get(of.ledger)?.epoch, 1)
+  })
+
+  it('and knows of it what was collected before', () => {
+    const of = setup(['1', '2'], 1)
+    finishAll(of)
+    const [first = '', second = ''] = of.voters
+    const [next = ''] = of.others
+    for (const peer of of.voters) {
+      const { voter, outbox } = of.cluster.node(peer).machine
+      collectNow(voter, outbox, of.ledger, [0, 1])
+    }
+    change(of, first, [first, second, next])
+    of.cluster.run(3_000)
+    const ledger = ledgerAt(of, next)
+    assert.equal(ledger?.office, 'voter')
+    assert.deepEqual([...ledger.settled], [0, 2])
+    assert.deepEqual([...ledger.collected.done], [0, 1])
   })
 
   it('again and again, from one to three and back', () => {

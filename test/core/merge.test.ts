@@ -3,6 +3,8 @@ import { describe, it } from 'node:test'
 import { noBallot } from '../../src/core/ballot.ts'
 import { noneCollected } from '../../src/core/collected.ts'
 import type { RegisterGroup, State } from '../../src/core/change-messages.ts'
+import { replayVoter } from '../../src/core/recovery.ts'
+import { collectNow } from '../../src/core/retention.ts'
 import { takePart } from '../../src/core/merge.ts'
 import { ballot, chunkOf, ledgerId, TestVoter, valuesOf } from './fixtures.ts'
 
@@ -139,6 +141,35 @@ describe('a part', () => {
     const { voter: state, outbox, ledger, now } = voter
     const told = part({ registers: [group({ seqs: [7, 1] })] })
     assert.equal(takePart(state, outbox, ledger, told, now), false)
+  })
+
+  it('brings how tasks have ended whose outcomes are collected, through a restart as well', () => {
+    const voter = TestVoter.holding(3)
+    voter.settle(ballot(1), [valuesOf([0, 1], 'done', 'undecided')])
+    const { voter: state, outbox, ledger, now } = voter
+    const told = part({ cancelled: [0, 1], forgotten: [2, 1] })
+    assert.equal(takePart(state, outbox, ledger, told, now), true)
+    voter.take()
+    assert.deepEqual([...ledger.settled], [0, 1, 2, 1])
+    assert.deepEqual([...ledger.collected.cancelled], [0, 1])
+    assert.deepEqual([...ledger.collected.forgotten], [2, 1])
+    const again = new TestVoter()
+    for (const entry of voter.entries) replayVoter(again.voter, entry, 0, now)
+    assert.deepEqual([...again.ledger.settled], [0, 1, 2, 1])
+    assert.deepEqual([...again.ledger.collected.cancelled], [0, 1])
+  })
+
+  it('is whole where registers of it are collected here', () => {
+    const voter = TestVoter.holding(1)
+    const values = valuesOf([0, 1], 'done')
+    voter.settle(ballot(1), [values])
+    voter.decide(ballot(1), values)
+    const { voter: state, outbox, ledger, now } = voter
+    ledger.end = 1
+    collectNow(state, outbox, ledgerId, [0, 1])
+    const told = part({ registers: [group({ seqs: [0, 1] })] })
+    assert.equal(takePart(state, outbox, ledger, told, now), true)
+    assert.deepEqual([...ledger.settled], [0, 1])
   })
 
   it('brings outcomes whose values nobody keeps any more', () => {

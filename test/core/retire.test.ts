@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { CollectedTasks } from '../../src/core/collected.ts'
+import { onInvite } from '../../src/core/copying.ts'
+import { onInstall } from '../../src/core/join.ts'
 import { stateAt } from '../../src/core/ledger.ts'
 import type { Compare, Message } from '../../src/core/messages.ts'
 import type { Ranges } from '../../src/core/ranges.ts'
@@ -9,6 +11,7 @@ import { DONE } from '../../src/core/registers.ts'
 import { collectDue, keepMs } from '../../src/core/retention.ts'
 import { onCollected, onUnknown, retireLedgers } from '../../src/core/retire.ts'
 import { compareWith, onCompare, onFetch } from '../../src/core/voter-compare.ts'
+import { onObserve, onSeal } from '../../src/core/voter-seal.ts'
 import { onClose, onOpen } from '../../src/core/voter-store.ts'
 import { ballot, chunkOf, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
 
@@ -217,6 +220,49 @@ describe('COLLECTED', () => {
     const stored = voter.store(chunkOf(1, ['late']))
     assert.deepEqual([stored.settled, stored.stored], [[1, 1], []])
   })
+})
+
+describe('whoever wants other voters for a ledger of which nothing is left', () => {
+  const { ledger, producer, voters } = new TestVoter().info
+  const of = { ledger, epoch: 0 }
+  const asked = { from: 0, to: 2 ** 31, stored: [], settled: [] }
+  const up = new Set(['v0', 'v1'])
+  const cases: { name: string; ask: (voter: TestVoter) => void }[] = [
+    {
+      name: 'INVITE',
+      ask: ({ voter, outbox, now }) =>
+        onInvite(voter, outbox, up, 'v1', { type: 'invite', ...of, producer, voters }, now),
+    },
+    {
+      name: 'OBSERVE',
+      ask: ({ voter, outbox, now }) =>
+        onObserve(voter, outbox, 'v1', { type: 'observe', ...of, ...asked }, now),
+    },
+    {
+      name: 'SEAL',
+      ask: ({ voter, outbox, now }) =>
+        onSeal(voter, outbox, 'v1', { type: 'seal', ...of, ...asked, voters }, now),
+    },
+    {
+      name: 'INSTALL',
+      ask: ({ voter, outbox, now }) => {
+        const install = { type: 'install', ...of, epoch: 1, producer, voters } as const
+        onInstall(voter, outbox, up, 'v1', { ...install, before: voters, end: 4 }, now)
+      },
+    },
+  ]
+  for (const { name, ask } of cases) {
+    it(`is told so when it says ${name}`, () => {
+      const voter = retired()
+      const before = voter.entries.length
+      ask(voter)
+      assert.deepEqual(
+        voter.take().map(({ message }) => message.type),
+        ['collected'],
+      )
+      assert.equal(voter.entries.length, before)
+    })
+  }
 })
 
 describe('UNKNOWN LEDGER', () => {

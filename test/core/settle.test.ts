@@ -12,6 +12,7 @@ import { ballot, TestVoter, valuesOf } from './fixtures.ts'
 import { recordsOf, TestProposer } from './test-proposer.ts'
 
 const task = [0, 1]
+const unknown = { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 } as const
 
 /** A worker that has won a task and finished its run; with the SETTLE that it sent. */
 function settling(kind: 'done' | 'error' = 'done'): { worker: TestProposer; settle: Settle } {
@@ -220,13 +221,7 @@ describe('a SETTLE that is behind at a majority', () => {
   it('is raised, too, where one is behind and another one has lost the ledger', () => {
     const { worker, settle } = settling()
     worker.accept('v0', settle)
-    onUnknownLedger(
-      worker.proposer,
-      worker.outbox,
-      'v2',
-      { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 },
-      worker.now,
-    )
+    onUnknownLedger(worker.proposer, worker.outbox, 'v2', unknown, worker.now)
     assert.deepEqual(worker.proposer.retries, [])
     worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
     assert.equal(worker.retry().intent, 'raise')
@@ -246,7 +241,7 @@ describe('a SETTLE that is behind at a majority', () => {
     const cancel = { request: 7, reason: bytes('enough') }
     let claiming = worker.claim(task, { intent: 'cancel', cancel })
     const lose = (peer: string): void =>
-      onUnknownLedger(worker.proposer, worker.outbox, peer, ledgerId, worker.now)
+      onUnknownLedger(worker.proposer, worker.outbox, peer, unknown, worker.now)
     worker.answer('v0', claiming)
     worker.answer('v1', claiming)
     lose('v0')
@@ -269,7 +264,7 @@ describe('a SETTLE that is behind at a majority', () => {
     const { worker, settle } = settling()
     worker.accept('v0', settle)
     for (const peer of ['v0', 'v1']) {
-      onUnknownLedger(worker.proposer, worker.outbox, peer, ledgerId, worker.now)
+      onUnknownLedger(worker.proposer, worker.outbox, peer, unknown, worker.now)
     }
     assert.deepEqual(worker.proposer.retries, [])
     worker.accept('v2', settle)
