@@ -6,8 +6,9 @@ import type { LedgerInfo, Backlog, Backlogs, Hint, LedgerBacklog, Sync } from '.
 import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { voterIndex, votesWith } from './quorum.ts'
-import { countOf } from './ranges.ts'
+import { countOf, type Ranges, subtract } from './ranges.ts'
 import type { VoterState } from './voter.ts'
+import { isLarge, keepWaiting, offerTasks, type Waiters } from './waiting.ts'
 
 /** First wait before what stays unclaimed is announced again, and the longest, in milliseconds. */
 export const reannounceMs = 2_000
@@ -35,12 +36,15 @@ interface Round {
   round: number
   at: Millis
   waitMs: number
+  /** Tasks that were offered to workers which wait, since the round before. */
+  offered: Ranges
 }
 
 /** What a node has told and asked others. */
 export interface AnnounceState {
   readonly rounds: Map<LedgerId, Round>
   readonly hints: Hints
+  readonly waiters: Waiters
   presenceAt: Millis
   presenceFree: number
   syncAt: Millis
@@ -53,6 +57,7 @@ export function createAnnounce(): AnnounceState {
   return {
     rounds: new Map(),
     hints: new Map(),
+    waiters: new Map(),
     presenceAt: 0,
     presenceFree: -1,
     syncAt: 0,
@@ -69,11 +74,12 @@ export function hasAudience(members: Membership, info: LedgerInfo): boolean {
   return false
 }
 
-/** Open tasks of a ledger per class, naming some of them. */
-function backlogsOf(ledger: Ledger, runs: number, now: Millis): Backlog[] {
+/** Open tasks of a ledger per class, naming some of them, but for those that are left out. */
+function backlogsOf(ledger: Ledger, without: Ranges, runs: number, now: Millis): Backlog[] {
   const classes: Backlog[] = []
   for (const [index, spec] of ledger.specs.entries()) {
-    const ready = ledger.ready[index] as number[]
+    const all = ledger.ready[index] as number[]
+    const ready = without.length === 0 ? all : subtract(all, without)
     if (ready.length === 0) continue
     const { queue, priority, requires } = spec
     const publishedAt = chunkOfSeq(ledger, ready[0] as number)?.publishedAt ?? now
@@ -88,6 +94,7 @@ function backlogsOf(ledger: Ledger, runs: number, now: Millis): Backlog[] {
 export function announceFresh(
   announce: AnnounceState,
   voter: VoterState,
+  outbox: Outbox,
   members: Membership,
   fresh: Set<LedgerId>,
   now: Millis,
@@ -96,23 +103,26 @@ export function announceFresh(
   for (const id of fresh) {
     const ledger = votedLedger(voter, id)
     if (ledger === undefined) continue
-    const hint = announcement(announce, members, ledger, now)
+    const hint = announcement(announce, outbox, members, ledger, now)
     if (hint !== undefined) hints.push(hint)
   }
   fresh.clear()
   return hints
 }
 
+/** What is told to all: that which nobody who waits is there for. */
 function announcement(
   announce: AnnounceState,
+  outbox: Outbox,
   members: Membership,
   ledger: Ledger,
   now: Millis,
 ): Hint | undefined {
-  const classes = backlogsOf(ledger, announcedRuns, now).slice(0, 8)
-  if (classes.length === 0 || !hasAudience(members, ledger.info)) return undefined
   const { info, counter } = ledger
   const round = roundOf(announce, ledger, now)
+  round.offered = offerTasks(announce.waiters, members, outbox, ledger, round.offered, now)
+  const classes = backlogsOf(ledger, round.offered, announcedRuns, now).slice(0, 8)
+  if (classes.length === 0 || !hasAudience(members, info)) return undefined
   round.round += 1
   return { type: 'announce', info, round: round.round, counter, classes }
 }
@@ -122,7 +132,7 @@ function roundOf(announce: AnnounceState, ledger: Ledger, now: Millis): Round {
   let round = announce.rounds.get(id)
   if (round === undefined) {
     const at = now + reannounceMs * (1 + ledger.index)
-    announce.rounds.set(id, (round = { round: 0, at, waitMs: reannounceMs }))
+    announce.rounds.set(id, (round = { round: 0, at, waitMs: reannounceMs, offered: [] }))
   }
   return round
 }
@@ -131,6 +141,7 @@ function roundOf(announce: AnnounceState, ledger: Ledger, now: Millis): Round {
 export function reannounce(
   announce: AnnounceState,
   voter: VoterState,
+  outbox: Outbox,
   members: Membership,
   now: Millis,
 ): Hint[] {
@@ -143,7 +154,8 @@ export function reannounce(
     }
     const round = roundOf(announce, ledger, now)
     if (round.at > now) continue
-    const hint = announcement(announce, members, ledger, now)
+    round.offered = []
+    const hint = announcement(announce, outbox, members, ledger, now)
     if (hint !== undefined) hints.push(hint)
     round.waitMs = Math.min(maxReannounceMs, round.waitMs * 2)
     round.at = now + round.waitMs + reannounceMs * ledger.index
@@ -207,15 +219,16 @@ export function onHints(
   }
 }
 
-/** Tells how much room this node has, when that has changed or is long ago. */
+/** Tells how much room this node has, when that has changed or is long ago; not in a large mesh. */
 export function presence(
   announce: AnnounceState,
+  members: Membership,
   queues: readonly string[],
   concurrency: number,
   free: number,
   now: Millis,
 ): Hint[] {
-  if (now < announce.presenceAt) return []
+  if (now < announce.presenceAt || isLarge(members)) return []
   const changed = (free === 0) !== (announce.presenceFree === 0)
   announce.presenceAt = now + presenceMs
   if (!changed && announce.presenceFree >= 0) return []
@@ -223,12 +236,16 @@ export function presence(
   return [{ type: 'presence', queues, concurrency, free }]
 }
 
-/** An idle worker that knows of nothing asks the nodes it is connected with, one after another. */
+/**
+ * An idle worker that knows of nothing asks the nodes it is connected with, one after another. In a
+ * large mesh it waits there for a while, and asks mostly those that have had tasks.
+ */
 export function pull(
   announce: AnnounceState,
   outbox: Outbox,
   members: Membership,
   queues: readonly string[],
+  free: number,
   now: Millis,
 ): void {
   if (now < announce.syncAt) return
@@ -237,42 +254,64 @@ export function pull(
   announce.syncWaitMs = Math.min(maxSyncMs, announce.syncWaitMs * 2)
   if (peers.length === 0) return
   announce.syncNext = (announce.syncNext + 1) % peers.length
-  const peer = peers[announce.syncNext]?.peer
-  if (peer !== undefined) send(outbox, peer, { type: 'sync', queues })
+  const large = isLarge(members)
+  const busy = large && announce.syncNext % 4 > 0 ? busyVoter(announce, members) : undefined
+  const peer = busy ?? peers[announce.syncNext]?.peer
+  if (peer !== undefined) send(outbox, peer, { type: 'sync', queues, slots: large ? free : 0 })
+}
+
+/** A voter of the ledger that was heard of last; another one each time. */
+function busyVoter({ hints, syncNext }: AnnounceState, members: Membership): PeerId | undefined {
+  let busy: PeerId | undefined
+  let heardAt = -Infinity
+  for (const hint of hints.values()) {
+    if (hint.heardAt <= heardAt) continue
+    const up = hint.info.voters.filter(({ peer }) => members.peers.get(peer)?.up === true)
+    const voter = up[syncNext % up.length]
+    if (voter === undefined) continue
+    busy = voter.peer
+    heardAt = hint.heardAt
+  }
+  return busy
 }
 
 /** Answers SYNC with the open tasks of the ledgers that this node votes in. */
 export function onSync(
+  announce: AnnounceState,
   voter: VoterState,
   outbox: Outbox,
   members: Membership,
   from: PeerId,
-  { queues }: Sync,
+  sync: Sync,
   now: Millis,
 ): void {
+  const { queues } = sync
+  keepWaiting(announce.waiters, from, sync, now)
   const storageId = members.peers.get(from)?.hello?.storageId ?? ''
   const ledgers: LedgerBacklog[] = []
   for (const ledger of voter.ledgers.values()) {
     if (ledgers.length >= syncLedgers) break
     if (ledger.office !== 'voter' || votesWith(ledger.info, from, storageId)) continue
-    const classes = backlogsOf(ledger, syncRuns, now).filter(({ queue }) => queues.includes(queue))
+    const classes = backlogsOf(ledger, [], syncRuns, now).filter(({ queue }) =>
+      queues.includes(queue),
+    )
     const { info, counter } = ledger
     if (classes.length > 0) ledgers.push({ info, counter, classes: classes.slice(0, 64) })
   }
-  send(outbox, from, { type: 'backlogs', ledgers })
+  send(outbox, from, { type: 'backlogs', ledgers, offered: false })
 }
 
-/** Learns open tasks that were asked for. Returns whether there were any. */
+/** Learns open tasks that were asked for or offered. Returns whether there were any. */
 export function onBacklogs(
   announce: AnnounceState,
   voter: VoterState,
-  { ledgers }: Backlogs,
+  { ledgers, offered }: Backlogs,
   now: Millis,
 ): boolean {
   let some = false
   for (const { info, classes } of ledgers) {
     if (votedLedger(voter, info.ledger) !== undefined) continue
-    addHint(announce.hints, info, classes, now)
+    addHint(announce.hints, info, classes, now, offered)
     some = true
   }
   if (some) announce.syncWaitMs = syncMs

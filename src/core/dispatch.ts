@@ -19,8 +19,9 @@ export const maxClaimTasks = 100
 /** Claims that may wait for their majority at the same time. */
 export const maxClaimsInFlight = 2
 
-/** How much later each next worker may claim what the first one has not, in milliseconds. */
+/** How much later each next worker may claim what the first one has not; and the last one. */
 export const staggerMs = 25
+const maxStaggerMs = 1_000
 
 /** Tasks with neighbouring numbers that have the same order of workers. */
 const blockTasks = 32
@@ -364,7 +365,7 @@ function select(
   later.sort((a, b) => a.rank - b.rank || a.first - b.first)
   for (const { first, count, rank } of later) {
     if (left === 0) break
-    const at = seenAt(first) + rank * staggerMs
+    const at = seenAt(first) + Math.min(maxStaggerMs, rank * staggerMs)
     if (at > now) {
       dispatch.wakeAt = Math.min(dispatch.wakeAt, at)
       continue

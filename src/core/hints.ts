@@ -12,6 +12,7 @@ const maxHintRuns = 4_096
 /** Open tasks of one class in somebody else's ledger, as far as hearsay goes. */
 export interface HintClass extends TaskClass {
   readonly seqs: number[]
+  /** Each next worker may claim so long after this; the one they were offered to, at once. */
   seenAt: Millis
   /** When the oldest of them was published. */
   publishedAt: Millis
@@ -33,6 +34,7 @@ export function addHint(
   info: LedgerInfo,
   classes: readonly Backlog[],
   now: Millis,
+  offered = false,
 ): void {
   let hint = hints.get(info.ledger)
   if (hint === undefined || hint.info.epoch < info.epoch) {
@@ -50,7 +52,7 @@ export function addHint(
       hint.classes.set(key, known)
     }
     if (known.seqs.length === 0) {
-      known.seenAt = now
+      known.seenAt = offered ? -Infinity : now
       known.publishedAt = now - ageMs
     }
     if (known.seqs.length < maxHintRuns) addRuns(known.seqs, seqs)

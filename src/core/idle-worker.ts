@@ -1,12 +1,13 @@
 import { type DispatchState, use } from './dispatch.ts'
 import type { Millis, NodeId } from './ids.ts'
-import { fullPeers, type Membership } from './membership.ts'
-import type { TaskSpec } from './messages.ts'
+import { fullPeers, type Membership, type Peer } from './membership.ts'
+import type { Hello, TaskSpec } from './messages.ts'
 import type { ProposerState } from './proposer.ts'
 import { mix } from './random.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import type { Leases } from './lease.ts'
+import { isLarge, useRoom, waitingRoom } from './waiting.ts'
 
 /** Tasks of one publish that are granted to a worker at once, at the most. */
 export const maxDirectTasks = 8
@@ -24,13 +25,22 @@ export function idleWorker(
   count: number,
   now: Millis,
 ): NodeId | undefined {
-  const { producer, proposer, dispatch, members, voter } = machine
+  const { producer, proposer, dispatch, members, voter, announce } = machine
   const { current } = producer
   // What labels others have is not known here.
   if (count > maxDirectTasks || spec.requires !== '' || current === undefined) return undefined
   if (hasBacklog(machine, spec.queue)) return undefined
   if (hasSlots(dispatch, proposer, spec.queue, count)) return undefined
-  return roomiest(members, voter.leases, spec.queue, count, current.next, now)
+  const { waiters } = announce
+  const large = isLarge(members)
+  const roomOf = ({ peer, node, hello, free, freeAt }: Peer & { hello: Hello }): number => {
+    if (large) return waitingRoom(waiters, peer, spec.queue, now)
+    if (!hello.queues.includes(spec.queue) || (free === 0 && now - freeAt < fullMs)) return 0
+    return hello.concurrency - heldBy(voter.leases, node)
+  }
+  const best = roomiest(members, roomOf, count, current.next)
+  if (large && best !== undefined) useRoom(waiters, best.peer, count)
+  return best?.node
 }
 
 function hasBacklog({ producer, voter }: Machine, queue: string): boolean {
@@ -39,23 +49,21 @@ function hasBacklog({ producer, voter }: Machine, queue: string): boolean {
   return ledger.specs.some((spec, i) => spec.queue === queue && (ledger.ready[i]?.length ?? 0) > 0)
 }
 
+/** Of the peers with enough room one with most of it. */
 function roomiest(
   members: Membership,
-  leases: Leases,
-  queue: string,
+  roomOf: (peer: Peer & { hello: Hello }) => number,
   count: number,
   salt: number,
-  now: Millis,
-): NodeId | undefined {
-  let best: { node: NodeId; room: number; weight: number } | undefined
-  for (const { node, hello, hash, free, freeAt } of fullPeers(members)) {
-    if (!hello.queues.includes(queue) || (free === 0 && now - freeAt < fullMs)) continue
-    const room = hello.concurrency - heldBy(leases, node)
-    const weight = mix(salt, hash)
+): Peer | undefined {
+  let best: { peer: Peer; room: number; weight: number } | undefined
+  for (const peer of fullPeers(members)) {
+    const room = roomOf(peer)
+    const weight = mix(salt, peer.hash)
     const better = room > (best?.room ?? 0) || (room === best?.room && weight > best.weight)
-    if (room >= count && better) best = { node, room, weight }
+    if (room >= count && better) best = { peer, room, weight }
   }
-  return best?.node
+  return best?.peer
 }
 
 /** Tasks that a worker holds, as far as this voter knows. */

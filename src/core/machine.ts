@@ -100,6 +100,7 @@ function endTurn(machine: Machine, now: Millis): Effect[] {
   const hints = announceFresh(
     machine.announce,
     machine.voter,
+    outbox,
     machine.members,
     machine.producer.fresh,
     now,

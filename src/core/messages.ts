@@ -387,12 +387,16 @@ export interface Outcomes {
 export interface Sync {
   readonly type: 'sync'
   readonly queues: readonly string[]
+  /** Room for so many tasks, to be offered later if there are none now. */
+  readonly slots: number
 }
 
 /** Open tasks per ledger, as pulled by SYNC. */
 export interface Backlogs {
   readonly type: 'backlogs'
   readonly ledgers: readonly LedgerBacklog[]
+  /** Whether they are for the receiver, who has waited for them, and for no other. */
+  readonly offered: boolean
 }
 
 export interface LedgerBacklog {

@@ -120,7 +120,7 @@ function catchUp(machine: Machine, from: PeerId, hello: Hello, now: Millis): voi
   rewatch(watch, voter, outbox, members, now, from)
   tickProducer(producer, voter, outbox, members, now)
   const queues = init.queues.map(({ queue }) => queue)
-  if (queues.length > 0) send(outbox, from, { type: 'sync', queues })
+  if (queues.length > 0) send(outbox, from, { type: 'sync', queues, slots: 0 })
   announce.syncAt = Math.max(announce.syncAt, now + announce.syncWaitMs)
 }
 

@@ -173,7 +173,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
     case 'watch':
       return onWatch(watch, voter, outbox, from, message)
     case 'sync':
-      return onSync(voter, outbox, machine.members, from, message, now)
+      return onSync(announce, voter, outbox, machine.members, from, message, now)
     case 'submit':
       return onSubmit(machine, from, message, now)
     default:

@@ -64,7 +64,7 @@ export function tick(machine: Machine, now: Millis): void {
   tickChanges(machine.changer, voter, outbox, proposer.up, now)
   tickJoins(voter, outbox, proposer.up, now)
   tickCopies(voter, outbox, proposer.up, now)
-  gossip(machine, reannounce(announce, voter, members, now))
+  gossip(machine, reannounce(announce, voter, outbox, members, now))
   rewatch(watch, voter, outbox, members, now)
   giveUpCollected(watch, outbox, now)
   compareAll(machine, now)
@@ -74,8 +74,8 @@ export function tick(machine: Machine, now: Millis): void {
   const free = Math.max(0, dispatch.concurrency - live)
   const queues = [...dispatch.queues.keys()]
   if (queues.length === 0 || dispatch.draining) return
-  gossip(machine, presence(announce, queues, dispatch.concurrency, free, now))
-  if (free > 0) pull(announce, outbox, members, queues, now)
+  gossip(machine, presence(announce, members, queues, dispatch.concurrency, free, now))
+  if (free > 0) pull(announce, outbox, members, queues, free, now)
 }
 
 /** Fellow voters tell each other what they hold, where something has changed. */

@@ -260,7 +260,11 @@ const outcomesMessage = record<core.Outcomes>(
   { type: 'outcomes' },
 )
 
-const sync = record<core.Sync>('Sync', { queues: list(queue, maxQueues) }, { type: 'sync' })
+const sync = record<core.Sync>(
+  'Sync',
+  { queues: list(queue, maxQueues), slots: uint32 },
+  { type: 'sync' },
+)
 
 const ledgerBacklog = record<core.LedgerBacklog>('LedgerBacklog', {
   info: ledgerInfo,
@@ -270,7 +274,7 @@ const ledgerBacklog = record<core.LedgerBacklog>('LedgerBacklog', {
 
 const backlogs = record<core.Backlogs>(
   'Backlogs',
-  { ledgers: list(ledgerBacklog, maxLedgersPerMessage) },
+  { ledgers: list(ledgerBacklog, maxLedgersPerMessage), offered: flag },
   { type: 'backlogs' },
 )
 

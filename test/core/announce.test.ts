@@ -37,7 +37,7 @@ function setup(peer = 'v0') {
   const announce = createAnnounce()
   const again = (ms: number) => {
     own.now += ms
-    return reannounce(announce, own.voter, members, own.now)
+    return reannounce(announce, own.voter, own.outbox, members, own.now)
   }
   return { own, members, announce, again }
 }
@@ -51,6 +51,7 @@ describe('an announcement', () => {
     const [hint, ...more] = announceFresh(
       announce,
       own.voter,
+      own.outbox,
       members,
       new Set([ledgerId]),
       own.now,
@@ -74,7 +75,14 @@ describe('an announcement', () => {
     join(members, 'v1', 0)
     join(members, 'idler', 0, { concurrency: 0 })
     const announced = () => {
-      return announceFresh(createAnnounce(), own.voter, members, new Set([ledgerId]), own.now)
+      return announceFresh(
+        createAnnounce(),
+        own.voter,
+        own.outbox,
+        members,
+        new Set([ledgerId]),
+        own.now,
+      )
     }
     assert.deepEqual(announced(), [])
     join(members, 'v1', 0, { storageId: 'another' })
@@ -163,8 +171,9 @@ describe('hints', () => {
 
 describe('presence', () => {
   it('is told when room comes or goes, not at every change', () => {
-    const { announce } = setup()
-    const told = (free: number, at: number) => presence(announce, ['hash'], 4, free, at).length
+    const { announce, members } = setup()
+    const told = (free: number, at: number) =>
+      presence(announce, members, ['hash'], 4, free, at).length
     assert.equal(told(4, 0), 1)
     assert.equal(told(0, presenceMs - 1), 0)
     assert.equal(told(0, presenceMs), 1)
@@ -177,7 +186,8 @@ describe('SYNC', () => {
   it('is answered by the open tasks of the queues asked for', () => {
     const { own, members } = setup()
     const sync = (from: string, queue: string): void => {
-      onSync(own.voter, own.outbox, members, from, { type: 'sync', queues: [queue] }, own.now)
+      const asked = { type: 'sync', queues: [queue], slots: 0 } as const
+      onSync(createAnnounce(), own.voter, own.outbox, members, from, asked, own.now)
     }
     sync('worker', 'hash')
     assert.deepEqual(own.reply('backlogs').ledgers, [{ info, counter: 0, classes: [backlog] }])
@@ -199,7 +209,7 @@ describe('SYNC', () => {
     let last = own.now
     for (let i = 0; i < 600 && asked.length < 7; i++) {
       own.now += 100
-      pull(announce, own.outbox, members, ['hash'], own.now)
+      pull(announce, own.outbox, members, ['hash'], 4, own.now)
       const [sent] = own.take()
       if (sent === undefined) continue
       asked.push(sent.to)
@@ -209,7 +219,9 @@ describe('SYNC', () => {
     assert.deepEqual(new Set(asked.slice(0, 2)), new Set(['worker', 'another']))
     assert.deepEqual(waits.slice(1), [1_000, 2_000, 4_000, 8_000, maxSyncMs, maxSyncMs])
     const ledgers = [{ info: { ...info, ledger: 'c'.repeat(32) }, counter: 0, classes: [backlog] }]
-    assert.ok(onBacklogs(announce, own.voter, { type: 'backlogs', ledgers }, own.now))
+    assert.ok(
+      onBacklogs(announce, own.voter, { type: 'backlogs', ledgers, offered: false }, own.now),
+    )
     assert.equal(announce.syncWaitMs, syncMs)
   })
 })

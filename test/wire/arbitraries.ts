@@ -317,9 +317,10 @@ export const messages: Members<core.Message> = {
   watch: member('watch', { ledger, seqs, progress: fc.boolean() }),
   unwatch: member('unwatch', { ledger, seqs }),
   outcomes: member('outcomes', { ledger, values: valuesList }),
-  sync: member('sync', { queues }),
+  sync: member('sync', { queues, slots: uint32 }),
   backlogs: member('backlogs', {
     ledgers: fc.array(record({ info, counter: uint32, classes: fc.array(backlog, few) }), few),
+    offered: fc.boolean(),
   }),
   submit: member('submit', { request: word, chunks }),
   submitted: member('submitted', {

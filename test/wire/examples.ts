@@ -160,8 +160,12 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
   watch: { type: 'watch', ledger, seqs, progress: true },
   unwatch: { type: 'unwatch', ledger, seqs },
   outcomes: { type: 'outcomes', ledger, values: [failed, pending] },
-  sync: { type: 'sync', queues: ['thumbnail', 'mail'] },
-  backlogs: { type: 'backlogs', ledgers: [{ info, counter: 4711, classes: [backlog] }] },
+  sync: { type: 'sync', queues: ['thumbnail', 'mail'], slots: 0 },
+  backlogs: {
+    type: 'backlogs',
+    ledgers: [{ info, counter: 4711, classes: [backlog] }],
+    offered: false,
+  },
   submit: { type: 'submit', request: 'r-1', chunks: [chunk] },
   submitted: {
     type: 'submitted',
@@ -234,6 +238,8 @@ const laterMessages: Record<string, Message> = {
   'claim-idle': { ...messages.claim, intent: 'run', idle: true },
   'hello-changes': { ...messages.hello, changes: true },
   'renewed-elsewhere': { ...messages.renewed, elsewhere: lostLeases },
+  'sync-waits': { ...messages.sync, slots: 4 },
+  'backlogs-offered': { ...messages.backlogs, offered: true },
 }
 
 /** Envelopes by the type of their message. */

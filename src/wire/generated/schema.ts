@@ -332,9 +332,9 @@ export const schema = {
   },
   Installed: { ledger: [1, 'bytes'], epoch: [2, 'uint32'] },
   Moved: { ledger: [1, 'bytes'], epoch: [2, 'uint32'], info: [3, 'LedgerInfo'] },
-  Sync: { queues: [1, 'string[]'] },
+  Sync: { queues: [1, 'string[]'], slots: [2, 'uint32'] },
   LedgerBacklog: { info: [1, 'LedgerInfo'], counter: [2, 'uint32'], classes: [3, 'Backlog[]'] },
-  Backlogs: { ledgers: [1, 'LedgerBacklog[]'] },
+  Backlogs: { ledgers: [1, 'LedgerBacklog[]'], offered: [2, 'bool'] },
   Announce: {
     info: [1, 'LedgerInfo'],
     round: [2, 'uint32'],
