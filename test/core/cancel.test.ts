@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { onClaimed, openClaim } from '../../src/core/ask.ts'
-import { answerCancels, createProposer } from '../../src/core/proposer.ts'
-import { randomFrom } from '../../src/core/random.ts'
+import { answerCancels } from '../../src/core/proposer.ts'
 import { onAccepted } from '../../src/core/settle.ts'
-import { ballot, bytes, grantOf, leaseMs, TestVoter, valuesOf } from './fixtures.ts'
+import { ballot, bytes, grantOf, TestVoter, valuesOf, votingProposer } from './fixtures.ts'
 import { Harness } from './harness.ts'
 
 const task = [0, 1]
@@ -12,15 +11,7 @@ const task = [0, 1]
 /** A canceller that votes, has accepted its own value, and hears that the task is settled. */
 function overtaken() {
   const own = TestVoter.holding(1)
-  const proposer = createProposer({
-    self: 'v0',
-    node: 'v0.1',
-    leaseMs,
-    maxDeliveries: 5,
-    random: randomFrom([1, 2, 3, 4]),
-    voter: own.voter,
-  })
-  for (const peer of ['v1', 'v2']) proposer.up.add(peer)
+  const proposer = votingProposer(own)
   const want = { info: own.info, intent: 'cancel', seqs: task, any: [], anyCount: 0 } as const
   const rest = { sequential: false, queue: '', hand: undefined, tries: 0 }
   const cancel = { request: 7, reason: bytes('no') }

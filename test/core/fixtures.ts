@@ -19,6 +19,8 @@ import type {
   Values,
 } from '../../src/core/messages.ts'
 import { createOutbox, type Outbox } from '../../src/core/outbox.ts'
+import { createProposer, type ProposerState } from '../../src/core/proposer.ts'
+import { randomFrom } from '../../src/core/random.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
 import { onRelease, onRenew } from '../../src/core/session.ts'
 import { onClaim } from '../../src/core/voter-claim.ts'
@@ -284,4 +286,13 @@ export function grantOf(claim: Claim, more: Partial<Claimed> = {}): Claimed {
     chunks: [],
     ...more,
   }
+}
+
+/** The proposer of a node that votes, and is connected with the other two voters. */
+export function votingProposer({ voter }: TestVoter): ProposerState {
+  const random = randomFrom([1, 2, 3, 4])
+  const self = { self: 'v0', node: 'v0.1', leaseMs, maxDeliveries: 5 }
+  const proposer = createProposer({ ...self, random, voter })
+  for (const peer of ['v1', 'v2']) proposer.up.add(peer)
+  return proposer
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Settle } from '../../src/core/messages.ts'
-import { createProposer, maxTries } from '../../src/core/proposer.ts'
+import { maxTries } from '../../src/core/proposer.ts'
 import { randomFrom } from '../../src/core/random.ts'
 import { onUnknownLedger, onVoterDown, onVoterUp } from '../../src/core/renew.ts'
 import { retryDelayMs } from '../../src/core/retry.ts'
 import { onFinished, resettleMs } from '../../src/core/settle.ts'
 import { onClaimed, openClaim } from '../../src/core/ask.ts'
-import { bodyOf, bytes, chunkOf, grantOf, leaseMs, ledgerId, plainSpec } from './fixtures.ts'
-import { ballot, TestVoter, valuesOf } from './fixtures.ts'
+import { bodyOf, bytes, chunkOf, grantOf, ledgerId, plainSpec } from './fixtures.ts'
+import { ballot, TestVoter, valuesOf, votingProposer } from './fixtures.ts'
 import { recordsOf, TestProposer } from './test-proposer.ts'
 
 const task = [0, 1]
@@ -315,15 +315,7 @@ describe('a worker that votes', () => {
   /** A proposer with a voter of its own that has granted it both tasks. */
   function voting() {
     const own = TestVoter.holding(2)
-    const proposer = createProposer({
-      self: 'v0',
-      node: 'v0.1',
-      leaseMs,
-      maxDeliveries: 5,
-      random: randomFrom([1, 2, 3, 4]),
-      voter: own.voter,
-    })
-    for (const peer of ['v1', 'v2']) proposer.up.add(peer)
+    const proposer = votingProposer(own)
     const want = { info: own.info, intent: 'run', seqs: [0, 2], any: [], anyCount: 0 } as const
     const rest = { sequential: false, queue: 'hash', cancel: undefined, hand: undefined, tries: 0 }
     const claiming = openClaim(proposer, own.outbox, { ...want, ...rest }, own.now)

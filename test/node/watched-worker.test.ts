@@ -3,18 +3,9 @@ import { test } from 'node:test'
 import type { Run } from '../../src/core/effects.ts'
 import type { Worker, WorkerEvents } from '../../src/driver/ports.ts'
 import { WatchedWorker } from '../../src/watched-worker.ts'
+import { plainSpec } from '../plain-spec.ts'
 
-const spec = {
-  queue: 'q',
-  priority: 0,
-  requires: '',
-  attempts: 1,
-  backoff: 'fixed',
-  backoffMs: 0,
-  backoffMaxMs: 0,
-  timeoutMs: 0,
-  resultTtlMs: 0,
-} as const
+const spec = plainSpec('q')
 
 function run(ledger: string, token: number, seqs: readonly number[]): Run {
   const none = new Uint32Array()

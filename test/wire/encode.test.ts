@@ -10,20 +10,11 @@ import {
   maxSeq,
   maxTasksPerChunk,
 } from '../../src/wire/limits.ts'
+import { plainSpec } from '../plain-spec.ts'
 
 const ledger = '00112233445566778899aabbccddeeff'
 const ofLedger = { ledger, epoch: 1 }
-const spec = {
-  queue: 'q',
-  priority: 0,
-  requires: '',
-  attempts: 1,
-  backoff: 'fixed',
-  backoffMs: 0,
-  backoffMaxMs: 0,
-  timeoutMs: 0,
-  resultTtlMs: 0,
-} as const
+const spec = plainSpec('q')
 
 function store(lengths: number[], extra: object = {}): Message {
   const payload = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))

@@ -10,6 +10,7 @@ import { countOf, type Ranges, seqsOf } from '../../src/core/ranges.ts'
 import type { Worker } from '../../src/driver/ports.ts'
 import type { WorkerInit } from '../../src/worker/worker-init.ts'
 import { createWorker } from '../../src/worker/worker.ts'
+import { plainSpec } from '../plain-spec.ts'
 
 export const ledger = '0123456789abcdef0123456789abcdef'
 
@@ -116,23 +117,12 @@ export function runOf(
     type: 'run',
     ledger,
     token,
-    spec: { ...plainSpec, queue, ...spec },
+    spec: { ...plainSpec(queue), ...spec },
     seqs,
     attempts: new Uint32Array(payloads.length).fill(attempt),
     lengths: Uint32Array.from(bytes, it => it.length),
     payload: Buffer.concat(bytes),
   }
-}
-
-const plainSpec: Omit<TaskSpec, 'queue'> = {
-  priority: 0,
-  requires: '',
-  attempts: 1,
-  backoff: 'fixed',
-  backoffMs: 0,
-  backoffMaxMs: 0,
-  timeoutMs: 0,
-  resultTtlMs: 0,
 }
 
 /** Module files in a folder that is removed when the test ends. */
