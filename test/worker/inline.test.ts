@@ -2,16 +2,20 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
 import { isCanonical } from '../../src/core/ranges.ts'
+import { systemTimers } from '../../src/time/system-timers.ts'
 import { defineTask, type TaskContext } from '../../src/worker/definition.ts'
 import { UnrecoverableError } from '../../src/worker/errors.ts'
 import { ledger, rig, runOf, turns } from './harness.ts'
+
+/** Timers of a machine on which nothing takes any time, so that a turn is never cut off. */
+const timers = { ...systemTimers, now: () => 0 }
 
 const note = (body: string): { name: string; message: string } => JSON.parse(body)
 
 suite('handlers on the main loop', () => {
   test('100 handlers without promises make one input of one range', async t => {
     const double = defineTask('double', { run: (n: number) => n * 2 })
-    const it = await rig(t, { definitions: [double] })
+    const it = await rig(t, { timers, definitions: [double] })
     it.worker.run(
       runOf(
         'double',
@@ -28,7 +32,8 @@ suite('handlers on the main loop', () => {
   })
 
   test('100 promises that resolve in one turn make one input', async t => {
-    const it = await rig(t, { concurrency: 100, definitions: [{ name: 'a', run: async () => 1 }] })
+    const definitions = [{ name: 'a', run: async () => 1 }]
+    const it = await rig(t, { timers, concurrency: 100, definitions })
     it.worker.run(
       runOf(
         'a',
@@ -40,7 +45,7 @@ suite('handlers on the main loop', () => {
   })
 
   test('runs of one ballot are told together, those of two apart', async t => {
-    const it = await rig(t, { definitions: [{ name: 'a', run: () => 1 }] })
+    const it = await rig(t, { timers, definitions: [{ name: 'a', run: () => 1 }] })
     it.worker.run(runOf('a', [1, 2], { seqs: [0, 2] }))
     it.worker.run(runOf('a', [1, 2], { seqs: [2, 2], priority: 3 }))
     it.worker.run(runOf('a', [1], { seqs: [9, 1], token: 2 }))
