@@ -52,6 +52,32 @@ export class TaskFailedError extends Error {
   }
 }
 
+/**
+ * The key names a task that was published with another input or other options. Nothing was published:
+ * take another key, or ask for the very same task.
+ */
+export class TaskExistsError extends Error {
+  static override name = 'TaskExistsError'
+
+  readonly queue: string
+  readonly key: string
+  /** The task that has the key; `undefined` while it is being published itself. */
+  readonly taskId: string | undefined
+
+  constructor(queue: string, key: string, taskId: string | undefined, options?: ErrorOptions) {
+    const task = taskId === undefined ? 'another task' : `task ${taskId}`
+    const differs = 'with another input or other options'
+    super(
+      `Key ${key} in queue ${queue} names ${task}, published ${differs}; take another key`,
+      options,
+    )
+    this.name = 'TaskExistsError'
+    this.queue = queue
+    this.key = key
+    this.taskId = taskId
+  }
+}
+
 /** Somebody cancelled the task before it had another outcome. */
 export class TaskCancelledError extends Error {
   static override name = 'TaskCancelledError'

@@ -26,6 +26,7 @@ export {
   StoreLockedError,
   StoreVersionError,
   TaskCancelledError,
+  TaskExistsError,
   TaskFailedError,
   TaskNotFoundError,
   TimeoutError,

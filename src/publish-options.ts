@@ -3,7 +3,7 @@ import { checkInteger, checkQueue, type Labels, labelsOf } from './config.ts'
 import type { TaskSpec } from './core/messages.ts'
 import type { Timing } from './core/timing.ts'
 import { notSupported } from './errors.ts'
-import { maxPriority } from './wire/limits.ts'
+import { maxKeyBytes, maxPriority } from './wire/limits.ts'
 import type { Backoff, TaskDefaults } from './worker/definition.ts'
 
 /** What a task asks of the node that runs it. */
@@ -66,6 +66,14 @@ export interface PublishOptions extends AbortOptions {
    * @default 86_400_000
    */
   readonly resultTtlMs?: number | undefined
+  /**
+   * Names the task in its queue, so that publishing it again gives the same task instead of another
+   * one: whoever does not know whether a publish has succeeded asks again. Of one task, up to 256
+   * bytes long. The node that publishes remembers it, or for a command the node that it goes
+   * through, while the task is open and as long as anything of its ledger is left; two nodes that
+   * publish under the same key at the same time may both do so.
+   */
+  readonly key?: string | undefined
 }
 
 /** What holds where neither a publish nor a definition says anything. */
@@ -96,6 +104,7 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
   'expiresAt',
   'requires',
   'resultTtlMs',
+  'key',
   'signal',
 ])
 
@@ -103,6 +112,8 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
 export interface PublishPlan {
   readonly spec: TaskSpec
   readonly timing: Timing
+  /** What the one task is called. */
+  readonly key?: string | undefined
 }
 
 /**
@@ -133,7 +144,8 @@ export function planPublish(
     resultTtlMs: options.resultTtlMs ?? definition.resultTtlMs ?? publishDefaults.resultTtlMs,
   }
   checkSpec(spec)
-  return { spec, timing: timingOf(options, nowWallMs) }
+  checkKey(options.key)
+  return { spec, timing: timingOf(options, nowWallMs), key: options.key }
 }
 
 function checkSpec(spec: TaskSpec): void {
@@ -145,6 +157,13 @@ function checkSpec(spec: TaskSpec): void {
   checkInteger('resultTtlMs', spec.resultTtlMs, 0, durationMsMax)
   if (spec.backoff === 'fixed' || spec.backoff === 'exponential') return
   throw new InvalidParametersError(`backoff.type must be 'fixed' or 'exponential'`)
+}
+
+function checkKey(key: unknown): void {
+  if (key === undefined) return
+  const bytes = typeof key === 'string' ? Buffer.byteLength(key) : 0
+  if (bytes > 0 && bytes <= maxKeyBytes) return
+  throw new InvalidParametersError(`key must be a text of 1 to ${maxKeyBytes} bytes`)
 }
 
 function timingOf(options: PublishOptions, nowWallMs: number): Timing {

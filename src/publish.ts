@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto'
 import type { Published, PublishRefused } from './core/effects.ts'
-import type { LedgerId } from './core/ids.ts'
+import type { TaskKey } from './core/entries.ts'
+import { type LedgerId, taskId } from './core/ids.ts'
 import type { Input } from './core/inputs.ts'
 import type { TaskSpec } from './core/messages.ts'
 import { seqsOf } from './core/ranges.ts'
 import { timingAfter, type Timing } from './core/timing.ts'
 import { type Columns, columnsOf } from './encode.ts'
+import { TaskExistsError } from './errors.ts'
 import type { PublishPlan } from './publish-options.ts'
 import { systemTimers } from './time/system-timers.ts'
 import { delay, type Timers } from './time/timers.ts'
@@ -78,19 +81,21 @@ export class Publisher {
 
   /** Publishes tasks of one spec; resolves with their numbers, in their order. */
   async publishColumns(
-    { spec, timing }: PublishPlan,
+    plan: PublishPlan,
     columns: Columns,
     signal?: AbortSignal,
   ): Promise<Placed[]> {
     const stop = this.#stopped.signal
     const ended = signal === undefined ? stop : AbortSignal.any([signal, stop])
     const began = this.timers.now()
+    const key = keyOf(plan, columns)
     for (;;) {
       ended.throwIfAborted()
       await this.#port.room
-      const left = timingAfter(timing, this.timers.now() - began)
-      const answer = await abortable(this.#request(spec, left, columns), ended)
+      const timing = timingAfter(plan.timing, this.timers.now() - began)
+      const answer = await abortable(this.#request(plan.spec, timing, columns, key), ended)
       if (answer.type === 'published') return placesOf(answer)
+      if (answer.reason === 'conflict') throw conflictOf(plan, answer)
       await delay(this.timers, answer.retryMs, ended)
     }
   }
@@ -112,11 +117,12 @@ export class Publisher {
     spec: TaskSpec,
     timing: Timing,
     { lengths, payload }: Columns,
+    key: TaskKey | undefined,
   ): Promise<Published | PublishRefused> {
     const request = this.#nextRequest++
     const waiting = Promise.withResolvers<Published | PublishRefused>()
     this.#requests.set(request, waiting)
-    this.#port.input({ type: 'publish', request, spec, timing, lengths, payload })
+    this.#port.input({ type: 'publish', request, spec, timing, lengths, payload, key })
     return waiting.promise
   }
 
@@ -147,6 +153,18 @@ function canTake(gathering: Gathering, { spec, timing }: PublishPlan): boolean {
     gathering.texts.length < gatheredTasksMax &&
     gathering.bytes < gatheredBytesMax
   )
+}
+
+/** A key with what it stands for: the spec and the input, not when it is to run. */
+function keyOf({ key, spec }: PublishPlan, { payload }: Columns): TaskKey | undefined {
+  if (key === undefined) return undefined
+  const hash = createHash('sha256').update(JSON.stringify(spec)).update('\n').update(payload)
+  return { key, digest: hash.digest('base64url') }
+}
+
+function conflictOf({ key = '', spec }: PublishPlan, { task }: PublishRefused): TaskExistsError {
+  const other = task === undefined ? undefined : taskId(task.ledger, task.seq)
+  return new TaskExistsError(spec.queue, key, other)
 }
 
 function placesOf({ parts, durable }: Published): Placed[] {

@@ -64,7 +64,7 @@ export class Publishing extends Publisher {
       return (await this.#publishAll(plan, [input], options))[0] as Placed
     }
     const text = encodeInput(queue, input, 0)
-    if (typeof text !== 'string') {
+    if (typeof text !== 'string' || plan.key !== undefined) {
       return (await this.#publishAll(plan, [input], options))[0] as Placed
     }
     const bytes = Buffer.byteLength(text)
@@ -84,6 +84,10 @@ export class Publishing extends Publisher {
     const { queue } = plan.spec
     if (!Array.isArray(inputs)) {
       throw new InvalidParametersError('publishMany takes a list of inputs')
+    }
+    if (plan.key !== undefined && inputs.length !== 1) {
+      const count = `${inputs.length} tasks`
+      throw new InvalidParametersError(`key names one task, not ${count}; publish them one by one`)
     }
     if (typeof task === 'object' && task.input !== undefined) {
       await checkAll(task.input, queue, inputs, this.timers)

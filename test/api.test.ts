@@ -27,6 +27,7 @@ test('the package exports these values', () => {
     'StoreLockedError',
     'StoreVersionError',
     'TaskCancelledError',
+    'TaskExistsError',
     'TaskFailedError',
     'TaskNotFoundError',
     'TimeoutError',

@@ -121,6 +121,19 @@ export const durabilityMutants: readonly Mutant[] = [
     ],
   ),
   mutant(
+    'key-not-written',
+    'A key is written down with its task, before anything is sent.',
+    [],
+    [
+      {
+        file: 'route.ts',
+        from: "  const origin = key === undefined ? undefined : { guest: init.peer, request: '', key }",
+        to: '  const origin = undefined',
+      },
+    ],
+    { seeds: { count: 20, faults: ['crashes'] } },
+  ),
+  mutant(
     'rolled-back-voter-votes',
     'A voter whose journal ends before what others have seen of it is out of office.',
     [],

@@ -58,12 +58,15 @@ export interface Published {
   readonly durable: boolean
 }
 
-/** A publish request was not taken and nothing of it will run; ask again in `retryMs`. */
+/** A publish request was not taken and nothing of it will run. */
 export interface PublishRefused {
   readonly type: 'publish-refused'
   readonly request: number
-  readonly reason: 'full'
+  /** `full`: ask again in `retryMs`. `conflict`: its key names another task. */
+  readonly reason: 'full' | 'conflict'
   readonly retryMs: number
+  /** The other task, where it has a number. */
+  readonly task?: { readonly ledger: LedgerId; readonly seq: number } | undefined
 }
 
 /** Decided outcomes, of tasks watched or published by this node. Durable at a majority. */

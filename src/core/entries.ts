@@ -17,10 +17,20 @@ export interface ClosedEntry {
   readonly end: number
 }
 
+/** What a publisher calls a task, so that publishing it again gives the same one. */
+export interface TaskKey {
+  readonly key: string
+  /** Stands for the record: another one is another task. */
+  readonly digest: string
+}
+
 /** The request that tasks were numbered for. */
 export interface Origin {
+  /** Who asks: a guest, or the node itself, whose requests have no name. */
   readonly guest: PeerId
   readonly request: string
+  /** Where there is one task, and it has a key. */
+  readonly key?: TaskKey | undefined
 }
 
 /** Records as received; due and publication times as wall clock of this machine. */
@@ -30,7 +40,7 @@ export interface StoredEntry {
   readonly dueWallMs: number
   readonly publishedWallMs: number
   readonly chunk: Chunk
-  /** At the node that has numbered them, where a guest may ask for the same again. */
+  /** At the node that has numbered them, where somebody may ask for the same again. */
   readonly origin?: Origin | undefined
 }
 
@@ -110,6 +120,14 @@ export interface SubmittedEntry {
   readonly seqs: Ranges
 }
 
+/** The task that a key names, as a checkpoint states it. */
+export interface KeyedEntry extends TaskKey {
+  readonly type: 'keyed'
+  readonly queue: string
+  readonly ledger: LedgerId
+  readonly seq: number
+}
+
 /** The highest durable lsn seen of a peer's storage. */
 export interface EchoEntry {
   readonly type: 'echo'
@@ -166,6 +184,7 @@ export type Entry =
   | ReservedEntry
   | GrantsEntry
   | SubmittedEntry
+  | KeyedEntry
   | CollectedEntry
   | RetiredEntry
   | EchoEntry

@@ -1,3 +1,4 @@
+import type { TaskKey } from './entries.ts'
 import type { LedgerId } from './ids.ts'
 import type { Chunk, KnownPeer } from './messages.ts'
 import type { Ranges } from './ranges.ts'
@@ -10,12 +11,14 @@ export interface Submit {
   /** Random, chosen by the guest: a resend to the same host is not published twice. */
   readonly request: string
   readonly chunks: readonly Chunk[]
+  /** One task only: what it is called. */
+  readonly key?: TaskKey | undefined
 }
 
 export interface Submitted {
   readonly type: 'submitted'
   readonly request: string
-  /** '' or why the tasks were not taken. */
+  /** '' or why the tasks were not taken; with *conflict*, the task that has the key is named. */
   readonly refused: string
   readonly ledger: LedgerId
   readonly epoch: number

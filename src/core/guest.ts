@@ -60,7 +60,8 @@ export function submitTasks(
       payload: payload.subarray(from, offsets[to]),
     }
     const chunk: Chunk = { first: 0, count: to - at, spec, ...timing, ...columns }
-    const submit: Submit = { type: 'submit', request: nextId(random), chunks: [chunk] }
+    const { key } = tasks.origin ?? {}
+    const submit: Submit = { type: 'submit', request: nextId(random), chunks: [chunk], key }
     guest.open.set(submit.request, { submit, request, order, host: undefined, sentAt: now })
     at = to
   }
@@ -102,6 +103,18 @@ export function guestWakeAt(guest: GuestState): Millis {
   return at
 }
 
+/** The host knows another task by the key of this one. */
+function onConflict(guest: GuestState, outbox: Outbox, { request, ledger, seqs }: Submitted): void {
+  const refused = guest.open.get(request)
+  guest.open.delete(request)
+  if (refused === undefined) return
+  guest.parts.delete(refused.request)
+  const [seq] = seqs
+  const task = seq === undefined ? undefined : { ledger, seq }
+  const answer = { request: refused.request, reason: 'conflict', retryMs: 0, task } as const
+  outbox.effects.push({ type: 'publish-refused', ...answer })
+}
+
 /** The host has published a piece, or refused it for want of room. */
 export function onSubmitted(
   guest: GuestState,
@@ -111,6 +124,7 @@ export function onSubmitted(
 ): void {
   const submitting = guest.open.get(submitted.request)
   if (submitting === undefined) return
+  if (submitted.refused === 'conflict') return onConflict(guest, outbox, submitted)
   if (submitted.refused !== '') {
     submitting.host = undefined
     submitting.sentAt = now

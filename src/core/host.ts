@@ -1,18 +1,13 @@
 import type { Entry, Origin } from './entries.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
-import { recordsOf } from './ledger-records.ts'
+import { beginNaming, type KeyConflict, meetKey } from './keys.ts'
 import { knownPeers } from './membership.ts'
 import type { Submit, Submitted } from './guest-messages.ts'
-import { knownInfo, latestInfo } from './office.ts'
+import { knownInfo } from './office.ts'
 import { send } from './outbox.ts'
-import {
-  maxStoreBytes,
-  maxStoreTasks,
-  publish,
-  type PublishRequest,
-  storeFirst,
-} from './producer.ts'
-import { countOf, type Ranges, subtract } from './ranges.ts'
+import { maxStoreBytes, maxStoreTasks, publish, type PublishRequest } from './producer.ts'
+import { countOf, type Ranges } from './ranges.ts'
+import { republish } from './republish.ts'
 import { makeRoom } from './retention.ts'
 import type { Machine } from './state.ts'
 
@@ -36,7 +31,7 @@ export interface HostState {
 }
 
 /** What taking tasks for guests needs of its node. */
-type Host = Pick<Machine, 'host' | 'producer' | 'voter' | 'outbox' | 'members'>
+type Host = Pick<Machine, 'host' | 'keys' | 'producer' | 'voter' | 'outbox' | 'members'>
 
 /** Nothing taken. */
 export function createHost(): HostState {
@@ -51,19 +46,37 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
   for (const open of host.open.values()) {
     if (open.guest === from && open.request === submit.request) return
   }
-  const refused = known === undefined ? refusalOf(machine, submit) : ''
+  const request = host.nextRequest--
+  const { key } = submit
+  const queue = submit.chunks[0]?.spec.queue ?? ''
+  const met =
+    known === undefined && key !== undefined ? meetKey(machine, queue, key, request, now) : 'new'
+  if (typeof met === 'object') return tellConflict(machine, from, submit.request, met)
+  const refused = known === undefined && met === 'new' ? refusalOf(machine, submit) : ''
   if (refused !== '') {
     send(outbox, from, { ...noTasks, request: submit.request, refused })
     return
   }
-  const request = host.nextRequest--
-  const origin = { guest: from, request: submit.request }
+  const origin = { guest: from, request: submit.request, key }
   host.open.set(request, origin)
-  if (known !== undefined) return resume(machine, request, known, now)
+  if (known !== undefined) return republish(machine, request, known, now)
+  if (met === 'same') return
+  if (key !== undefined) beginNaming(machine.keys, queue, key, request)
   for (const chunk of submit.chunks) {
     const tasks = { ...chunk, request, since: now, origin }
     publish(machine.producer, machine.voter, outbox, tasks, now)
   }
+}
+
+/** The key of a guest's task names another one. */
+function tellConflict(
+  { outbox }: Host,
+  from: PeerId,
+  request: string,
+  { task }: KeyConflict,
+): void {
+  const named = task === undefined ? {} : { ledger: task.ledger, seqs: [task.seq, 1] }
+  send(outbox, from, { ...noTasks, request, refused: 'conflict', ...named })
 }
 
 /** Why tasks are not taken; '' if they are. They go into one entry, so that no part is forgotten. */
@@ -74,24 +87,6 @@ function refusalOf({ voter, outbox }: Host, { chunks }: Submit): string {
   const whole = count === 1 || (count <= maxStoreTasks && payload.length <= maxStoreBytes)
   if (chunks.length > 1 || !whole) return 'too large'
   return makeRoom(voter, outbox, payload.length) ? '' : 'full'
-}
-
-/** An earlier start has numbered the tasks: whether a majority holds them must be seen again. */
-function resume(machine: Host, request: number, { ledger, seqs }: Taken, now: Millis): void {
-  const { producer, voter, outbox } = machine
-  const held = voter.ledgers.get(ledger)
-  const open = held === undefined ? [] : subtract(seqs, held.settled)
-  const chunks = held === undefined ? [] : recordsOf(held, open, now)
-  if (held === undefined || chunks.length === 0) {
-    noteHeld(machine, request, { ledger, seqs })
-    return
-  }
-  const info = latestInfo(held)
-  const entry = { request, parts: [{ ledger, seqs: [...seqs] }], info, open: chunks.length }
-  producer.requests.set(request, entry)
-  for (const chunk of chunks) {
-    storeFirst(producer, voter, outbox, info, { chunk, request, origin: undefined }, now)
-  }
 }
 
 const noTasks: Submitted = {
@@ -145,7 +140,7 @@ export function rememberFrom(host: HostState, entry: Entry): void {
     const { guest, request, ledger, seqs } = entry
     remember(host, { guest, request, ledger, seqs, held: false })
   }
-  if (entry.type !== 'stored' || entry.origin === undefined) return
+  if (entry.type !== 'stored' || entry.origin === undefined || entry.origin.request === '') return
   const { ledger, chunk, origin } = entry
   remember(host, { ...origin, ledger, seqs: [chunk.first, chunk.count], held: false })
 }

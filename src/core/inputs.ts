@@ -1,3 +1,4 @@
+import type { TaskKey } from './entries.ts'
 import type { LedgerId, Lsn, PeerId } from './ids.ts'
 import type { Envelope, Hint, TaskSpec } from './messages.ts'
 import type { Timing } from './timing.ts'
@@ -54,6 +55,8 @@ export interface Durable {
 export interface Publish {
   readonly type: 'publish'
   readonly request: number
+  /** One task only: what it is called. */
+  readonly key?: TaskKey | undefined
   readonly spec: TaskSpec
   readonly timing: Timing
   readonly lengths: Uint32Array

@@ -13,6 +13,7 @@ import { onGuestPublished, rememberFrom, requestsOf } from './host.ts'
 import { joinsWakeAt } from './join.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
+import { checkpointKeys, nameFrom, publishedToo } from './keys.ts'
 import { peerAt } from './membership.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Hint } from './messages.ts'
@@ -39,6 +40,7 @@ export function replay(machine: Machine, entry: Entry, now: Millis): void {
   // Entries are durable: where exactly they stood in the journal does not matter any more.
   replayVoter(machine.voter, entry, 0, now)
   rememberFrom(machine.host, entry)
+  nameFrom(machine, entry)
   if (entry.type === 'echo') {
     const { peer, storageId, lsn } = entry
     machine.echoes.set(peer, { storageId, lsn })
@@ -163,7 +165,9 @@ function queueOf(machine: Machine, ledger: LedgerId, seq: number): string {
 
 function tellPublished(machine: Machine): void {
   const { producer, outbox } = machine
-  for (const entry of producer.published.splice(0)) {
+  const all = producer.published.splice(0)
+  for (const entry of all) all.push(...publishedToo(machine, entry))
+  for (const entry of all) {
     if (onGuestPublished(machine, entry)) continue
     const { request, parts, info } = entry
     const durable = info.voters.length >= 3
@@ -244,6 +248,7 @@ export function* checkpoint(machine: Machine, now: Millis): Iterable<Entry> {
   machine.voter.retention.shedBytes = 0
   yield* checkpointVoter(machine.voter, now)
   for (const request of requestsOf(machine)) yield { type: 'submitted', ...request }
+  yield* checkpointKeys(machine)
   for (const { peer, lsnStorageId: storageId, lsn } of machine.members.peers.values()) {
     if (storageId !== '') yield { type: 'echo', peer, storageId, lsn }
   }

@@ -133,6 +133,7 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
       replayCollected(voter, ledger, entry)
       break
     case 'submitted':
+    case 'keyed':
       break
     default:
       entry satisfies never

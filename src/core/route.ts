@@ -5,6 +5,7 @@ import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { idleWorker } from './idle-worker.ts'
 import { peerOf } from './ids.ts'
 import type { Cancel, Input, Publish, Received, Reported } from './inputs.ts'
+import { beginNaming, meetKey } from './keys.ts'
 import type { Machine } from './state.ts'
 import { tick } from './tick.ts'
 import { livePeers, peerAt, sawLsn } from './membership.ts'
@@ -95,17 +96,26 @@ function onReceived(machine: Machine, { from, lsn, message }: Received, now: Mil
 
 function onPublish(machine: Machine, input: Publish, now: Millis): void {
   const { voter, producer, outbox, members, init } = machine
-  const { request, spec, timing, lengths, payload } = input
-  const tasks = { request, spec, ...timing, since: now, lengths, payload }
+  const { request, spec, timing, lengths, payload, key } = input
+  const origin = key === undefined ? undefined : { guest: init.peer, request: '', key }
+  const tasks = { request, spec, ...timing, since: now, lengths, payload, origin }
   if (init.guest) return submitTasks(machine.guest, outbox, members, machine.random, tasks, now)
-  if (lengths.length > 0 && !makeRoom(voter, outbox, payload.length)) {
-    outbox.effects.push({ type: 'publish-refused', request, reason: 'full', retryMs: fullRetryMs })
-    return
-  }
   if (lengths.length === 0) {
     outbox.effects.push({ type: 'published', request, parts: [], durable: true })
     return
   }
+  const met = key === undefined ? 'new' : meetKey(machine, spec.queue, key, request, now)
+  if (met === 'same') return
+  const refused = { type: 'publish-refused', request } as const
+  if (met !== 'new') {
+    outbox.effects.push({ ...refused, reason: 'conflict', retryMs: 0, task: met.task })
+    return
+  }
+  if (!makeRoom(voter, outbox, payload.length)) {
+    outbox.effects.push({ ...refused, reason: 'full', retryMs: fullRetryMs })
+    return
+  }
+  if (key !== undefined) beginNaming(machine.keys, spec.queue, key, request)
   const worker = idleWorker(machine, spec, lengths.length, now)
   publish(producer, voter, outbox, { ...tasks, worker }, now)
 }

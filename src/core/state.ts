@@ -12,6 +12,7 @@ import {
   type PeerId,
   type StorageId,
 } from './ids.ts'
+import { createKeys, type KeyState } from './keys.ts'
 import type { Membership } from './membership.ts'
 import type { TaskSpec, Values } from './messages.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
@@ -70,6 +71,7 @@ export interface Machine {
   readonly watch: WatchState
   readonly guest: GuestState
   readonly host: HostState
+  readonly keys: KeyState
   readonly changer: ChangerState
   addresses: readonly string[]
   /** Echoes of this peer's own storage, and of others', as the journal has them. */
@@ -128,6 +130,7 @@ export function createMachine(init: MachineInit): Machine {
     watch: createWatch(),
     guest: createGuest(),
     host: createHost(),
+    keys: createKeys(),
     changer: createChanger({ self: peer, node, random }),
     addresses: [],
     echoes: new Map(),

@@ -6,6 +6,7 @@ import { forgetLedger, use } from './dispatch.ts'
 import { resubmit } from './guest.ts'
 import { forgetRequests } from './host.ts'
 import type { Millis } from './ids.ts'
+import { forgetKeys } from './keys.ts'
 import { takeExpired } from './limits.ts'
 import { tickJoins } from './join.ts'
 import type { Hint } from './messages.ts'
@@ -90,11 +91,12 @@ function compareAll(machine: Machine, now: Millis): void {
 }
 
 /** Outcomes go that were kept for long enough, and ledgers of which nothing is left. */
-function collectGarbage({ voter, outbox, host, dispatch }: Machine, now: Millis): void {
+function collectGarbage({ voter, outbox, host, keys, dispatch }: Machine, now: Millis): void {
   collectDue(voter, outbox, now)
   makeRoom(voter, outbox, 0)
   for (const ledger of retireLedgers(voter, outbox, now)) {
     forgetRequests(host, ledger)
+    forgetKeys(keys, ledger)
     forgetLedger(dispatch, ledger)
   }
 }

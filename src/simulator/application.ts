@@ -1,4 +1,4 @@
-import type { CancelEnded, Effect, Published } from '../core/effects.ts'
+import type { CancelEnded, Effect, Published, PublishRefused } from '../core/effects.ts'
 import type { LedgerId } from '../core/ids.ts'
 import type { Publish } from '../core/inputs.ts'
 import type { TaskSpec } from '../core/messages.ts'
@@ -33,12 +33,18 @@ export interface Batch {
   readonly plans: readonly Omit<Plan, 'uid'>[]
   /** Longest filler behind a plan in the payload, in bytes. */
   readonly fillBytes: number
+  /** Whether it is one task with a key, which is published again and again. */
+  readonly keyed: boolean
 }
 
 /** A publish request that has not been answered. */
 interface Publishing {
   readonly input: Publish
   readonly plans: readonly Plan[]
+  /** What is published under a key, and the task that it was called. */
+  readonly keyed: { task: TaskHistory | undefined } | undefined
+  /** Whether the key names another task, so that nothing may be published. */
+  readonly contradicts: boolean
 }
 
 /** What users of one process wait for. It ends with the process. */
@@ -58,6 +64,8 @@ export class Application {
   readonly #prng: Prng
   /** Tasks that were acknowledged to users of this node, in whatever process. */
   readonly #own: TaskHistory[] = []
+  /** What has been published under a key since the node has its disk. */
+  #keyed: Publishing[] = []
   #session: Session = newSession()
   /** Called when a publish request has been answered. */
   onPublished: (tasks: readonly TaskHistory[]) => void = () => {}
@@ -69,14 +77,37 @@ export class Application {
     this.#prng = Prng.named(world.options.seed, `application ${node.index}`)
   }
 
-  publish({ spec, timing, plans, fillBytes }: Batch): void {
+  publish({ spec, timing, plans, fillBytes, keyed }: Batch): void {
     if (!this.#node.running) return
     const numbered = plans.map(plan => ({ ...plan, uid: this.#nextUid() }))
-    const request = ++this.#session.requests
     const columns = payloadsOf(numbered, fillBytes, this.#prng)
-    const input: Publish = { type: 'publish', request, spec, timing, ...columns }
-    this.#session.publishing.set(request, { input, plans: numbered })
-    this.#node.input(input)
+    const base: Publish = { type: 'publish', request: 0, spec, timing, ...columns }
+    // Where a guest publishes again it may have another host, which does not know the key.
+    const [first] = this.#node.guest || !keyed ? [] : numbered
+    const key = first === undefined ? undefined : { key: `task ${first.uid}`, digest: 'first' }
+    const named = key === undefined ? undefined : { task: undefined }
+    const input = { ...base, key }
+    const publishing = { input, plans: numbered, keyed: named, contradicts: false }
+    if (key !== undefined) this.#keyed.push(publishing)
+    this.#ask(publishing)
+  }
+
+  /** Publishes a task that has a key again, or another one under its key. */
+  publishAgain(prng: Prng): void {
+    if (!this.#node.running || this.#keyed.length === 0) return
+    const publishing = prng.pick(this.#keyed)
+    const { input, plans, keyed } = publishing
+    const { key } = input.key ?? { key: '' }
+    if (keyed?.task === undefined || prng.chance(0.5)) return this.#ask(publishing)
+    const other = plans.map(plan => ({ ...plan, uid: this.#nextUid() }))
+    const columns = payloadsOf(other, 0, this.#prng)
+    const contradicting = { ...input, ...columns, key: { key, digest: 'other' } }
+    this.#ask({ input: contradicting, plans: other, keyed, contradicts: true })
+  }
+
+  /** With its disk a node loses what it knows of keys. */
+  lostDisk(): void {
+    this.#keyed = []
   }
 
   cancel(tasks: readonly TaskHistory[]): void {
@@ -105,6 +136,8 @@ export class Application {
   began(): void {
     this.#session = newSession()
     this.watch(this.#own)
+    // Whoever has not been answered asks again.
+    for (const publishing of this.#keyed) this.#ask(publishing)
   }
 
   /** What users of this node are still owed, but for what nobody can know any more. */
@@ -135,7 +168,7 @@ export class Application {
         this.#published(actor, effect)
         break
       case 'publish-refused':
-        this.#refused(effect.request, effect.retryMs)
+        this.#refused(effect)
         break
       case 'outcomes':
         observers.outcomes(actor, effect)
@@ -164,6 +197,13 @@ export class Application {
     }
   }
 
+  #ask(publishing: Publishing): void {
+    const request = ++this.#session.requests
+    const input = { ...publishing.input, request }
+    this.#session.publishing.set(request, { ...publishing, input })
+    this.#node.input(input)
+  }
+
   #cancel(ledger: LedgerId, seqs: Ranges): void {
     const { actor } = this.#node
     if (actor === undefined) return
@@ -186,9 +226,11 @@ export class Application {
     const tasks = parts.flatMap(({ ledger, seqs }) =>
       Array.from(seqsOf(seqs), seq => history.task(ledger, seq)),
     )
+    if (asked.keyed !== undefined && !this.#checkKey(asked, tasks[0])) return
     asked.plans.forEach((plan, i) => {
       const task = tasks[i]
-      if (task?.plan?.uid !== plan.uid || (!actor.guest && history.byUid[plan.uid] !== task)) {
+      const once = actor.guest || asked.keyed !== undefined || history.byUid[plan.uid] === task
+      if (task?.plan?.uid !== plan.uid || !once) {
         this.#violation(
           'publish',
           `${actor.peer} calls task ${plan.uid} ${task?.name ?? 'nothing'}`,
@@ -198,7 +240,7 @@ export class Application {
     if (tasks.length !== asked.plans.length) {
       this.#violation('publish', `${tasks.length} tasks for ${asked.plans.length}`)
     }
-    this.#own.push(...tasks)
+    this.#own.push(...tasks.filter(task => asked.keyed === undefined || !this.#own.includes(task)))
     // A full node learns the outcomes of its own ledger without asking.
     if (actor.guest) this.watch(tasks)
     else for (const task of tasks) this.#session.watched.add(task)
@@ -206,9 +248,28 @@ export class Application {
     this.onPublished(tasks)
   }
 
-  #refused(request: number, retryMs: number): void {
+  /** Whether a key still names the task that it named, as long as anything is left of that. */
+  #checkKey({ input, keyed, contradicts }: Publishing, task: TaskHistory | undefined): boolean {
+    const before = keyed?.task
+    const { key = '' } = input.key ?? {}
+    const forgotten = before !== undefined && before.ledger.retiredBy !== 0
+    if (!forgotten && before !== undefined && (contradicts || before !== task)) {
+      const name = contradicts ? 'another record' : (task?.name ?? 'nothing')
+      this.#violation('publish', `Key '${key}' names ${before.name}, and then ${name}`)
+    }
+    if (keyed !== undefined && !contradicts) keyed.task = task
+    if (before !== undefined) this.#world.count('key met again')
+    return !contradicts
+  }
+
+  #refused({ request, reason, retryMs }: PublishRefused): void {
     const asked = this.#session.publishing.get(request)
     if (asked === undefined) return this.#violation('publish', `Refusal ${request} answers nothing`)
+    if (reason === 'conflict') {
+      this.#session.publishing.delete(request)
+      if (!asked.contradicts) this.#violation('publish', `Publish ${request} is no conflict`)
+      return this.#world.count('key conflict')
+    }
     this.#world.count('publish refused')
     const session = this.#session
     this.#world.after(retryMs, () => {

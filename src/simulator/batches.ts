@@ -43,7 +43,8 @@ export function drawBatch({ queues, plain, resultTtlsMs }: BatchesInit, prng: Pr
   // What nobody serves comes to an end by its limits alone.
   const limited = timing.startWithinMs > 0 || timing.endWithinMs > 0
   const queue = limited && prng.chance(0.2) ? 'nobody' : spec.queue
-  return { spec: { ...spec, queue }, timing, plans, fillBytes: size > 100 ? 0 : fillBytes }
+  const keyed = size === 1 && prng.chance(0.7)
+  return { spec: { ...spec, queue }, timing, plans, fillBytes: size > 100 ? 0 : fillBytes, keyed }
 }
 
 function drawTiming(delayMs: number, prng: Prng): Timing {
@@ -53,6 +54,7 @@ function drawTiming(delayMs: number, prng: Prng): Timing {
 }
 
 function sizeOf(prng: Prng): number {
+  if (prng.chance(0.1)) return 1
   if (prng.chance(0.01)) return 1_100 + prng.below(1_500)
   return prng.chance(0.1) ? 1 + prng.below(100) : 1 + prng.below(12)
 }

@@ -168,6 +168,7 @@ export class Mishaps {
     const { index, peer } = node
     this.#doomed.add(index)
     this.#simulation.observers.lost(index, { peer, storageId: node.disk.storageId })
+    this.#simulation.applications[index]?.lostDisk()
   }
 
   #node(index: number): SimulatedNode {

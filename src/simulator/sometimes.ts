@@ -94,6 +94,8 @@ export const sometimes = [
   'cancelled too late',
   // Records on their way.
   'published',
+  'key met again',
+  'key conflict',
   'sent submit',
   'sent compare',
   'sent fetch',

@@ -46,7 +46,14 @@ export class Workload {
       const prng = Prng.named(seed, `batch ${count}`)
       const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs }, prng))
       drawn += batch.plans.length
-      simulation.after(prng.between(0, durationMs), () => this.#anybody(prng)?.publish(batch))
+      simulation.after(prng.between(0, durationMs), () => {
+        const who = this.#anybody(prng)
+        who?.publish(batch)
+        if (!batch.keyed) return
+        for (let times = 1 + prng.below(3); times > 0; times--) {
+          simulation.after(prng.chance(0.5) ? 1 : prng.below(20_000), () => who?.publishAgain(prng))
+        }
+      })
     }
   }
 

@@ -7,13 +7,15 @@ import {
   nodeId,
   numbers,
   peerId,
+  queue,
   ranges,
   storageId,
   text,
+  textOrNone,
   uint32,
 } from './fields.ts'
 import { checkGrants } from './checks.ts'
-import { maxRangesPerSet, maxSeq, maxStringBytes } from './limits.ts'
+import { maxKeyBytes, maxRangesPerSet, maxSeq, maxStringBytes } from './limits.ts'
 import { optional, record, union } from './records.ts'
 import {
   ballot,
@@ -21,6 +23,7 @@ import {
   ledgerInfoFields,
   ofLedger,
   outcomes,
+  taskKey,
   valuesList,
   voters,
 } from './values.ts'
@@ -39,7 +42,11 @@ const closed = record<core.ClosedEntry>(
   { type: 'closed' },
 )
 
-const origin = record<core.Origin>('Origin', { guest: peerId, request: text(maxStringBytes) })
+const origin = record<core.Origin>('Origin', {
+  guest: peerId,
+  request: textOrNone(maxStringBytes),
+  key: optional(taskKey),
+})
 
 const stored = record<core.StoredEntry>(
   'StoredEntry',
@@ -109,6 +116,18 @@ const submitted = record<core.SubmittedEntry>(
   { type: 'submitted' },
 )
 
+const keyed = record<core.KeyedEntry>(
+  'KeyedEntry',
+  {
+    queue,
+    key: text(maxKeyBytes),
+    digest: text(maxStringBytes),
+    ledger: ledgerId,
+    seq: integer(0, maxSeq - 1),
+  },
+  { type: 'keyed' },
+)
+
 const echo = record<core.EchoEntry>('EchoEntry', { peer: peerId, storageId, lsn }, { type: 'echo' })
 
 const started = record<core.StartedEntry>('StartedEntry', { node: nodeId }, { type: 'started' })
@@ -141,6 +160,7 @@ export const entries = union<core.Entry>('Entry', 'entry', {
   reserved,
   grants,
   submitted,
+  keyed,
   collected,
   retired,
   echo,

@@ -87,6 +87,9 @@ export const maxQueueBytes = 256
 /** Longest label set, in bytes of UTF-8. */
 export const maxLabelsBytes = 1024
 
+/** Longest key of a task, in bytes of UTF-8. */
+export const maxKeyBytes = 256
+
 /** Longest other string, such as a request id or a reason, in bytes of UTF-8. */
 export const maxStringBytes = 256
 

@@ -57,6 +57,7 @@ import {
   refusal,
   taskClass,
   valuesList,
+  taskKey,
 } from './values.ts'
 
 /* The messages of a control stream, each as a table of its fields. */
@@ -280,7 +281,7 @@ const backlogs = record<core.Backlogs>(
 
 const submit = record<guests.Submit>(
   'Submit',
-  { request: text(maxStringBytes), chunks },
+  { request: text(maxStringBytes), chunks, key: optional(taskKey) },
   { type: 'submit' },
 )
 

@@ -1,4 +1,5 @@
 import type { Ballot } from '../core/ballot.ts'
+import type { TaskKey } from '../core/entries.ts'
 import type {
   AcceptedValues,
   Backlog,
@@ -31,6 +32,7 @@ import {
   peerIdOrNone,
   priority,
   queue,
+  text,
   ranges,
   storageId,
   uint32,
@@ -41,9 +43,11 @@ import {
   maxAddresses,
   maxFrameBytes,
   maxGroupsPerMessage,
+  maxKeyBytes,
   maxPayloadBytes,
   maxResultBytes,
   maxSeq,
+  maxStringBytes,
   maxTasksPerChunk,
   maxVoters,
 } from './limits.ts'
@@ -95,6 +99,12 @@ export const ledgerInfo = record<LedgerInfo>('LedgerInfo', ledgerInfoFields)
 export const knownPeer = record<KnownPeer>('KnownPeer', {
   peer: peerId,
   addresses: list(address, maxAddresses),
+})
+
+/** What a publisher calls a task. */
+export const taskKey = record<TaskKey>('TaskKey', {
+  key: text(maxKeyBytes),
+  digest: text(maxStringBytes),
 })
 
 const taskClassFields = { queue, priority, requires: labels }

@@ -131,6 +131,13 @@ const controls: readonly Control[] = [
     },
   },
   {
+    name: 'publish: a key names another task after a crash',
+    property: 'publish',
+    tamper: () => sabotage.forgetfulHosts,
+    faults: 'crashes',
+    more: { nodes: 2, guests: 0, tasks: 60, faultyMs: 20_000, voters: 1 },
+  },
+  {
     name: 'L1: outcomes never reach a majority',
     property: 'L1',
     tamper: () => sabotage.lostSettlements,

@@ -183,6 +183,8 @@ const outcomes = fc.array(record({ ballot, kind: outcomeKind, seqs, values: valu
 
 const seq = fc.integer({ min: 0, max: maxSeq })
 const end = fc.oneof(fc.constantFrom(-1, 0), seq)
+const taskKeyFields = { key: word, digest: word }
+const key = fc.option(record(taskKeyFields), { nil: undefined })
 const collectedSets = { done: seqs, failed: seqs, cancelled: seqs, forgotten: seqs }
 
 const copying = { ...ofLedger, from: seq, to: seq, stored: seqs, settled: seqs }
@@ -322,7 +324,7 @@ export const messages: Members<core.Message> = {
     ledgers: fc.array(record({ info, counter: uint32, classes: fc.array(backlog, few) }), few),
     offered: fc.boolean(),
   }),
-  submit: member('submit', { request: word, chunks }),
+  submit: member('submit', { request: word, chunks, key }),
   submitted: member('submitted', {
     request: word,
     refused: wordOrNone,
@@ -397,16 +399,13 @@ export const entries: Members<Entry> = {
     dueWallMs: ms,
     publishedWallMs: ms,
     chunk,
-    origin: fc.option(record({ guest: peer, request: word }), { nil: undefined }),
+    origin: fc.option(record({ guest: peer, request: wordOrNone, key }), { nil: undefined }),
   }),
   granted: member('granted', { ledger, claimId: uint32, ballot, seqs }),
   released: member('released', { ledger, ballot, seqs }),
   accepted: member('accepted', { ledger, ballot, dueWallMs: ms, values: valuesList }),
   settled: member('settled', { ledger, outcomes, settledWallMs: msOrNone }),
-  collected: member('collected', {
-    ledger,
-    ...collectedSets,
-  }),
+  collected: member('collected', { ledger, ...collectedSets }),
   retired: member('retired', {
     ledger,
     epoch: uint32,
@@ -422,6 +421,10 @@ export const entries: Members<Entry> = {
   ),
   submitted: member('submitted', { guest: peer, request: word, ledger, seqs }),
   echo: member('echo', { peer, storageId, lsn }),
+  keyed: member('keyed', {
+    ...{ queue: word, ledger, ...taskKeyFields },
+    seq: fc.integer({ min: 0, max: maxSeq - 1 }),
+  }),
   started: member('started', { node }),
   observed: member('observed', infoFields),
   succession: member('succession', { ...ofLedger, promised: ballot, accepted: ballot, voters }),

@@ -166,7 +166,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     ledgers: [{ info, counter: 4711, classes: [backlog] }],
     offered: false,
   },
-  submit: { type: 'submit', request: 'r-1', chunks: [chunk] },
+  submit: { type: 'submit', request: 'r-1', chunks: [chunk], key: undefined },
   submitted: {
     type: 'submitted',
     request: 'r-1',
@@ -232,11 +232,15 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
   moved: { type: 'moved', ledger, epoch: 0, info },
 }
 
+const taskKey = { key: 'order 17', digest: 'J5nq7ygbUMWc' }
+
 /** Messages with fields that came later. */
 const laterMessages: Record<string, Message> = {
   'store-granted': { ...messages.store, grant: { info, claimId: 2 ** 31 + 7, ballot } },
   'claim-idle': { ...messages.claim, intent: 'run', idle: true },
   'hello-changes': { ...messages.hello, changes: true },
+  'submit-key': { ...messages.submit, key: taskKey },
+  'state-collected': { ...messages.state, ...collected },
   'renewed-elsewhere': { ...messages.renewed, elsewhere: lostLeases },
   'sync-waits': { ...messages.sync, slots: 4 },
   'backlogs-offered': { ...messages.backlogs, offered: true },
@@ -286,6 +290,7 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
   reserved: { type: 'reserved', ledger, mark: 65_536 },
   grants: { type: 'grants', ledger, seqs, grants: [4, 1, 200, 2] },
   submitted: { type: 'submitted', guest: peer, request: 'r-1', ledger, seqs },
+  keyed: { type: 'keyed', queue: 'mail', ...taskKey, ledger, seq: 7 },
   collected: { type: 'collected', ledger, ...collected },
   retired: {
     type: 'retired',
@@ -316,7 +321,11 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
 const laterEntries: Record<string, Entry> = {
   'opened-at': { ...entriesByType.opened, openedWallMs: 1_800_000_000_000 },
   'settled-at': { ...entriesByType.settled, settledWallMs: 1_800_000_000_000 },
-  'stored-origin': { ...entriesByType.stored, origin: { guest: peer, request: 'r-1' } },
+  'stored-origin': {
+    ...entriesByType.stored,
+    origin: { guest: peer, request: 'r-1', key: undefined },
+  },
+  'stored-key': { ...entriesByType.stored, origin: { guest: peer, request: '', key: taskKey } },
   'stored-limits': {
     ...entriesByType.stored,
     chunk: { ...chunk, startWithinMs: 30_000, endWithinMs: 3_600_000 },

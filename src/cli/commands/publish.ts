@@ -26,6 +26,7 @@ interface PublishFlags {
   readonly raw?: boolean
   readonly waitTimeout: number
   readonly output?: string
+  readonly key?: string
 }
 
 /** `meshwork publish QUEUE [JSON | @FILE | -]`: publishes tasks. */
@@ -86,7 +87,10 @@ export function publishCommand(terminal: Terminal): Command {
   )
 }
 
-async function checkFlags({ ndjson, raw, wait, output }: PublishFlags): Promise<void> {
+async function checkFlags({ ndjson, raw, wait, output, key }: PublishFlags): Promise<void> {
+  if (ndjson === true && key !== undefined) {
+    throw new UsageError('--key names one task, and --ndjson gives many')
+  }
   if (ndjson === true && raw === true) throw new UsageError('--ndjson is JSON, and --raw is none')
   if (output === undefined) return
   if (ndjson === true) throw new UsageError('--output takes one result, and --ndjson gives many')

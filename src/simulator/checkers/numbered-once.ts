@@ -1,17 +1,18 @@
 import type { Entry, StoredEntry } from '../../core/entries.ts'
 import { type Lsn, peerOf } from '../../core/ids.ts'
 import type { Actor } from '../observer.ts'
+import type { TaskHistory } from '../task-history.ts'
 import { Checker } from './checker.ts'
 
 /**
  * A node numbers what it is asked to publish once: neither a resend nor a crash in between makes
- * other tasks of the same request. A number counts from when it is on disk: before, it has not
+ * other tasks of the same request or key. A number counts from when it is on disk: before, it has not
  * left the node.
  */
 export class NumberedOnce extends Checker {
   readonly #pending: { lsn: Lsn; entry: StoredEntry }[][] = []
   /** Per node, the task that it has made of what a payload names. */
-  readonly #numbered: Map<number, string>[] = []
+  readonly #numbered: Map<number, TaskHistory>[] = []
 
   override started(actor: Actor, _recovered: readonly Entry[]): void {
     this.#pending[actor.index] = []
@@ -38,18 +39,19 @@ export class NumberedOnce extends Checker {
       const { ledger, chunk } = pending[0].entry
       pending.shift()
       for (let seq = chunk.first; seq < chunk.first + chunk.count; seq++) {
-        const { plan, name } = this.history.task(ledger, seq)
-        if (plan !== undefined) this.#number(actor, plan.uid, name)
+        const task = this.history.task(ledger, seq)
+        if (task.plan !== undefined) this.#number(actor, task.plan.uid, task)
       }
     }
   }
 
-  #number(actor: Actor, uid: number, name: string): void {
-    const numbered = (this.#numbered[actor.index] ??= new Map<number, string>())
+  #number(actor: Actor, uid: number, task: TaskHistory): void {
+    const numbered = (this.#numbered[actor.index] ??= new Map<number, TaskHistory>())
     const before = numbered.get(uid)
-    if (before === undefined) numbered.set(uid, name)
-    else if (before !== name) {
-      this.violation('publish', `${actor.peer} numbers ${before} again, as ${name}`)
+    // When nothing is left of a ledger nobody knows what was asked for there.
+    if (before === undefined || before.ledger.retiredBy !== 0) numbered.set(uid, task)
+    else if (before !== task) {
+      this.violation('publish', `${actor.peer} numbers ${before.name} again, as ${task.name}`)
     }
   }
 }

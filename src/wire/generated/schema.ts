@@ -343,7 +343,8 @@ export const schema = {
   },
   Taken: { ledger: [1, 'bytes'], seqs: [2, 'bytes'] },
   Presence: { queues: [1, 'string[]'], concurrency: [2, 'uint32'], free: [3, 'uint32'] },
-  Submit: { request: [1, 'string'], chunks: [2, 'Chunk[]'] },
+  Submit: { request: [1, 'string'], chunks: [2, 'Chunk[]'], key: [3, 'TaskKey'] },
+  TaskKey: { key: [1, 'string'], digest: [2, 'string'] },
   Submitted: {
     request: [1, 'string'],
     refused: [2, 'string'],
@@ -373,6 +374,7 @@ export const schema = {
     moved: [24, 'MovedEntry', 'entry'],
     collected: [13, 'CollectedEntry', 'entry'],
     retired: [14, 'RetiredEntry', 'entry'],
+    keyed: [15, 'KeyedEntry', 'entry'],
   },
   OpenedEntry: {
     ledger: [1, 'bytes'],
@@ -382,7 +384,7 @@ export const schema = {
     openedWallMs: [5, 'uint64'],
   },
   ClosedEntry: { ledger: [1, 'bytes'], end: [2, 'uint32'] },
-  Origin: { guest: [1, 'string'], request: [2, 'string'] },
+  Origin: { guest: [1, 'string'], request: [2, 'string'], key: [3, 'TaskKey'] },
   StoredEntry: {
     ledger: [1, 'bytes'],
     dueWallMs: [2, 'uint64'],
@@ -431,6 +433,13 @@ export const schema = {
     request: [2, 'string'],
     ledger: [3, 'bytes'],
     seqs: [4, 'bytes'],
+  },
+  KeyedEntry: {
+    queue: [1, 'string'],
+    key: [2, 'string'],
+    digest: [3, 'string'],
+    ledger: [4, 'bytes'],
+    seq: [5, 'uint32'],
   },
   EchoEntry: { peer: [1, 'string'], storageId: [2, 'bytes'], lsn: [3, 'uint64'] },
   StartedEntry: { node: [1, 'string'] },
