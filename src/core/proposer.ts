@@ -1,5 +1,5 @@
 import type { Ballot } from './ballot.ts'
-import { type Claiming, eachTask } from './claim.ts'
+import { type Claiming, deadlineOf, eachTask } from './claim.ts'
 import { type CollectedKind, collectedKinds, pickCollected } from './collected.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import type { LedgerInfo, Refusal, TaskClass, Values } from './messages.ts'
@@ -82,6 +82,8 @@ export interface ProposerState {
   readonly counters: Map<LedgerId, number>
   readonly beats: Map<PeerId, Beats>
   nextClaimId: number
+  /** Until then runs go on past the end of their leases: the machine has slept, and voters are asked. */
+  trustUntil: Millis
   /** How long a fresh lease may wait for its first beat: 0 unless runs are known to be short. */
   confirmMs: number
   retries: Retry[]
@@ -103,6 +105,7 @@ export function createProposer(
     counters: new Map(),
     beats: new Map(),
     nextClaimId: 1,
+    trustUntil: -Infinity,
     confirmMs: 0,
     retries: [],
     cancelWaits: [],
@@ -127,6 +130,11 @@ export function nextBallot(proposer: ProposerState, ledger: LedgerId): Ballot {
   const counter = Math.max(own, proposer.counters.get(ledger) ?? 0) + 1
   proposer.counters.set(ledger, counter)
   return { counter, proposer: proposer.node }
+}
+
+/** Until when the runs of a claim go on unless its leases are renewed. */
+export function runsUntil({ trustUntil }: ProposerState, claiming: Claiming): Millis {
+  return Math.max(deadlineOf(claiming), trustUntil)
 }
 
 /** Forgets a claim of which nothing is left. */

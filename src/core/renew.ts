@@ -1,7 +1,6 @@
 import {
   ASKING,
   type Claiming,
-  deadlineOf,
   eachTask,
   FETCHING,
   RUNNING,
@@ -13,7 +12,7 @@ import { sessionDigest } from './lease.ts'
 import type { HeldLease, Lost, LostLease, Renewed, UnknownLedger } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { askNext, count, lose, openClaim, refuseAll } from './ask.ts'
-import { type Beats, claimMs, type ProposerState } from './proposer.ts'
+import { type Beats, claimMs, type ProposerState, runsUntil } from './proposer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { pushRun, type Ranges } from './ranges.ts'
 import { countAccepts, resettle, resettleMs } from './settle.ts'
@@ -221,7 +220,8 @@ function loseAt(
   }
 }
 
-function dropRuns(
+/** Stops runs, and gives back what they were leased. */
+export function dropRuns(
   proposer: ProposerState,
   outbox: Outbox,
   claiming: Claiming,
@@ -242,7 +242,8 @@ function dropRuns(
 export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Millis): void {
   for (const claiming of [...proposer.claims.values()]) {
     if (now >= claiming.startedAt + claimMs) giveUp(proposer, outbox, claiming, now)
-    if (claiming.intent === 'run' && now >= deadlineOf(claiming)) expire(proposer, outbox, claiming)
+    if (claiming.intent === 'run' && now >= runsUntil(proposer, claiming))
+      expire(proposer, outbox, claiming)
     if (now >= claiming.fetchAt) {
       const missing = fetchMissing(proposer, outbox, claiming, now)
       if (missing.length > 0) dropRuns(proposer, outbox, claiming, missing)
@@ -319,7 +320,7 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
     if (asking) at = Math.min(at, claiming.startedAt + claimMs)
     at = Math.min(at, claiming.fetchAt)
     if (running && claiming.intent === 'run') {
-      at = Math.min(at, deadlineOf(claiming))
+      at = Math.min(at, runsUntil(proposer, claiming))
       if (hasUnconfirmed(proposer, claiming)) {
         at = Math.min(at, claiming.startedAt + proposer.confirmMs)
       }

@@ -20,6 +20,7 @@ import { receive } from './receive.ts'
 import { makeRoom } from './retention.ts'
 import { abortRuns } from './win.ts'
 import { onFinished } from './settle.ts'
+import { onSlept, sleptMsMin } from './slept.ts'
 import { onProgress, unwatchTasks, watchTasks } from './watch.ts'
 
 /** How long a full node asks a publisher to wait, in milliseconds. */
@@ -75,11 +76,17 @@ export function routeInput(machine: Machine, input: Input, now: Millis): void {
     case 'leave':
       return onLeave(machine)
     case 'clock-jumped':
-      voter.wallOffsetMs = input.wallOffsetMs
-      return
+      return onClockJumped(machine, input.wallOffsetMs, now)
     default:
       input satisfies never
   }
+}
+
+/** Only a wall clock that is ahead means that time has passed which the monotonic one did not count. */
+function onClockJumped({ voter, proposer, outbox }: Machine, offsetMs: number, now: Millis): void {
+  const aheadMs = offsetMs - voter.wallOffsetMs
+  voter.wallOffsetMs = offsetMs
+  if (aheadMs > sleptMsMin) onSlept(proposer, outbox, aheadMs, now)
 }
 
 function serves(machine: Machine): (queue: string) => boolean {

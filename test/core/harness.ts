@@ -171,6 +171,11 @@ export class Harness {
     this.#connect(node)
   }
 
+  /** A node's wall clock moves against its monotonic one. */
+  setWall(peer: PeerId, wallOffsetMs: number): void {
+    this.#input(this.node(peer), { type: 'clock-jumped', wallOffsetMs })
+  }
+
   /** Lets a node look at what there is to do. */
   wake(peer: PeerId): void {
     this.#input(this.node(peer), { type: 'tick' })
