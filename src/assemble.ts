@@ -3,6 +3,7 @@ import { Blobs } from './blobs/blobs.ts'
 import { noticeBlobs } from './blobs/noticing-store.ts'
 import type { BlobNetwork, BlobStore } from './blobs/ports.ts'
 import type { MeshNodeConfig } from './config.ts'
+import type { Incarnation } from './core/ids.ts'
 import { createMachine, type MachineInit } from './core/machine.ts'
 import { type Core, coreOf } from './driver/core.ts'
 import { Driver } from './driver/driver.ts'
@@ -28,8 +29,10 @@ export interface NodeParts {
   readonly blobStore: BlobStore
   readonly clock: Clock
   readonly logger: ComponentLogger
-  /** So many random bytes. */
-  readonly random: (bytes: number) => Uint8Array
+  /** Random, new at every start. */
+  readonly incarnation: Incarnation
+  /** Four random 32-bit numbers, from which all that the core draws follows. */
+  readonly seed: MachineInit['seed']
   /** @default the system's */
   readonly timers?: Timers | undefined
   /** Puts something around the core, or around the worker, that sees what passes. */
@@ -100,7 +103,8 @@ export function assemble(parts: NodeParts): RunningNode {
   return node
 }
 
-function machineInit({ config, modules, opened, network, clock, random }: NodeParts): MachineInit {
+function machineInit(parts: NodeParts): MachineInit {
+  const { config, modules, opened, network, clock, incarnation, seed } = parts
   const { concurrency } = config
   const queues = [
     ...config.tasks.map(task => ({ queue: task.name, concurrency: task.concurrency })),
@@ -108,12 +112,11 @@ function machineInit({ config, modules, opened, network, clock, random }: NodePa
     ...config.commands,
     ...(config.allowRun ? [{ queue: shellQueue, concurrency: undefined }] : []),
   ]
-  const seed = new DataView(Uint8Array.from(random(16)).buffer)
   return {
     peer: network.peer,
-    incarnation: Buffer.from(random(8)).toString('hex'),
+    incarnation,
     storageId: opened.storageId,
-    seed: [seed.getUint32(0), seed.getUint32(4), seed.getUint32(8), seed.getUint32(12)],
+    seed,
     guest: config.guest,
     voters: config.voters,
     leaseMs: config.leaseMs,

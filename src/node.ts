@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type ComponentLogger, setMaxListeners } from '@libp2p/interface'
 import { defaultLogger } from '@libp2p/logger'
-import { assemble } from './assemble.ts'
+import { assemble, type NodeParts } from './assemble.ts'
 import { DiskBlobStore } from './blobs/disk-store.ts'
 import { MemoryBlobStore } from './blobs/memory-store.ts'
 import type { BlobStore } from './blobs/ports.ts'
@@ -50,7 +50,8 @@ export async function createNode(init: MeshNodeInit = {}): Promise<MeshNode> {
       ...{ config, modules, store, opened, network, logger },
       blobStore: blobStoreOf(config),
       clock: new SystemClock(),
-      random: randomBytes,
+      incarnation: randomBytes(8).toString('hex'),
+      seed: randomSeed(),
     })
     await node.start()
     signal?.throwIfAborted()
@@ -92,4 +93,14 @@ function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<Lib
     libp2p,
     logger,
   })
+}
+
+function randomSeed(): NodeParts['seed'] {
+  const words = randomBytes(16)
+  return [
+    words.readUInt32LE(0),
+    words.readUInt32LE(4),
+    words.readUInt32LE(8),
+    words.readUInt32LE(12),
+  ]
 }

@@ -25,6 +25,7 @@ export class History extends Observer {
   /** Called whenever a majority has accepted a terminal value at one more ballot. */
   onChosen: (task: TaskHistory, chosen: Chosen) => void = () => {}
   readonly #now: () => number
+  readonly #plans: boolean
   readonly #proposers = new Map<NodeId, number>()
   /** Entries written and not yet durable, per node. */
   readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
@@ -35,9 +36,11 @@ export class History extends Observer {
   /** Runs that have not ended, per process. */
   readonly #live = new Map<NodeId, Set<RunHistory>>()
 
-  constructor(now: () => number) {
+  /** With `plans`, payloads begin with the plan of a simulated task. */
+  constructor(now: () => number, plans: boolean) {
     super()
     this.#now = now
+    this.#plans = plans
   }
 
   /** The task with a sequence number in a ledger; made when it is first heard of. */
@@ -195,14 +198,16 @@ export class History extends Observer {
     for (let i = 0; i < chunk.count; i++) {
       const task = this.task(ledger, chunk.first + i)
       const to = from + (chunk.lengths[i] as number)
-      if (task.plan === undefined && to - from >= 8) {
-        task.plan = readPlan(chunk.payload, from)
+      if (task.spec === undefined) {
         task.spec = chunk.spec
         task.dueAt = this.#now() + chunk.delayMs
         task.startBy = limitAt(chunk.startWithinMs, this.#now())
         task.endBy = limitAt(chunk.endWithinMs, this.#now())
         task.payloadDigest = digestBytes(chunk.payload, from, to)
-        this.byUid[task.plan.uid] ??= task
+        if (this.#plans) {
+          task.plan = readPlan(chunk.payload, from)
+          this.byUid[task.plan.uid] ??= task
+        }
       }
       from = to
     }

@@ -1,7 +1,7 @@
 import type { DiskImage } from './disk.ts'
 import type { SimulatedNode } from './node.ts'
 import { Prng } from './prng.ts'
-import type { Ending } from './process.ts'
+import type { Ending } from './node-process.ts'
 import type { Simulation } from './simulation.ts'
 
 /** What may befall the nodes of a simulation and the connections between them. */

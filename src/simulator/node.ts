@@ -5,8 +5,8 @@ import type { Host } from './network.ts'
 import { NodeClock } from './node-clock.ts'
 import type { Actor } from './observer.ts'
 import { Prng } from './prng.ts'
-import { type Ending, Process } from './process.ts'
-import type { Capacity, Worker } from './worker.ts'
+import type { Ending, NodeProcess, Slots } from './node-process.ts'
+import type { Capacity } from './worker.ts'
 import type { World } from './world.ts'
 
 /** What a node is, over all its process starts. */
@@ -33,7 +33,7 @@ export class SimulatedNode implements Host {
   readonly #slow: { readonly turns: boolean; readonly disk: boolean }
   #disk: Disk
   #clock: NodeClock
-  #process: Process | undefined
+  #process: NodeProcess | undefined
   #wallSkewMs: number
   /** Writes and messages so far. */
   #points = 0
@@ -65,8 +65,13 @@ export class SimulatedNode implements Host {
     return this.#process?.actor
   }
 
-  get worker(): Worker | undefined {
+  get worker(): Slots | undefined {
     return this.#process?.worker
+  }
+
+  /** The process that runs now, with all that it can do. */
+  get process(): NodeProcess | undefined {
+    return this.#process
   }
 
   get disk(): Pick<Disk, 'storageId' | 'problem' | 'full' | 'failsNext'> {
@@ -92,7 +97,7 @@ export class SimulatedNode implements Host {
     this.starts += 1
     this.#clock = this.#newClock()
     const { index, peer, guest, capacity } = this
-    const process = new Process(this.#world, {
+    const process = this.#world.createProcess({
       index,
       peer,
       guest,

@@ -2,7 +2,7 @@ import type { CorePort } from './core-port.ts'
 import { realCore } from './core-port.ts'
 import type { FaultKind, FaultName } from './fault-kinds.ts'
 import type { Faults } from './faults.ts'
-import type { Ending } from './process.ts'
+import type { Ending, ProcessFactory } from './node-process.ts'
 import type { Tamper } from './tamper.ts'
 
 /** What a simulation is made of; the seed alone decides everything that is drawn. */
@@ -112,6 +112,14 @@ export interface SimulationOptions {
   only?: readonly string[] | undefined
   /** The protocol; another one only to test the simulation itself. */
   core?: CorePort | undefined
+  /** Makes processes of another kind than those that only run the core. */
+  createProcess?: ProcessFactory | undefined
+  /**
+   * Whether payloads begin with the plan of a simulated task.
+   *
+   * @default true
+   */
+  plans?: boolean | undefined
   /** Breaks the cluster on purpose. */
   tamper?: Tamper | undefined
   /** Called with every line of the trace as it happens; slow. */
@@ -127,7 +135,11 @@ export interface CrashAt {
 
 /** Options with their defaults. */
 export type SimulationConfig = {
-  readonly [K in keyof SimulationOptions]-?: K extends 'onTrace' | 'only' | 'crashAt'
+  readonly [K in keyof SimulationOptions]-?: K extends
+    | 'onTrace'
+    | 'only'
+    | 'crashAt'
+    | 'createProcess'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -153,6 +165,8 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     pageTasks: options.pageTasks ?? 64,
     keepMs: options.keepMs ?? 604_800_000,
     core: options.core ?? realCore,
+    createProcess: options.createProcess,
+    plans: options.plans ?? true,
     tamper: options.tamper ?? {},
     crashAt: options.crashAt,
     only: options.only,

@@ -5,50 +5,26 @@ import type { Machine } from '../core/machine.ts'
 import { decodeEnvelope, decodeHints, encodeEnvelope, encodeHints } from '../wire/codec.ts'
 import { Call } from './agenda.ts'
 import { AlarmClock } from './alarm-clock.ts'
-import type { Disk } from './disk.ts'
-import type { NodeClock } from './node-clock.ts'
+import { Backlog } from './backlog.ts'
+import type { NodeProcess, ProcessInit } from './node-process.ts'
 import type { Actor } from './observer.ts'
 import { Outgoing } from './outgoing.ts'
-import type { Prng } from './prng.ts'
-import { type Capacity, Worker } from './worker.ts'
+import { Worker } from './worker.ts'
 import type { World } from './world.ts'
-
-/** How a process ends: with its machine, by a signal, or on purpose. */
-export type Ending = 'power' | 'kill' | 'exit'
-
-/** What a process starts on. */
-export interface ProcessInit {
-  readonly index: number
-  readonly peer: PeerId
-  readonly guest: boolean
-  readonly capacity: Capacity
-  readonly disk: Disk
-  readonly clock: NodeClock
-  readonly prng: Prng
-  /** Whether its turns take `slowBy` times as long. */
-  readonly slow: boolean
-  /** A write or a message is next, that so much hangs on: tells how the process dies of it. */
-  readonly point: (weight: number) => Ending | undefined
-  /** Ends this process. */
-  readonly end: (how: Ending) => void
-}
 
 /**
  * One start of a node's process: performs the effects of its core as the driver does. What
  * happens to it waits while it is paused.
  */
-export class Process {
+export class Process implements NodeProcess {
   readonly actor: Actor
   readonly worker: Worker
-  running = true
-  paused = false
   readonly #world: World
   readonly #init: ProcessInit
   readonly #machine: Machine
   readonly #alarm: AlarmClock
   readonly #outgoing = new Outgoing()
-  /** What waits for the process to be resumed. */
-  #backlog: (() => void)[] = []
+  readonly #backlog = new Backlog()
   /** What the next turn takes in. */
   #inputs: Input[] = []
   /** How far the journal is durable, as this process has been told. */
@@ -87,7 +63,14 @@ export class Process {
     })
   }
 
-  /** Takes in what the disk holds and takes the first step. */
+  get running(): boolean {
+    return this.#backlog.running
+  }
+
+  get paused(): boolean {
+    return this.#backlog.paused
+  }
+
   start(): void {
     const { core, observers, tamper } = this.#world
     const { lsn, entries } = this.#init.disk.recover()
@@ -103,29 +86,23 @@ export class Process {
     this.input({ type: 'listening', addresses: [addressOf(this.#init.index)] })
   }
 
-  /** Nothing happens to it any more. */
   end(): void {
-    this.running = false
-    this.#backlog = []
+    this.#backlog.end()
     this.#inputs = []
     this.#alarm.stop()
     this.worker.stop()
   }
 
   pause(): void {
-    this.paused = true
+    this.#backlog.paused = true
   }
 
-  /** Goes on, `sleptMs` of the pause having escaped the monotonic clock. */
   resume(sleptMs: number): void {
     if (!this.running || !this.paused) return
-    this.paused = false
     this.#init.clock.slept(sleptMs)
     this.#world.trace.add(this.#world.now(), this.actor.peer, { type: 'fault', text: 'resumes' })
     if (sleptMs > 1_000) this.clockJumped()
-    const backlog = this.#backlog
-    this.#backlog = []
-    for (const call of backlog) this.whenAble(call)
+    this.#backlog.resume()
     this.#alarm.check()
   }
 
@@ -134,20 +111,15 @@ export class Process {
     this.whenAble(() => this.#input(input))
   }
 
-  /** Calls now, or when the process is resumed; never if it ends before. */
   whenAble(call: () => void): void {
-    if (!this.running) return
-    if (this.paused) this.#backlog.push(call)
-    else call()
+    this.#backlog.whenAble(call)
   }
 
-  /** The wall clock has moved against the monotonic one. */
   clockJumped(): void {
     const wallOffsetMs = this.#init.clock.wallOffsetMs(this.#world.now())
     this.input({ type: 'clock-jumped', wallOffsetMs })
   }
 
-  /** The journal is durable up to here. */
   durable(lsn: Lsn): void {
     this.whenAble(() => {
       this.#durable = lsn
@@ -178,7 +150,6 @@ export class Process {
     this.input({ type: 'hinted', from, hints: decodeHints(bytes) })
   }
 
-  /** Writes a checkpoint, if it is able to right now. */
   checkpoint(): void {
     if (!this.running || this.paused) return
     const { disk } = this.#init

@@ -17,7 +17,9 @@ import { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
 import { Observers } from './observers.ts'
 import { resolveOptions, type SimulationConfig, type SimulationOptions } from './options.ts'
+import type { NodeProcess, ProcessInit } from './node-process.ts'
 import { Prng } from './prng.ts'
+import { Process } from './process.ts'
 import type { Tamper } from './tamper.ts'
 import { Trace } from './trace.ts'
 import type { World } from './world.ts'
@@ -70,7 +72,7 @@ export class Simulation implements World {
     this.mix = { kinds, faults: { ...faults, ...config.parameters } }
     this.#faults = this.mix.faults
     this.disturbed = { any: this.mix.kinds.length > 0, clocks: !saneClocks(this.#faults) }
-    this.history = new History(this.now)
+    this.history = new History(this.now, config.plans)
     const { history, now, report, disturbed } = this
     const { maxDeliveries } = config
     const checkers = createCheckers({ history, now, report, maxDeliveries, disturbed })
@@ -125,12 +127,26 @@ export class Simulation implements World {
   /** Lets virtual time pass. Stops early at a violation: what follows only blurs its cause. */
   run(ms: number): void {
     const until = this.#nowMs + ms
-    while (this.agenda.nextAt <= until && this.violations.length === 0) {
-      this.#nowMs = this.agenda.nextAt
-      this.#events += 1
-      this.agenda.take().fire()
+    while (this.violations.length === 0 && this.step(until));
+  }
+
+  /** Lets the next thing happen that is due by then. False if nothing is: then it is then. */
+  step(until: number): boolean {
+    const { nextAt } = this.agenda
+    if (nextAt > until) {
+      this.#nowMs = Math.max(this.#nowMs, until)
+      return false
     }
-    if (this.violations.length === 0) this.#nowMs = until
+    this.#nowMs = nextAt
+    this.#events += 1
+    this.agenda.take().fire()
+    return true
+  }
+
+  /** Changes what goes wrong from now on. */
+  change(faults: Partial<Faults>): void {
+    this.#faults = { ...this.#faults, ...faults }
+    this.disturbed.any = true
   }
 
   /** Ends all faults: the network is whole, who was paused goes on, who was down comes back. */
@@ -187,6 +203,10 @@ export class Simulation implements World {
       const power = this.#prng.chance(this.#faults.powerP)
       if (running) this.mishaps.crash(index, power ? 'power' : 'kill')
     }
+  }
+
+  createProcess(init: ProcessInit): NodeProcess {
+    return this.options.createProcess?.(this, init) ?? new Process(this, init)
   }
 
   finished(actor: Actor, finished: Finished): void {

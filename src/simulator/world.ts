@@ -8,6 +8,7 @@ import type { Faults } from './faults.ts'
 import type { History } from './history.ts'
 import type { Network } from './network.ts'
 import type { SimulatedNode } from './node.ts'
+import type { NodeProcess, ProcessInit } from './node-process.ts'
 import type { Actor } from './observer.ts'
 import type { Observers } from './observers.ts'
 import type { SimulationConfig } from './options.ts'
@@ -44,6 +45,7 @@ export interface World {
   /** A node has found that its disk must not be used. */
   quarantined(index: number, reason: string): void
   readonly disturbed: Disturbed
+  createProcess(init: ProcessInit): NodeProcess
   /** A process has ended, for whatever reason. */
   ended(node: SimulatedNode): void
 }
