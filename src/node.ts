@@ -9,7 +9,7 @@ import type { BlobStore } from './blobs/ports.ts'
 import { type MeshNodeConfig, type MeshNodeInit, resolveConfig } from './config.ts'
 import { SystemClock } from './driver/clock.ts'
 import type { Store } from './driver/ports.ts'
-import { type Libp2pNetwork, libp2pNetwork } from './libp2p/network.ts'
+import type { Libp2pNetwork } from './libp2p/network.ts'
 import { memoryBlobBytesMax } from './large-inputs.ts'
 import type { MeshNode } from './mesh-node.ts'
 import { limitQueues } from './queue-limits.ts'
@@ -79,7 +79,9 @@ function blobStoreOf({ dataDir, durability }: MeshNodeConfig): BlobStore {
   return new DiskBlobStore({ directory: join(dataDir, 'blobs'), durability })
 }
 
-function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<Libp2pNetwork> {
+async function networkOf(config: MeshNodeConfig, logger: ComponentLogger): Promise<Libp2pNetwork> {
+  // Half of what this package takes to load, and definitions of tasks are of use without it.
+  const { libp2pNetwork } = await import('./libp2p/network.ts')
   const { mesh, secret, dataDir, listen, bootstrap, mdns, gossip, allow, libp2p } = config
   return libp2pNetwork({
     mesh,

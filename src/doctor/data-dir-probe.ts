@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { asError } from '../errors.ts'
-import { loadIdentity } from '../libp2p/identity.ts'
 import { verifyDirectory } from '../store/verify.ts'
 import { layoutOf, type Layout } from '../store/directory.ts'
 
@@ -41,7 +40,7 @@ export async function readDataDir(dataDir: string, signal: AbortSignal): Promise
     const holder = await holderOf(join(layout.level, 'LOCK'), signal)
     if (typeof holder === 'number') return { ...facts, state: 'live', holder }
     const key = join(layout.dataDir, 'peer.key')
-    if (existsSync(key)) await loadIdentity(key)
+    if (existsSync(key)) await (await import('../libp2p/identity.ts')).loadIdentity(key)
     if (holder === 'unknown') return { ...facts, state: 'unread' }
     const journalBytes = await sizeOf(layout.journal)
     const levelBytes = await sizeOf(layout.level)
