@@ -166,15 +166,18 @@ export function retryLater(
   proposer.retries.push({ at: now + backoffMs, info, seqs, again })
 }
 
-/** Tells the voters that granted tasks that they are not wanted. */
+/** Tells the voters that granted tasks, or may have, that they are not wanted. */
 export function release(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
-  const { info, id, ballot, intent, expiry } = claiming
+  const { info, id, ballot, intent, expiry, asked, answered } = claiming
   if (intent !== 'run' || expiry === true) return
   for (const [v, { peer }] of info.voters.entries()) {
+    const bit = 1 << v
+    // A grant that is still on its way counts, until its voter hears that nothing will run.
+    const isUnheard = (asked & ~answered & bit) !== 0
     const granted: number[] = []
     eachTask(claiming, seqs, (at, seq) => {
-      if (((claiming.grants[at] as number) & (1 << v)) === 0) return
-      claiming.grants[at] = (claiming.grants[at] as number) & ~(1 << v)
+      if (!isUnheard && ((claiming.grants[at] as number) & bit) === 0) return
+      claiming.grants[at] = (claiming.grants[at] as number) & ~bit
       granted.push(seq)
     })
     if (granted.length === 0) continue

@@ -284,9 +284,9 @@ function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now
   }
   const asking = tasksWhere(claiming, at => claiming.phase[at] === ASKING)
   if (asking.length === 0) return
+  lose(proposer, outbox, claiming, asking, now)
   claiming.asked = (1 << voters) - 1
   claiming.answered = claiming.asked
-  lose(proposer, outbox, claiming, asking, now)
   count(proposer, outbox, claiming, now)
 }
 

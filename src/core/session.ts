@@ -170,6 +170,24 @@ function uncount(outbox: Outbox, ledger: Ledger, { ballot, seqs }: LapsedLease):
 }
 
 /**
+ * A claim that no majority has granted in time is given back when its lease has just lapsed: its holder
+ * lives, and has run nothing.
+ */
+function refundLapsed(
+  outbox: Outbox,
+  ledger: Ledger,
+  session: Session,
+  { claimId, ballot, seqs }: Release,
+): void {
+  session.lapsed = session.lapsed.flatMap(lapsed => {
+    const isMeant = lapsed.claimId === claimId && lapsed.ledger === ledger.info.ledger
+    if (!isMeant || !sameBallot(lapsed.ballot, ballot)) return [lapsed]
+    uncount(outbox, ledger, { ...lapsed, seqs: intersect(lapsed.seqs, seqs) })
+    return without(lapsed, claimId, seqs)
+  })
+}
+
+/**
  * Ends leases that their holder gives back; the grant is not counted. Returns whether others
  * should hear of it: claims that were not won are given back all the time.
  */
@@ -183,6 +201,7 @@ export function onRelease(
   if (ledger === undefined) return false
   const { ballot, claimId } = release
   const session = voter.leases.sessions.get(ballot.proposer)
+  if (session !== undefined) refundLapsed(outbox, ledger, session, release)
   const lease = session?.leases.get(claimId)
   if (lease === undefined || lease.ledger !== release.ledger) return false
   if (!sameBallot(lease.ballot, ballot)) return false

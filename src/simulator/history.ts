@@ -61,6 +61,15 @@ export class History extends Observer {
     return index * 2 ** 32 + counter
   }
 
+  /** The process that a ballot is of, if it has not ended. */
+  proposerOf(ballotKey: number): NodeId | undefined {
+    const index = Math.floor(ballotKey / 2 ** 32)
+    for (const [node, at] of this.#proposers) {
+      if (at === index) return this.#live.has(node) ? node : undefined
+    }
+    return undefined
+  }
+
   /** Tasks that a peer's user was told are safe. */
   *acknowledged(): Generator<TaskHistory> {
     for (const task of this.tasks()) if (task.ackedAt < Infinity) yield task

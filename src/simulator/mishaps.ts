@@ -79,6 +79,8 @@ export class Mishaps {
     disturbed.clocks = true
     this.#simulation.note(`${node.peer} is paused for ${Math.round(ms)} ms`)
     node.pause()
+    this.#simulation.network.stalled(index)
+    if (ms === Infinity) return
     this.#simulation.after(ms, () => {
       if (node.actor === actor) node.resume(options.sleeps === true ? ms : 0)
     })

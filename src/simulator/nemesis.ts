@@ -48,8 +48,9 @@ export class Nemesis {
 
   /** Any node that runs; with `fatal`, one whose disk may be lost. */
   #pick(prng: Prng, fatal = false): SimulatedNode | undefined {
-    const { nodes } = this.#simulation
+    const { nodes, options } = this.#simulation
     const some = nodes.filter(({ running, paused, index, guest }) => {
+      if (options.spared.includes(index)) return false
       return running && !paused && !(fatal && (guest || !this.#simulation.mishaps.mayLose(index)))
     })
     return some.length === 0 ? undefined : prng.pick(some)

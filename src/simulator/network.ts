@@ -11,6 +11,8 @@ export interface Host {
   readonly guest: boolean
   /** Whether the process runs, paused or not. */
   readonly running: boolean
+  /** Whether it takes nothing in, although its machine does. */
+  readonly paused: boolean
   /** Whether the machine under it runs, and refuses connections when the process does not. */
   readonly powered: boolean
   /** Rises with every start of the process. */
@@ -77,6 +79,16 @@ export class Network {
     return link.up && low.told === generation && high.told === generation
   }
 
+  /** Whether what one host sends now reaches another one, as far as both know. */
+  reaches(from: number, to: number): boolean {
+    return this.isUp(from, to) && this.#side(to, from).blocked === 0
+  }
+
+  /** How long something takes from one host to another, in milliseconds. */
+  latencyMs(): number {
+    return this.#latency()
+  }
+
   /** Sends a frame, if the sender believes the stream is open. */
   send(from: number, to: number, bytes: Uint8Array): void {
     const link = this.#link(from, to)
@@ -125,7 +137,7 @@ export class Network {
       this.#redial(from, to)
     }
     const timeoutMs = prng.between(...dialTimeoutMs)
-    if (!target.powered || link.isBlocked)
+    if (!target.powered || target.paused || link.isBlocked)
       return this.#after(
         timeoutMs,
         end(() => false),
@@ -135,7 +147,7 @@ export class Network {
       roundTripMs,
       end(() => {
         if (!target.running) return true
-        if (link.isBlocked) return false
+        if (link.isBlocked || target.paused) return false
         this.#open(link)
         return undefined
       }),
@@ -170,6 +182,21 @@ export class Network {
       // Closed by the dead process's kernel: with a reset, or behind all that it had sent.
       const fin = prng.chance(0.5) ? Math.max(0, other.lastArrival - now()) : 0
       this.#down(to, host, powered ? fin + this.#latency() : prng.between(...silenceMs))
+    }
+  }
+
+  /** A process answers nothing any more. Whoever is connected to it gives that up after a while. */
+  stalled(host: number): void {
+    const target = this.#host(host)
+    const { starts } = target
+    const { prng } = this.#init
+    for (let to = 0; to < this.#hosts.length; to++) {
+      if (to === host) continue
+      const { generation } = this.#link(host, to)
+      this.#after(prng.between(...silenceMs), () => {
+        const isSame = this.#link(host, to).generation === generation && target.starts === starts
+        if (isSame && target.paused) this.breakStream(host, to)
+      })
     }
   }
 

@@ -122,8 +122,8 @@ export class SimulatedNode implements Host {
     if (process === undefined) return
     const { trace, now, observers, network } = this.#world
     trace.add(now(), this.peer, { type: 'fault', text: `ends by ${how}` })
-    process.end()
     this.#process = undefined
+    process.end()
     this.powered = how !== 'power'
     this.#disk.crash(how === 'power')
     observers.stopped(process.actor, this.#disk.lsn)
@@ -214,6 +214,7 @@ export class SimulatedNode implements Host {
       return crashAt.how
     }
     const { crashPointP, powerP } = faults()
+    if (options.spared.includes(this.index)) return undefined
     if (!this.#prng.chance(crashPointP * weight)) return undefined
     count('crash within a turn')
     return this.#prng.chance(powerP) ? 'power' : 'kill'

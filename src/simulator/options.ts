@@ -69,6 +69,8 @@ export interface SimulationOptions {
    * @default ['work']
    */
   queues?: readonly string[] | undefined
+  /** The queues of each full node, in the place of `queues`. */
+  queuesOf?: ((index: number) => readonly string[]) | undefined
   /**
    * Whether hints travel. Without, everything is slower and as safe.
    *
@@ -108,6 +110,12 @@ export interface SimulationOptions {
   keepMs?: number | undefined
   /** One process dies at one of the writes and messages of its node, counted from 1. */
   crashAt?: CrashAt | undefined
+  /**
+   * Nodes whose processes and disks are left alone.
+   *
+   * @default []
+   */
+  spared?: readonly number[] | undefined
   /** Properties whose violations count; all of them if left out. */
   only?: readonly string[] | undefined
   /** The protocol; another one only to test the simulation itself. */
@@ -140,6 +148,7 @@ export type SimulationConfig = {
     | 'only'
     | 'crashAt'
     | 'createProcess'
+    | 'queuesOf'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -158,6 +167,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     maxDeliveries: options.maxDeliveries ?? 5,
     concurrency: options.concurrency ?? 4,
     queues: options.queues ?? ['work'],
+    queuesOf: options.queuesOf,
     gossip: options.gossip ?? true,
     known: options.known ?? 'all',
     autoRestart: options.autoRestart ?? true,
@@ -169,6 +179,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     plans: options.plans ?? true,
     tamper: options.tamper ?? {},
     crashAt: options.crashAt,
+    spared: options.spared ?? [],
     only: options.only,
     onTrace: options.onTrace,
   }

@@ -4,8 +4,11 @@ import type { ScenarioOptions, ScenarioResult } from './scenario.ts'
 const linesShown = 60
 const charactersShown = 300
 
+/** The command of this repository that simulates clusters. */
+const ownCommand = 'npm run simulate --'
+
 /** The command that runs a scenario again. */
-export function rerunCommand(options: ScenarioOptions): string {
+export function rerunCommand(options: ScenarioOptions, command = ownCommand): string {
   const { seed, faults = ['swarm'], without = [], nodes, guests, tasks, faultyMs } = options
   const flags = [
     ['seed', seed],
@@ -16,11 +19,15 @@ export function rerunCommand(options: ScenarioOptions): string {
     ['tasks', tasks],
     ['ms', faultyMs],
   ].flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]))
-  return `npm run simulate -- ${flags.join(' ')}`
+  return `${command} ${flags.join(' ')}`
 }
 
 /** What a failed run tells: what did not hold, the last of what happened, how to see it again. */
-export function failureReport(result: ScenarioResult, smaller?: ScenarioOptions): string {
+export function failureReport(
+  result: ScenarioResult,
+  smaller?: ScenarioOptions,
+  command?: string,
+): string {
   const { simulation, violations, seed, options } = result
   const { kinds, faults } = simulation.mix
   const lines = simulation.trace.lines().slice(-linesShown)
@@ -32,7 +39,7 @@ export function failureReport(result: ScenarioResult, smaller?: ScenarioOptions)
       ({ property, atMs, message }) => `${property} at ${atMs.toFixed(3)} ms: ${message}`,
     ),
     `seed ${seed}, faults ${kinds.join(',') || 'none'}: ${JSON.stringify(faults)}`,
-    `again: ${rerunCommand(options)}`,
-    ...(smaller === undefined ? [] : [`smaller: ${rerunCommand(smaller)}`]),
+    `again: ${rerunCommand(options, command)}`,
+    ...(smaller === undefined ? [] : [`smaller: ${rerunCommand(smaller, command)}`]),
   ].join('\n')
 }

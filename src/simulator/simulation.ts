@@ -150,7 +150,7 @@ export class Simulation implements World {
   }
 
   /** Ends all faults: the network is whole, who was paused goes on, who was down comes back. */
-  heal(): void {
+  heal({ restart = true }: { readonly restart?: boolean } = {}): void {
     this.note('everything heals')
     const { lossP } = this.#faults
     this.#faults = healed(this.#faults)
@@ -160,7 +160,7 @@ export class Simulation implements World {
       node.disk.full = false
       node.disk.failsNext = false
       node.resume(0)
-      if (node.running) continue
+      if (node.running || !restart) continue
       this.after(this.#prng.between(0, 2_000), () => this.mishaps.restart(node.index))
     }
     if (lossP > 0) this.#breakAllStreams()
@@ -238,9 +238,9 @@ export class Simulation implements World {
   }
 
   #addNode(index: number): void {
-    const { nodes, concurrency, queues, seed } = this.options
+    const { nodes, concurrency, queues, queuesOf, seed } = this.options
     const guest = index >= nodes
-    const served = guest ? [] : queues.map(queue => ({ queue, concurrency }))
+    const served = guest ? [] : (queuesOf?.(index) ?? queues).map(queue => ({ queue, concurrency }))
     const node = new SimulatedNode(this, {
       index,
       peer: guest ? `g${index}` : `n${index}`,

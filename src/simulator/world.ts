@@ -21,6 +21,7 @@ export interface World {
   readonly core: CorePort
   readonly agenda: Agenda
   readonly network: Network
+  readonly nodes: readonly SimulatedNode[]
   readonly history: History
   readonly observers: Observers
   readonly trace: Trace

@@ -86,7 +86,8 @@ describe('a claim', () => {
     worker.tick(1)
     assert.deepEqual(
       worker.sentOf('release').map(({ to }) => to),
-      ['v1'],
+      ['v0', 'v1', 'v2'],
+      'and so are those that may be on their way',
     )
     assert.equal(worker.proposer.claims.size, 0)
   })
@@ -118,7 +119,7 @@ describe('a claim', () => {
     worker.refuse('v1', claiming, 'settled')
     assert.deepEqual(
       worker.sentOf('release').map(({ to }) => to),
-      ['v0'],
+      ['v0', 'v2'],
     )
     assert.equal(worker.proposer.claims.size, 0)
     assert.deepEqual(worker.proposer.news.refused[0]?.refusal.reason, 'settled')

@@ -125,7 +125,7 @@ describe('the deadline of a run', () => {
     const released = effects.flatMap(effect =>
       effect.type === 'send' && effect.message.type === 'release' ? [effect.to] : [],
     )
-    assert.deepEqual(released, ['v0', 'v1'])
+    assert.deepEqual(released, ['v0', 'v1', 'v2'])
     assert.equal(worker.proposer.claims.size, 0)
   })
 })

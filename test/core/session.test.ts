@@ -203,6 +203,28 @@ describe('RELEASE', () => {
     assert.equal(voter.claim(ballot(5), [0, 1]).refused[0]?.reason, 'behind')
   })
 
+  it('of a lease that has just lapsed refunds its grant, once', () => {
+    const voter = TestVoter.holding(2)
+    voter.claim(ballot(1), [0, 2])
+    voter.wait(tentativeMs)
+    voter.release(ballot(1), [0, 1])
+    voter.release(ballot(1), [0, 1])
+    assert.equal(voter.register(0).grants, 0)
+    assert.equal(voter.register(1).grants, 1)
+    voter.renew('w.1', nothing)
+    assert.equal(voter.register(0).grants, 0)
+    assert.equal(voter.register(1).grants, 0)
+  })
+
+  it('of a lapsed lease refunds nothing once somebody else was promised the task', () => {
+    const voter = TestVoter.holding(1)
+    voter.claim(ballot(1), [0, 1])
+    voter.wait(tentativeMs)
+    voter.claim(ballot(2, 'x.1'), [0, 1])
+    voter.release(ballot(1), [0, 1])
+    assert.equal(voter.register(0).grants, 2)
+  })
+
   it('twice refunds once', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(1), [0, 1])

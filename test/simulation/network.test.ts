@@ -25,6 +25,7 @@ function setup(faults: Partial<Faults> = {}, size = 2) {
       peer: `n${index}`,
       guest: false,
       running: true,
+      paused: false,
       powered: true,
       starts: 1,
       peerUp: peer => log.push(`up ${peer}`),

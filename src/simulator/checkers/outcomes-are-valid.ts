@@ -1,4 +1,5 @@
-import type { Chosen, TaskHistory } from '../task-history.ts'
+import { type PeerId, peerOf } from '../../core/ids.ts'
+import type { Chosen, LedgerHistory, TaskHistory } from '../task-history.ts'
 import type { ValueFacts } from '../value-digest.ts'
 import { Checker, type CheckerContext } from './checker.ts'
 
@@ -54,10 +55,8 @@ export class OutcomesAreValid extends Checker {
       case 'unrecoverable':
       case 'result':
         return task.ends.has(reason) ? '' : 'no run ended so'
-      case 'deliveries': {
-        const { size } = task.grants
-        return size > this.context.maxDeliveries ? '' : `it was granted ${size} times`
-      }
+      case 'deliveries':
+        return this.#deliveryFault(task)
       case 'expired':
         return this.#expiryFault(task)
       case '':
@@ -65,6 +64,22 @@ export class OutcomesAreValid extends Checker {
       default:
         return reason satisfies never
     }
+  }
+
+  /**
+   * Grants stand for runs. Without one they count where their proposer has died, or where its voters
+   * may not have heard that it gave up; its own voter always hears of that.
+   */
+  #deliveryFault(task: TaskHistory): string {
+    const counted = [...task.grants].filter(([key, voters]) => {
+      if (task.runs.some(run => run.ballotKey === key)) return true
+      const proposer = this.history.proposerOf(key)
+      return proposer === undefined || (voters & voterBit(task.ledger, peerOf(proposer))) === 0
+    })
+    const { length } = counted
+    // That of the claim that fails it counts, too.
+    const isSpent = length >= this.context.maxDeliveries
+    return isSpent ? '' : `only ${length} grants of it stand for a run`
   }
 
   #expiryFault({ startBy, endBy }: TaskHistory): string {
@@ -79,3 +94,9 @@ export class OutcomesAreValid extends Checker {
 
 /** Limits travel in whole milliseconds. */
 const roundingMs = 2
+
+/** The bit of a peer in masks of voters; 0 if it does not vote. */
+function voterBit({ info }: LedgerHistory, peer: PeerId): number {
+  const index = info?.voters.findIndex(voter => voter.peer === peer) ?? -1
+  return index < 0 ? 0 : 2 ** index
+}
