@@ -35,6 +35,8 @@ export interface NodeParts {
   readonly seed: MachineInit['seed']
   /** @default the system's */
   readonly timers?: Timers | undefined
+  /** What the driver takes its turns with. The default is `timers`. */
+  readonly driverTimers?: Timers | undefined
   /** Puts something around the core, or around the worker, that sees what passes. */
   readonly aroundCore?: ((core: Core) => Core) | undefined
   readonly aroundWorker?: ((worker: Worker) => Worker) | undefined
@@ -88,7 +90,7 @@ export function assemble(parts: NodeParts): RunningNode {
     onFailed: error => node.fail(error),
     onWarning: (message, error) => node.warn(`${message}: ${error.message}`),
     trace: input => log.trace('%o', input),
-    timers,
+    timers: parts.driverTimers ?? timers,
   })
   const definitions = new Map<string, TaskDefaults>([
     ...modules.map(({ queue, defaults }) => [queue, defaults] as const),

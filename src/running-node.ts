@@ -145,6 +145,11 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     return this.#stopped.promise
   }
 
+  /** What this node itself knows of tasks. */
+  get local(): LocalTasks {
+    return this.#access.local
+  }
+
   /** Starts the driver, and with it everything. */
   async start(): Promise<void> {
     const { config, driver, blobs, log } = this.#init

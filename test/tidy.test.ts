@@ -38,8 +38,10 @@ const layers: Readonly<Record<string, Layer>> = {
       'doctor',
     ],
   },
-  testing: { may: ['core', 'wire', 'driver', 'simulator', 'store', 'node'] },
-  cli: { may: ['index', 'shell'] },
+  testing: {
+    may: ['core', 'wire', 'time', 'driver', 'store', 'blobs', 'worker', 'simulator', 'node'],
+  },
+  cli: { may: ['index', 'testing/index', 'shell'] },
   dashboard: { may: ['index'] },
 }
 
@@ -77,7 +79,8 @@ function mayImport(file: string, target: string, typeOnly: boolean): boolean {
   const to = layerOf(target)
   const { may, types = [] } = layers[from] ?? { may: [] }
   if (from === to) return true
-  if (may.includes('index') && target === 'src/index.ts') return true
+  // Entry points are files, as users have them.
+  if (may.some(one => target === `src/${one}.ts`)) return true
   return may.includes(to) || (typeOnly && types.includes(to))
 }
 

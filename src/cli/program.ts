@@ -6,6 +6,7 @@ import { mapCommand } from './commands/map.ts'
 import { publishCommand } from './commands/publish.ts'
 import { runCommand } from './commands/run.ts'
 import { secretCommand } from './commands/secret.ts'
+import { simulateCommand } from './commands/simulate.ts'
 import { taskCommand } from './commands/task.ts'
 import { upCommand } from './commands/up.ts'
 import type { Terminal } from './terminal.ts'
@@ -30,6 +31,7 @@ export function createProgram(terminal: Terminal): Command {
     .addCommand(taskCommand(terminal))
     .addCommand(nodeCommand(terminal))
     .addCommand(doctorCommand(terminal))
+    .addCommand(simulateCommand(terminal))
     .addCommand(secretCommand(terminal))
   quiet(program)
   return program

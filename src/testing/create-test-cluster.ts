@@ -1,0 +1,23 @@
+import { resolveInit, type TestClusterInit } from './cluster-init.ts'
+import { callingFile } from './rerun.ts'
+import type { TestCluster } from './test-cluster.ts'
+import { TcpCluster } from './tcp-cluster.ts'
+import { VirtualCluster } from './virtual-cluster.ts'
+
+/**
+ * Makes a mesh for a test, with its nodes connected.
+ *
+ * @throws {InvalidParametersError} An option is out of bounds.
+ */
+export async function createTestCluster(init: TestClusterInit = {}): Promise<TestCluster> {
+  const config = resolveInit(init)
+  const Cluster = config.transport === 'tcp' ? TcpCluster : VirtualCluster
+  const cluster = new Cluster(config, callingFile())
+  try {
+    await cluster.start()
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+  return cluster
+}
