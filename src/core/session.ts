@@ -201,16 +201,16 @@ export function onRelease(
   if (ledger === undefined) return false
   const { ballot, claimId } = release
   const session = voter.leases.sessions.get(ballot.proposer)
-  if (session !== undefined) refundLapsed(outbox, ledger, session, release)
-  const lease = session?.leases.get(claimId)
-  if (lease === undefined || lease.ledger !== release.ledger) return false
-  if (!sameBallot(lease.ballot, ballot)) return false
-  const wasWon = !lease.tentative
-  const seqs = intersect(lease.seqs, release.seqs)
+  if (session === undefined) return false
+  refundLapsed(outbox, ledger, session, release)
+  const lease = session.leases.get(claimId)
+  const isMeant = lease?.ledger === release.ledger && sameBallot(lease.ballot, ballot)
+  const wasWon = isMeant && !lease.tentative
+  const seqs = isMeant ? intersect(lease.seqs, release.seqs) : []
   if (seqs.length > 0) {
     giveBack(voter, outbox, { ledger: release.ledger, claimId, ballot, seqs }, now)
   }
-  if (session?.leases.size === 0 && session.lapsed.length === 0) {
+  if (session.leases.size === 0 && session.lapsed.length === 0) {
     voter.leases.sessions.delete(ballot.proposer)
   }
   return wasWon && seqs.length > 0

@@ -15,8 +15,8 @@ export interface BatchesInit {
 
 const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hanging', 'blocking']
 
-/** How long a handler may block its process: who blocks for longer than a lease never ends. */
-const blockingMsMax = 2_000
+/** How long a handler may block its process. */
+const blockingMsMax = 5_000
 
 /** Draws what is published together: mostly few tasks, rarely more than go into one message. */
 export function drawBatch({ queues, plain, resultTtlsMs }: BatchesInit, prng: Prng): Batch {

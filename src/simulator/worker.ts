@@ -149,13 +149,14 @@ export class Worker {
   #schedule(group: Group, started: readonly number[]): void {
     const { timeoutMs } = group.run.spec
     const byEnd = new Map<number, number[]>()
+    const blocking: number[] = []
     for (const i of started) {
       const { behaviour, durationMs, throws } = readPlan(
         group.run.payload,
         group.offsets[i] as number,
       )
       if (behaviour === 'blocking' || (behaviour === 'poison' && throws > 0)) {
-        this.#init.blocked(durationMs)
+        blocking.push(durationMs)
       }
       let ms = behaviour === 'hanging' ? Infinity : durationMs
       if (timeoutMs > 0) ms = Math.min(ms, timeoutMs)
@@ -168,6 +169,8 @@ export class Worker {
       const end = new Call(() => this.#init.whenAble(() => this.#complete(group, batch)))
       this.#init.agenda.add(this.#init.now() + ms, end)
     }
+    // Only now: what a handler returns that has blocked its process is heard before any timer that is late.
+    for (const ms of blocking) this.#init.blocked(ms)
   }
 
   #complete(group: Group, batch: readonly number[]): void {
