@@ -74,7 +74,7 @@ export function* simulate(init: SimulateInit = {}): Generator<SeedRun> {
     const { hash, simulatedMs, violations, simulation } = result
     const { tasks, runs } = simulation.stats
     const run: SeedRun = {
-      ...{ seed, hash, simulatedMs, wallMs, tasks, runs, violations },
+      ...{ seed, hash, simulatedMs, wallMs, violations, tasks, runs },
       faults: simulation.mix.kinds,
       coverage: simulation.counts,
     }
