@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as api from '../src/index.ts'
+import * as testing from '../src/testing/index.ts'
 
 test('the package exports these values', () => {
   assert.deepEqual(Object.keys(api).toSorted(compare), [
@@ -35,6 +36,18 @@ test('the package exports these values', () => {
     'createNode',
     'defineTask',
     'diagnose',
+  ])
+})
+
+test('its entry point for tests exports these values', () => {
+  assert.deepEqual(Object.keys(testing).toSorted(compare), [
+    'CoverageTable',
+    'createTestCluster',
+    'faultKinds',
+    'faultNames',
+    'fuzz',
+    'runTask',
+    'simulate',
   ])
 })
 

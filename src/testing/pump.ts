@@ -76,6 +76,10 @@ export class Pump {
     this.#failure.reject(this.#failed)
   }
 
+  readonly #isWanted = (): boolean => {
+    return this.#failed === undefined && (this.#waits > 0 || this.#targets.length > 0)
+  }
+
   #run(): void {
     if (this.#isRunning) return
     this.#isRunning = true
@@ -87,13 +91,13 @@ export class Pump {
   async #loop(): Promise<void> {
     const { real, problem } = this.#init
     try {
-      await real.quiet()
-      while (this.#failed === undefined && (this.#waits > 0 || this.#targets.length > 0)) {
+      await real.quiet(this.#isWanted)
+      while (this.#isWanted()) {
         this.#isTouched = false
         this.#fire()
         const wrong = problem()
         if (wrong !== undefined) return this.fail(wrong)
-        await real.quiet()
+        await real.quiet(this.#isWanted)
       }
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)))

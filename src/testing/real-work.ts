@@ -13,6 +13,18 @@ const idleTimes = 2
 /** Share of that time in which the process may compute and still counts as idle. */
 const idleShare = 0.3
 
+/** What may stay open when nobody is at work any more, such as a connection kept for the next request. */
+const idle: ReadonlySet<string> = new Set([
+  ...['Timeout', 'Immediate', 'TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'UDPWrap'],
+  ...['PipeWrap', 'PipeServerWrap', 'TTYWrap', 'ProcessWrap', 'MessagePort', 'CloseReq'],
+])
+
+/** Timers of this file that are due, of whichever cluster: they are nobody's work. */
+const own = new Map([
+  ['Timeout', 0],
+  ['Immediate', 0],
+])
+
 /** Watches whether anything real goes on, for as long as which virtual time stands still. */
 export class RealWork {
   readonly #handlers: Handlers
@@ -25,18 +37,21 @@ export class RealWork {
     this.#limitMs = limitMs
   }
 
-  /** What goes on now is none of the cluster's business: it belongs to the test, or its runner. */
+  /**
+   * What goes on now is none of the cluster's business: it belongs to the test, or its runner. Unless a
+   * handler is at work, which may be what goes on.
+   */
   begin(): void {
-    this.#before = countsOf(process.getActiveResourcesInfo())
+    if (!this.#handlers.areBusy) this.#before = activeNow()
   }
 
   /**
    * Resolves when nothing real goes on any more that has begun since `begin`, and what handlers
-   * have returned is handed on.
+   * have returned is handed on; or when nobody waits for that any more.
    */
-  async quiet(): Promise<void> {
+  async quiet(isWanted: () => boolean): Promise<void> {
     const began = nowMs()
-    for (;;) {
+    while (isWanted()) {
       await turn()
       const active = this.#active()
       if (active.length > 0) {
@@ -50,10 +65,11 @@ export class RealWork {
 
   /** What keeps the event loop alive, and did not before. */
   #active(): string[] {
-    const counts = countsOf(process.getActiveResourcesInfo())
-    return [...counts].flatMap(([name, count]) =>
-      count > (this.#before.get(name) ?? 0) ? [name] : [],
-    )
+    const isBusy = this.#handlers.areBusy
+    return [...activeNow()].flatMap(([name, count]) => {
+      const isNew = count > (this.#before.get(name) ?? 0)
+      return isNew && (isBusy || !idle.has(name)) ? [name] : []
+    })
   }
 
   /**
@@ -83,20 +99,31 @@ export class RealWork {
   }
 }
 
-function countsOf(names: readonly string[]): Map<string, number> {
+/** What keeps the event loop alive, but for the timers of this file. */
+function activeNow(): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  for (const name of process.getActiveResourcesInfo()) {
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  for (const [name, count] of own) counts.set(name, (counts.get(name) ?? 0) - count)
   return counts
 }
 
 function turn(): Promise<void> {
-  return new Promise(resolve => {
-    soon(resolve)
-  })
+  return timed('Immediate', resolve => soon(resolve))
 }
 
 function pause(ms: number): Promise<void> {
-  return new Promise(resolve => {
-    after(resolve, ms)
+  return timed('Timeout', resolve => after(resolve, ms))
+}
+
+async function timed(name: string, set: (resolve: () => void) => void): Promise<void> {
+  const add = (count: number): void => void own.set(name, (own.get(name) ?? 0) + count)
+  add(1)
+  await new Promise<void>(resolve => {
+    set(() => {
+      add(-1)
+      resolve()
+    })
   })
 }

@@ -49,6 +49,7 @@ export async function runTask<Input, Output>(
     throw new InvalidParametersError('runTask takes JSON without blobs; try createTestCluster')
   }
   const payload = typeof encoded === 'string' ? encoded : encoded.text
+  options.signal?.throwIfAborted()
   const result = await execute(task, { payload }, contextOf(options))
   if (isByteSource(result)) return result as Output
   const text = JSON.stringify(result) as string | undefined

@@ -98,6 +98,17 @@ describe('a test cluster', () => {
     assert.equal(await (await c.node(0).publish(where, null)).result(), 'n2')
   })
 
+  test('is alone, though others are at work in the same process', async () => {
+    const run = async (seed: number): Promise<void> => {
+      await using c = await createTestCluster({ seed, tasks: [resize] })
+      const handles = await c.node(0).publishMany(resize, inputsOf(5), { delayMs: 1_000 })
+      await c.settle()
+      c.assertCompleted(handles)
+      c.assertConverged()
+    }
+    await Promise.all([1, 2, 3, 4].map(run))
+  })
+
   test('stops a node in good order when it is told to', async () => {
     await using c = await createTestCluster({ tasks: [resize] })
     const errors: unknown[] = []

@@ -71,9 +71,8 @@ describe('what can be done to a test cluster', () => {
     const handle = await c.node(0).publish(slow, null)
     await c.advance(1_000)
     const worker = Number(ran[0]?.[0].slice(1))
-    c.pause(worker)
-    await c.advance(60_000)
-    c.resume(worker)
+    c.pause(worker, 60_000)
+    await c.advance(60_001)
     await c.settle()
     assert.equal(ran.length, 2)
     assert.equal(
