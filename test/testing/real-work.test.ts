@@ -93,7 +93,7 @@ describe('virtual time stands still while a handler does real work', () => {
   })
 
   test('which has an end that says so', async () => {
-    const forever = defineTask('forever', { run: (_: null) => pause(600_000, null, { signal }) })
+    const forever = defineTask('forever', { run: () => pause(600_000, null, { signal }) })
     const ending = new AbortController()
     const { signal } = ending
     await using c = await createTestCluster({ nodes: 1, tasks: [forever], realWorkMs: 100 })
