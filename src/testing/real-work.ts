@@ -6,12 +6,20 @@ const soon = setImmediate
 const after = setTimeout
 const nowMs = performance.now.bind(performance)
 
-/** How long the process must be idle until a handler is taken to wait for something virtual. */
+/**
+ * How long the process must be idle until a handler is taken to wait for something virtual. Not everything
+ * that threads do can be seen but by the processor time that they take, which on a busy machine comes in
+ * slices that are some 20 ms apart.
+ */
 const idleMs = 10
-const idleTimes = 2
+const idleTimes = 5
+
+/** The same where connections are open: an answer may come on one of them that was there before. */
+const idleTimesConnected = 25
+const connections = ['TCPSocketWrap', 'TLSWrap', 'PipeWrap']
 
 /** Share of that time in which the process may compute and still counts as idle. */
-const idleShare = 0.3
+const idleShare = 0.1
 
 /** What may stay open when nobody is at work any more, such as a connection kept for the next request. */
 const idle: ReadonlySet<string> = new Set([
@@ -24,6 +32,9 @@ const own = new Map([
   ['Timeout', 0],
   ['Immediate', 0],
 ])
+
+/** What the process had open before any cluster. */
+const atFirst = activeNow()
 
 /** Watches whether anything real goes on, for as long as which virtual time stands still. */
 export class RealWork {
@@ -77,14 +88,19 @@ export class RealWork {
    * and no thread computes.
    */
   async #isIdle(): Promise<boolean> {
-    for (let time = 0; time < idleTimes; time++) {
+    const now = activeNow()
+    const isConnected = connections.some(name => (now.get(name) ?? 0) > (atFirst.get(name) ?? 0))
+    for (let time = 0; time < (isConnected ? idleTimesConnected : idleTimes); time++) {
       const { user, system } = process.cpuUsage()
+      const before = performance.eventLoopUtilization()
       const began = nowMs()
       await pause(idleMs)
       if (!this.#handlers.areBusy || this.#active().length > 0) return false
       const used = process.cpuUsage()
       const usedMs = (used.user + used.system - user - system) / 1_000
       if (usedMs > idleShare * (nowMs() - began)) return false
+      // On a busy machine there may be work to be done that gets no processor.
+      if (performance.eventLoopUtilization(before).utilization > idleShare) return false
     }
     this.#handlers.takeAsIdle()
     return true

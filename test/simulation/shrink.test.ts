@@ -6,12 +6,15 @@ import { shrink } from '../../src/simulator/shrink.ts'
 import { lyingOutcomes } from './sabotage.ts'
 
 test('a failure is reported with its seed, its faults and the command that repeats it', () => {
-  const failed = runScenario({ seed: 3, tamper: lyingOutcomes, only: ['S2'], tasks: 40 })
+  const seed = 5
+  const failed = runScenario({ seed, tamper: lyingOutcomes, only: ['S2'], tasks: 40 })
   assert.ok(failed.violations.length > 0)
   const report = failureReport(failed)
   assert.match(report, /S2 at \d+/)
-  assert.ok(report.includes(`seed 3, faults ${failed.simulation.mix.kinds.join(',')}: {"lossP"`))
-  assert.ok(report.endsWith('again: npm run simulate -- --seed 3 --faults swarm --tasks 40'))
+  assert.ok(
+    report.includes(`seed ${seed}, faults ${failed.simulation.mix.kinds.join(',')}: {"lossP"`),
+  )
+  assert.ok(report.endsWith(`again: npm run simulate -- --seed ${seed} --faults swarm --tasks 40`))
 })
 
 test('a failure shrinks to what it needs', () => {

@@ -17,11 +17,16 @@ import { VirtualCluster } from '../../src/testing/virtual-cluster.ts'
 const noTimeMs = 2_000
 
 describe('virtual time stands still while a handler does real work', () => {
-  test('with timers, files, threads and sockets', async () => {
+  test('with timers, files, threads and sockets', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'meshwork-real-'))
     const server = createServer((_, response) => response.end('hello'))
     await new Promise<void>(resolve => {
       server.listen(0, '127.0.0.1', resolve)
+    })
+    t.after(async () => {
+      server.close()
+      server.closeAllConnections()
+      await rm(folder, { recursive: true })
     })
     const { port } = server.address() as AddressInfo
     const work = defineTask('work', {
@@ -42,9 +47,6 @@ describe('virtual time stands still while a handler does real work', () => {
       assert.deepEqual(await handle.result(), { passedMs: 0, text: 'hello' })
     }
     assert.ok(c.nowMs - before < noTimeMs, `${c.nowMs - before} virtual ms`)
-    server.close()
-    server.closeAllConnections()
-    await rm(folder, { recursive: true })
   })
 
   test('and how long that takes changes nothing', async () => {
@@ -92,16 +94,16 @@ describe('virtual time stands still while a handler does real work', () => {
     await assert.rejects(handle.result(), { name: 'TaskFailedError', reason: 'timeout' })
   })
 
-  test('which has an end that says so', async () => {
+  test('which has an end that says so', async t => {
     const forever = defineTask('forever', { run: () => pause(600_000, null, { signal }) })
     const ending = new AbortController()
     const { signal } = ending
+    t.after(() => ending.abort())
     await using c = await createTestCluster({ nodes: 1, tasks: [forever], realWorkMs: 100 })
     const handle = await c.node(0).publish(forever, null)
     await assert.rejects(
       handle.result(),
       /stood still for 100 ms since real work goes on \(Timeout\)/,
     )
-    ending.abort()
   })
 })
