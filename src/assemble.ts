@@ -4,7 +4,7 @@ import { noticeBlobs } from './blobs/noticing-store.ts'
 import type { BlobNetwork, BlobStore } from './blobs/ports.ts'
 import type { MeshNodeConfig } from './config.ts'
 import type { Incarnation } from './core/ids.ts'
-import { createMachine, type MachineInit } from './core/machine.ts'
+import { createMachine, type Machine, type MachineInit } from './core/machine.ts'
 import { type Core, coreOf } from './driver/core.ts'
 import { Driver } from './driver/driver.ts'
 import type { Clock, Opened, Store, Worker } from './driver/ports.ts'
@@ -38,7 +38,7 @@ export interface NodeParts {
   /** What the driver takes its turns with. The default is `timers`. */
   readonly driverTimers?: Timers | undefined
   /** Puts something around the core, or around the worker, that sees what passes. */
-  readonly aroundCore?: ((core: Core) => Core) | undefined
+  readonly aroundCore?: ((core: Core, machine: Machine) => Core) | undefined
   readonly aroundWorker?: ((worker: Worker) => Worker) | undefined
 }
 
@@ -81,7 +81,7 @@ export function assemble(parts: NodeParts): RunningNode {
   })
   const worker: WatchedWorker = new WatchedWorker(aroundWorker(handlers))
   const driver = new Driver({
-    core: aroundCore(coreOf(machine)),
+    core: aroundCore(coreOf(machine), machine),
     network,
     store: noticeBlobs(store, named => blobs.named(named)),
     worker,

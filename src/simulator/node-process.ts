@@ -1,5 +1,6 @@
-import type { Lsn, PeerId } from '../core/ids.ts'
+import type { LedgerId, Lsn, PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
+import type { Machine } from '../core/machine.ts'
 import type { Disk } from './disk.ts'
 import type { NodeClock } from './node-clock.ts'
 import type { Actor } from './observer.ts'
@@ -53,6 +54,15 @@ export interface NodeProcess {
   hints(from: PeerId, bytes: Uint8Array): void
   /** Writes a checkpoint, if it is able to right now. */
   checkpoint(): void
+  /** Whether a ledger is voted in here, or known to be over. */
+  remembers(ledger: LedgerId): boolean
+  /** Tells observers all that is kept, after a long time in which nothing has happened. */
+  quiet(): void
+}
+
+/** Whether a core votes in a ledger, or knows that it is over. */
+export function remembersLedger({ voter }: Machine, ledger: LedgerId): boolean {
+  return voter.ledgers.has(ledger) || voter.retention.retired.has(ledger)
 }
 
 /** What runs on a node, as far as others judge it. */

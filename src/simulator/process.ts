@@ -6,7 +6,7 @@ import { decodeEnvelope, decodeHints, encodeEnvelope, encodeHints } from '../wir
 import { Call } from './agenda.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { Backlog } from './backlog.ts'
-import type { NodeProcess, ProcessInit } from './node-process.ts'
+import { type NodeProcess, type ProcessInit, remembersLedger } from './node-process.ts'
 import type { Actor } from './observer.ts'
 import { Outgoing } from './outgoing.ts'
 import { Worker } from './worker.ts'
@@ -163,13 +163,10 @@ export class Process implements NodeProcess {
     })
   }
 
-  /** Whether a ledger is voted in here, or known to be over. */
   remembers(ledger: LedgerId): boolean {
-    const { ledgers, retention } = this.#machine.voter
-    return ledgers.has(ledger) || retention.retired.has(ledger)
+    return remembersLedger(this.#machine, ledger)
   }
 
-  /** Tells observers all that is kept, after a long time in which nothing has happened. */
   quiet(): void {
     this.#guarded(() => {
       const kept = [...this.#world.core.checkpoint(this.#machine, this.#now())]

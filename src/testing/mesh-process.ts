@@ -2,12 +2,19 @@ import type { ComponentLogger } from '@libp2p/interface'
 import { assemble } from '../assemble.ts'
 import { MemoryBlobStore } from '../blobs/memory-store.ts'
 import type { MeshNodeConfig } from '../config.ts'
-import { type Lsn, nodeId, type PeerId } from '../core/ids.ts'
+import { type LedgerId, type Lsn, nodeId, type PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
+import type { Machine } from '../core/machine.ts'
+import type { Core } from '../driver/core.ts'
 import { memoryBlobBytesMax } from '../large-inputs.ts'
 import type { RunningNode } from '../running-node.ts'
 import { Backlog } from '../simulator/backlog.ts'
-import type { NodeProcess, ProcessInit, Slots } from '../simulator/node-process.ts'
+import {
+  type NodeProcess,
+  type ProcessInit,
+  remembersLedger,
+  type Slots,
+} from '../simulator/node-process.ts'
 import type { Actor } from '../simulator/observer.ts'
 import type { World } from '../simulator/world.ts'
 import { decodeEnvelope, decodeHints } from '../wire/codec.ts'
@@ -56,6 +63,8 @@ export class MeshProcess implements NodeProcess {
   readonly #clock: VirtualClock
   #store: VirtualStore | undefined
   #slots: WatchedSlots | undefined
+  #core: Core | undefined
+  #machine: Machine | undefined
   #node: RunningNode | undefined
   /** Whether it ends because the node has stopped. */
   #hasLeft = false
@@ -165,6 +174,15 @@ export class MeshProcess implements NodeProcess {
     this.whenAble(() => this.network.events?.hints(from, decodeHints(bytes)))
   }
 
+  remembers(ledger: LedgerId): boolean {
+    return this.#machine !== undefined && remembersLedger(this.#machine, ledger)
+  }
+
+  quiet(): void {
+    const kept = [...(this.#core?.checkpoint(this.#clock.now()) ?? [])]
+    this.#world.observers.quiet(this.actor, kept)
+  }
+
   checkpoint(): void {
     this.#store?.wantCheckpoint()
   }
@@ -199,7 +217,11 @@ export class MeshProcess implements NodeProcess {
         () => prng.between(...world.faults().turnMs),
         () => {},
       ),
-      aroundCore: core => watchCore(core, world, this.actor, setup.touch),
+      aroundCore: (core, machine) => {
+        this.#core = core
+        this.#machine = machine
+        return watchCore(core, world, this.actor, setup.touch)
+      },
       aroundWorker: worker => {
         const { concurrency } = config
         const finished: WatchedSlotsInit['finished'] = it => world.finished(this.actor, it)

@@ -1,3 +1,4 @@
+import { performance as hooks } from 'node:perf_hooks'
 import { setImmediate, setTimeout } from 'node:timers'
 import type { Handlers } from './handlers.ts'
 
@@ -92,7 +93,7 @@ export class RealWork {
     const isConnected = connections.some(name => (now.get(name) ?? 0) > (atFirst.get(name) ?? 0))
     for (let time = 0; time < (isConnected ? idleTimesConnected : idleTimes); time++) {
       const { user, system } = process.cpuUsage()
-      const before = performance.eventLoopUtilization()
+      const before = hooks.eventLoopUtilization()
       const began = nowMs()
       await pause(idleMs)
       if (!this.#handlers.areBusy || this.#active().length > 0) return false
@@ -100,7 +101,7 @@ export class RealWork {
       const usedMs = (used.user + used.system - user - system) / 1_000
       if (usedMs > idleShare * (nowMs() - began)) return false
       // On a busy machine there may be work to be done that gets no processor.
-      if (performance.eventLoopUtilization(before).utilization > idleShare) return false
+      if (hooks.eventLoopUtilization(before).utilization > idleShare) return false
     }
     this.#handlers.takeAsIdle()
     return true

@@ -12,6 +12,7 @@ const touching: ReadonlySet<Effect['type']> = new Set([
   'published',
   'publish-refused',
   'outcomes',
+  'outcomes-collected',
   'cancel-ended',
   'progress-seen',
   'report',
@@ -69,6 +70,9 @@ export function watchCore(core: Core, world: World, actor: Actor, touch: () => v
       return seeAll(core.step(inputs, at))
     },
     wakeAt: () => core.wakeAt(),
+    get wantsCheckpoint() {
+      return core.wantsCheckpoint
+    },
     checkpoint: at => core.checkpoint(at),
   }
 }
