@@ -151,8 +151,8 @@ export class Application {
     if (!mayWait) {
       for (const request of publishing.keys()) yield `${peer}: publish ${request} is unanswered`
     }
-    for (const [request, { gaveUp }] of cancelling) {
-      if (!gaveUp) yield `${peer}: cancel ${request} is unanswered`
+    for (const [request, { ledger, gaveUp }] of cancelling) {
+      if (!gaveUp && ledgers.get(ledger)?.isLost !== true) yield `${peer}: cancel ${request} is unanswered`
     }
     for (const task of watched) {
       if (learned.has(task) || task.ledger.isLost || isForgotten(task.ledger)) continue
