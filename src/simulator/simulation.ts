@@ -189,6 +189,9 @@ export class Simulation implements World {
 
   /** Lets so much time pass that nothing is kept any more, and looks at what every node keeps. */
   quiet(): void {
+    // What was never acknowledged is owed to nobody, and may take its time.
+    const isOpen = [...this.history.tasks()].some(({ decided }) => decided === undefined)
+    if (isOpen) this.run(this.options.keepMs + keptAtMostMs)
     for (let rounds = 0; rounds < 2 && this.violations.length === 0; rounds++) {
       this.run(this.options.keepMs + keptAtMostMs)
       for (const node of this.nodes) if (node.running && !node.guest) node.quiet()
