@@ -152,7 +152,8 @@ export class Application {
       for (const request of publishing.keys()) yield `${peer}: publish ${request} is unanswered`
     }
     for (const [request, { ledger, gaveUp }] of cancelling) {
-      if (!gaveUp && ledgers.get(ledger)?.isLost !== true) yield `${peer}: cancel ${request} is unanswered`
+      if (!gaveUp && ledgers.get(ledger)?.isLost !== true)
+        yield `${peer}: cancel ${request} is unanswered`
     }
     for (const task of watched) {
       if (learned.has(task) || task.ledger.isLost || isForgotten(task.ledger)) continue
