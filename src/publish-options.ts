@@ -3,7 +3,7 @@ import { checkInteger, checkQueue, type Labels, labelsOf } from './config.ts'
 import type { TaskSpec } from './core/messages.ts'
 import type { Timing } from './core/timing.ts'
 import { notSupported } from './errors.ts'
-import { maxKeyBytes, maxPriority } from './wire/limits.ts'
+import { maxKeyBytes, maxPriority, maxVoters } from './wire/limits.ts'
 import type { Backoff, TaskDefaults } from './worker/definition.ts'
 
 /** What a task asks of the node that runs it. */
@@ -67,6 +67,12 @@ export interface PublishOptions extends AbortOptions {
    */
   readonly resultTtlMs?: number | undefined
   /**
+   * How many nodes must have the task on their disks before it counts as published: at most the voters
+   * of a ledger, so 3 unless `voters` says otherwise. While there are fewer nodes it waits. A majority
+   * must have it in any case.
+   */
+  readonly copies?: number | undefined
+  /**
    * Names the task in its queue, so that publishing it again gives the same task instead of another
    * one: whoever does not know whether a publish has succeeded asks again. Of one task, up to 256
    * bytes long. The node that publishes remembers it, or for a command the node that it goes
@@ -104,6 +110,7 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
   'expiresAt',
   'requires',
   'resultTtlMs',
+  'copies',
   'key',
   'signal',
 ])
@@ -112,6 +119,8 @@ const supported: ReadonlySet<string> = new Set<keyof PublishOptions>([
 export interface PublishPlan {
   readonly spec: TaskSpec
   readonly timing: Timing
+  /** Voters that must hold it; 0 for a majority. */
+  readonly copies: number
   /** What the one task is called. */
   readonly key?: string | undefined
 }
@@ -144,8 +153,10 @@ export function planPublish(
     resultTtlMs: options.resultTtlMs ?? definition.resultTtlMs ?? publishDefaults.resultTtlMs,
   }
   checkSpec(spec)
-  checkKey(options.key)
-  return { spec, timing: timingOf(options, nowWallMs), key: options.key }
+  const { key, copies = 0 } = options
+  checkKey(key)
+  if (options.copies !== undefined) checkInteger('copies', copies, 1, maxVoters)
+  return { spec, timing: timingOf(options, nowWallMs), copies, key }
 }
 
 function checkSpec(spec: TaskSpec): void {

@@ -3,9 +3,8 @@ import type { Published, PublishRefused } from './core/effects.ts'
 import type { TaskKey } from './core/entries.ts'
 import { type LedgerId, taskId } from './core/ids.ts'
 import type { Input } from './core/inputs.ts'
-import type { TaskSpec } from './core/messages.ts'
 import { seqsOf } from './core/ranges.ts'
-import { timingAfter, type Timing } from './core/timing.ts'
+import { timingAfter } from './core/timing.ts'
 import { type Columns, columnsOf } from './encode.ts'
 import { TaskExistsError } from './errors.ts'
 import type { PublishPlan } from './publish-options.ts'
@@ -93,7 +92,7 @@ export class Publisher {
       ended.throwIfAborted()
       await this.#port.room
       const timing = timingAfter(plan.timing, this.timers.now() - began)
-      const answer = await abortable(this.#request(plan.spec, timing, columns, key), ended)
+      const answer = await abortable(this.#request({ ...plan, timing }, columns, key), ended)
       if (answer.type === 'published') return placesOf(answer)
       if (answer.reason === 'conflict') throw conflictOf(plan, answer)
       await delay(this.timers, answer.retryMs, ended)
@@ -114,15 +113,14 @@ export class Publisher {
   }
 
   #request(
-    spec: TaskSpec,
-    timing: Timing,
+    { spec, timing, copies }: PublishPlan,
     { lengths, payload }: Columns,
     key: TaskKey | undefined,
   ): Promise<Published | PublishRefused> {
     const request = this.#nextRequest++
     const waiting = Promise.withResolvers<Published | PublishRefused>()
     this.#requests.set(request, waiting)
-    this.#port.input({ type: 'publish', request, spec, timing, lengths, payload, key })
+    this.#port.input({ type: 'publish', request, spec, timing, lengths, payload, copies, key })
     return waiting.promise
   }
 
@@ -143,10 +141,11 @@ export class Publisher {
   }
 }
 
-function canTake(gathering: Gathering, { spec, timing }: PublishPlan): boolean {
+function canTake(gathering: Gathering, { spec, timing, copies }: PublishPlan): boolean {
   const { delayMs, startWithinMs, endWithinMs } = gathering.plan.timing
   return (
     gathering.plan.spec === spec &&
+    gathering.plan.copies === copies &&
     delayMs === timing.delayMs &&
     startWithinMs === timing.startWithinMs &&
     endWithinMs === timing.endWithinMs &&

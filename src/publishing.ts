@@ -8,6 +8,7 @@ import { type Columns, encodeInput, encodeInputs } from './encode.ts'
 import { InvalidInputError } from './errors.ts'
 import { LargeInputs, type PublishBlobs } from './large-inputs.ts'
 import { abortable, type Placed, Publisher, type PublisherPort } from './publish.ts'
+import { maxVoters } from './wire/limits.ts'
 import { planPublish, type PublishOptions, type PublishPlan } from './publish-options.ts'
 import { turn, type Timers } from './time/timers.ts'
 import type { TaskDefaults } from './worker/definition.ts'
@@ -27,6 +28,8 @@ export interface PublishingInit extends PublisherPort {
   readonly blobs?: PublishBlobs | undefined
   /** Called when tasks are published that nobody known will run. */
   onUnserved(queue: string): void
+  /** Voters of a ledger; not known where another node publishes. */
+  readonly voters?: number | undefined
   /** Nodes known to serve a queue. */
   servers(queue: string): number
 }
@@ -146,6 +149,11 @@ export class Publishing extends Publisher {
     }
     const definition = typeof task === 'string' ? this.#init.definitions.get(queue) : task
     const plan = planPublish(queue, definition ?? {}, options, this.timers.wallNow())
+    const { voters = maxVoters } = this.#init
+    if (plan.copies > voters) {
+      const asked = `copies is ${plan.copies}, and a ledger of this node has ${voters} voters`
+      throw new InvalidParametersError(`${asked}; ask for fewer, or raise voters`)
+    }
     return { ...plan, spec: this.#sameSpec(plan.spec) }
   }
 

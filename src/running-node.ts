@@ -100,6 +100,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       definitions,
       blobs,
       servers,
+      voters: guest ? undefined : voters,
       timers,
       onUnserved: queue => this.warn(`No connected node serves queue ${queue} yet`, queue),
     })

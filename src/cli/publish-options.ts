@@ -16,6 +16,9 @@ export function addPublishOptions(to: Command): Command {
     .option('--expires <when>', 'fails unless it has ended: a date, or a duration', parseWhen)
     .option('--requires <label=value>', 'label of the node that runs it; may be repeated', addLabel)
     .option('--result-ttl <duration>', 'how long the result is kept', parseDuration)
+    .option('--copies <n>', 'nodes that must have it before it is published', text =>
+      parseInteger(text, 1),
+    )
     .option('--key <name>', 'published once: the same again gives the same task')
     .addOption(new Option('--delay-ms <n>').argParser(parseDuration).hideHelp())
     .addOption(new Option('--timeout-ms <n>').argParser(parseDuration).hideHelp())
@@ -39,6 +42,7 @@ export function publishOptions(options: OptionValues): PublishOptions {
     readonly resultTtl?: number
     readonly resultTtlMs?: number
     readonly requires?: Readonly<Record<string, string>>
+    readonly copies?: number
     readonly key?: string
   }
   return {
@@ -51,6 +55,7 @@ export function publishOptions(options: OptionValues): PublishOptions {
     expiresAt: all.expires,
     resultTtlMs: all.resultTtl ?? all.resultTtlMs,
     requires: all.requires && { labels: all.requires },
+    copies: all.copies,
     key: all.key,
   }
 }

@@ -11,6 +11,8 @@ export interface Submit {
   /** Random, chosen by the guest: a resend to the same host is not published twice. */
   readonly request: string
   readonly chunks: readonly Chunk[]
+  /** Voters that must hold them before they are published; a majority must in any case. */
+  readonly copies: number
   /** One task only: what it is called. */
   readonly key?: TaskKey | undefined
 }

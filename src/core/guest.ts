@@ -61,7 +61,9 @@ export function submitTasks(
     }
     const chunk: Chunk = { first: 0, count: to - at, spec, ...timing, ...columns }
     const { key } = tasks.origin ?? {}
-    const submit: Submit = { type: 'submit', request: nextId(random), chunks: [chunk], key }
+    const { copies = 0 } = tasks
+    const name = nextId(random)
+    const submit: Submit = { type: 'submit', request: name, chunks: [chunk], key, copies }
     guest.open.set(submit.request, { submit, request, order, host: undefined, sentAt: now })
     at = to
   }

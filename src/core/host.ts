@@ -47,10 +47,12 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
     if (open.guest === from && open.request === submit.request) return
   }
   const request = host.nextRequest--
-  const { key } = submit
+  const { key, copies } = submit
   const queue = submit.chunks[0]?.spec.queue ?? ''
   const met =
-    known === undefined && key !== undefined ? meetKey(machine, queue, key, request, now) : 'new'
+    known === undefined && key !== undefined
+      ? meetKey(machine, queue, key, { request, copies }, now)
+      : 'new'
   if (typeof met === 'object') return tellConflict(machine, from, submit.request, met)
   const refused = known === undefined && met === 'new' ? refusalOf(machine, submit) : ''
   if (refused !== '') {
@@ -59,11 +61,11 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
   }
   const origin = { guest: from, request: submit.request, key }
   host.open.set(request, origin)
-  if (known !== undefined) return republish(machine, request, known, now)
+  if (known !== undefined) return republish(machine, request, { ...known, copies }, now)
   if (met === 'same') return
   if (key !== undefined) beginNaming(machine.keys, queue, key, request)
   for (const chunk of submit.chunks) {
-    const tasks = { ...chunk, request, since: now, origin }
+    const tasks = { ...chunk, request, since: now, origin, copies }
     publish(machine.producer, machine.voter, outbox, tasks, now)
   }
 }
@@ -80,13 +82,13 @@ function tellConflict(
 }
 
 /** Why tasks are not taken; '' if they are. They go into one entry, so that no part is forgotten. */
-function refusalOf({ voter, outbox }: Host, { chunks }: Submit): string {
+function refusalOf({ voter, outbox, producer }: Host, { chunks }: Submit): string {
   const [chunk] = chunks
   if (chunk === undefined) return 'empty'
   const { count, payload } = chunk
   const whole = count === 1 || (count <= maxStoreTasks && payload.length <= maxStoreBytes)
   if (chunks.length > 1 || !whole) return 'too large'
-  return makeRoom(voter, outbox, payload.length) ? '' : 'full'
+  return makeRoom(voter, outbox, payload.length + producer.waitingBytes) ? '' : 'full'
 }
 
 const noTasks: Submitted = {

@@ -55,6 +55,8 @@ export interface Durable {
 export interface Publish {
   readonly type: 'publish'
   readonly request: number
+  /** Voters that must hold them before they are published; a majority must in any case. */
+  readonly copies?: number | undefined
   /** One task only: what it is called. */
   readonly key?: TaskKey | undefined
   readonly spec: TaskSpec

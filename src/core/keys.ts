@@ -60,7 +60,7 @@ export function meetKey(
   machine: Namer,
   queue: string,
   key: TaskKey,
-  request: number,
+  { request, copies }: { readonly request: number; readonly copies: number },
   now: Millis,
 ): 'new' | 'same' | KeyConflict {
   const { keys, producer } = machine
@@ -75,10 +75,10 @@ export function meetKey(
   if (named === undefined) return 'new'
   const { ledger, seq, held, digest } = named
   if (digest !== key.digest) return { type: 'conflict', task: { ledger, seq } }
-  if (held) producer.published.push(publishedAs(machine, request, named))
+  if (held && copies === 0) producer.published.push(publishedAs(machine, request, named))
   else {
     beginNaming(keys, queue, key, request)
-    republish(machine, request, { ledger, seqs: [seq, 1] }, now)
+    republish(machine, request, { ledger, seqs: [seq, 1], copies }, now)
   }
   return 'same'
 }

@@ -45,6 +45,8 @@ interface Storing {
   sentAt: Millis
   /** A full voter is not asked again before. */
   waitUntil: Millis
+  /** Voters that must hold it at least, beyond a majority. */
+  readonly copies: number
 }
 
 /** A publish request until a majority holds all of it. */
@@ -66,6 +68,8 @@ export interface Waiting extends Timing {
   readonly worker?: NodeId | undefined
   /** Whose request it is, where the same may be asked for again: written down with the tasks. */
   readonly origin?: Origin | undefined
+  /** Voters that must hold them before they are published; a majority must in any case. */
+  readonly copies?: number | undefined
 }
 
 /** Everything a node knows and owes as a producer. */
@@ -77,6 +81,8 @@ export interface ProducerState {
   current: OwnLedger | undefined
   next: OwnLedger | undefined
   readonly waiting: Waiting[]
+  /** Payload bytes of what waits. */
+  waitingBytes: number
   storing: Storing[]
   readonly requests: Map<number, PublishRequest>
   openedAt: Millis
@@ -98,6 +104,7 @@ export function createProducer(
     current: undefined,
     next: undefined,
     waiting: [],
+    waitingBytes: 0,
     storing: [],
     requests: new Map(),
     openedAt: 0,
@@ -161,6 +168,7 @@ function publishWaiting(
   outbox: Outbox,
   now: Millis,
 ): void {
+  producer.waitingBytes = 0
   for (const waiting of producer.waiting.splice(0)) publish(producer, voter, outbox, waiting, now)
 }
 
@@ -218,7 +226,7 @@ export function closeOldLedgers(producer: ProducerState, voter: VoterState, outb
   }
 }
 
-/** Takes tasks in: numbers them in the open ledger, or keeps them until there is one. */
+/** Takes tasks in: numbers them in the open ledger, or keeps them until there is one with enough voters. */
 export function publish(
   producer: ProducerState,
   voter: VoterState,
@@ -229,8 +237,10 @@ export function publish(
   const { current } = producer
   // A number is given only to what is kept here first.
   const votes = current !== undefined && votedLedger(voter, current.info.ledger) !== undefined
-  if (!votes) producer.waiting.push(tasks)
-  else assign(producer, voter, outbox, current, tasks, now)
+  const fits = votes && current.info.voters.length >= (tasks.copies ?? 0)
+  if (fits) return assign(producer, voter, outbox, current, tasks, now)
+  producer.waiting.push(tasks)
+  producer.waitingBytes += tasks.payload.length
 }
 
 function assign(
@@ -265,7 +275,8 @@ function assign(
     entry.open += 1
     const whole = to - at === lengths.length && timing.delayMs === 0
     const worker = whole ? tasks.worker : undefined
-    const store = { chunk, request, origin: tasks.origin, worker }
+    const { origin, copies } = tasks
+    const store = { chunk, request, origin, worker, copies }
     storeFirst(producer, voter, outbox, info, store, now)
     at = to
   }
@@ -286,7 +297,8 @@ export function storeFirst(
     request,
     origin,
     worker,
-  }: Pick<Storing, 'chunk' | 'request'> & Pick<Waiting, 'origin' | 'worker'>,
+    copies = 0,
+  }: Pick<Storing, 'chunk' | 'request'> & Pick<Waiting, 'origin' | 'worker' | 'copies'>,
   now: Millis,
 ): void {
   const { ledger, epoch } = info
@@ -294,7 +306,8 @@ export function storeFirst(
   const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
   onStore(voter, outbox, producer.self.peer, own, now, origin)
   const { lsn } = outbox
-  const storing: Storing = { info, chunk, request, lsn, stored: 0, sentAt: now, waitUntil: 0 }
+  const none = { stored: 0, sentAt: now, waitUntil: 0 }
+  const storing: Storing = { info, chunk, request, lsn, copies, ...none }
   producer.storing.push(storing)
   const held = voter.ledgers.get(ledger)
   const direct = held !== undefined && worker !== undefined
@@ -319,7 +332,7 @@ function sendStore(
   send(outbox, peer, grant === undefined ? store : { ...store, grant }, lsn)
 }
 
-/** Counts who holds the chunks; a majority makes them published. */
+/** Counts who holds the chunks; a majority, or more where more is asked for, makes them published. */
 export function onStored(producer: ProducerState, from: PeerId, stored: Stored, now: Millis): void {
   if (producer.storing.length === 0) return
   const rest: Storing[] = []
@@ -340,7 +353,8 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
       if (held === chunk.count) storing.stored |= 1 << index
       else if (intersect(whole, stored.full).length > 0) storing.waitUntil = now + stored.fullMs
     }
-    if (bitsIn(storing.stored) < majorityOf(info.voters.length)) rest.push(storing)
+    const needed = Math.max(majorityOf(info.voters.length), storing.copies)
+    if (bitsIn(storing.stored) < needed) rest.push(storing)
     else finishChunk(producer, storing)
   }
   producer.storing = rest

@@ -12,7 +12,11 @@ import type { Machine } from './state.ts'
 export function republish(
   { producer, voter, outbox }: Pick<Machine, 'producer' | 'voter' | 'outbox'>,
   request: number,
-  { ledger, seqs }: { readonly ledger: LedgerId; readonly seqs: Ranges },
+  {
+    ledger,
+    seqs,
+    copies,
+  }: { readonly ledger: LedgerId; readonly seqs: Ranges; readonly copies: number },
   now: Millis,
 ): void {
   const held = voter.ledgers.get(ledger)
@@ -27,6 +31,6 @@ export function republish(
   }
   producer.requests.set(request, entry)
   for (const chunk of chunks) {
-    storeFirst(producer, voter, outbox, info, { chunk, request, origin: undefined }, now)
+    storeFirst(producer, voter, outbox, info, { chunk, request, copies }, now)
   }
 }

@@ -103,22 +103,23 @@ function onReceived(machine: Machine, { from, lsn, message }: Received, now: Mil
 
 function onPublish(machine: Machine, input: Publish, now: Millis): void {
   const { voter, producer, outbox, members, init } = machine
-  const { request, spec, timing, lengths, payload, key } = input
+  const { request, spec, timing, lengths, payload, key, copies = 0 } = input
   const origin = key === undefined ? undefined : { guest: init.peer, request: '', key }
-  const tasks = { request, spec, ...timing, since: now, lengths, payload, origin }
+  const tasks = { request, spec, ...timing, since: now, lengths, payload, origin, copies }
   if (init.guest) return submitTasks(machine.guest, outbox, members, machine.random, tasks, now)
   if (lengths.length === 0) {
     outbox.effects.push({ type: 'published', request, parts: [], durable: true })
     return
   }
-  const met = key === undefined ? 'new' : meetKey(machine, spec.queue, key, request, now)
+  const met =
+    key === undefined ? 'new' : meetKey(machine, spec.queue, key, { request, copies }, now)
   if (met === 'same') return
   const refused = { type: 'publish-refused', request } as const
   if (met !== 'new') {
     outbox.effects.push({ ...refused, reason: 'conflict', retryMs: 0, task: met.task })
     return
   }
-  if (!makeRoom(voter, outbox, payload.length)) {
+  if (!makeRoom(voter, outbox, payload.length + producer.waitingBytes)) {
     outbox.effects.push({ ...refused, reason: 'full', retryMs: fullRetryMs })
     return
   }

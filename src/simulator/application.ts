@@ -3,6 +3,7 @@ import type { LedgerId } from '../core/ids.ts'
 import type { Publish } from '../core/inputs.ts'
 import type { TaskSpec } from '../core/messages.ts'
 import type { Timing } from '../core/timing.ts'
+import { bitsIn } from '../core/quorum.ts'
 import { fromSeqs, type Ranges, seqsOf, subtract, union } from '../core/ranges.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Actor } from './observer.ts'
@@ -33,6 +34,8 @@ export interface Batch {
   readonly plans: readonly Omit<Plan, 'uid'>[]
   /** Longest filler behind a plan in the payload, in bytes. */
   readonly fillBytes: number
+  /** Voters that must hold it before it is published; 0 for a majority. */
+  readonly copies: number
   /** Whether it is one task with a key, which is published again and again. */
   readonly keyed: boolean
 }
@@ -77,11 +80,11 @@ export class Application {
     this.#prng = Prng.named(world.options.seed, `application ${node.index}`)
   }
 
-  publish({ spec, timing, plans, fillBytes, keyed }: Batch): void {
+  publish({ spec, timing, plans, fillBytes, copies, keyed }: Batch): void {
     if (!this.#node.running) return
     const numbered = plans.map(plan => ({ ...plan, uid: this.#nextUid() }))
     const columns = payloadsOf(numbered, fillBytes, this.#prng)
-    const base: Publish = { type: 'publish', request: 0, spec, timing, ...columns }
+    const base: Publish = { type: 'publish', request: 0, spec, timing, ...columns, copies }
     // Where a guest publishes again it may have another host, which does not know the key.
     const [first] = this.#node.guest || !keyed ? [] : numbered
     const key = first === undefined ? undefined : { key: `task ${first.uid}`, digest: 'first' }
@@ -241,6 +244,9 @@ export class Application {
     if (tasks.length !== asked.plans.length) {
       this.#violation('publish', `${tasks.length} tasks for ${asked.plans.length}`)
     }
+    if (!tasks.every(task => isHeldBy(task, asked.input.copies ?? 0))) {
+      this.#violation('S5', `Publish ${request} asks for more copies than there are`)
+    }
     this.#own.push(...tasks.filter(task => asked.keyed === undefined || !this.#own.includes(task)))
     // A full node learns the outcomes of its own ledger without asking.
     if (actor.guest) this.watch(tasks)
@@ -296,6 +302,11 @@ export class Application {
   #violation(property: string, message: string): void {
     this.#world.report({ property, atMs: this.#world.now(), message })
   }
+}
+
+/** Whether so many voters hold a task, or have lost their disks since they did. */
+function isHeldBy({ heldBy, ledger }: TaskHistory, copies: number): boolean {
+  return bitsIn(heldBy | ledger.lostBy) >= copies || ledger.retiredBy !== 0
 }
 
 function newSession(): Session {

@@ -11,6 +11,8 @@ export interface BatchesInit {
   readonly plain: boolean
   /** How long results are kept, drawn per batch, in milliseconds. */
   readonly resultTtlsMs: readonly number[]
+  /** How many voters must hold tasks before they are published, drawn per batch; 0 for a majority. */
+  readonly copiesOf: readonly number[]
 }
 
 const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hanging', 'blocking']
@@ -19,7 +21,10 @@ const rare: readonly Behaviour[] = ['failing', 'unrecoverable', 'unfit', 'hangin
 const blockingMsMax = 5_000
 
 /** Draws what is published together: mostly few tasks, rarely more than go into one message. */
-export function drawBatch({ queues, plain, resultTtlsMs }: BatchesInit, prng: Prng): Batch {
+export function drawBatch(
+  { queues, plain, resultTtlsMs, copiesOf }: BatchesInit,
+  prng: Prng,
+): Batch {
   const size = sizeOf(prng)
   const spec: TaskSpec = {
     queue: prng.pick(queues),
@@ -43,8 +48,16 @@ export function drawBatch({ queues, plain, resultTtlsMs }: BatchesInit, prng: Pr
   // What nobody serves comes to an end by its limits alone.
   const limited = timing.startWithinMs > 0 || timing.endWithinMs > 0
   const queue = limited && prng.chance(0.2) ? 'nobody' : spec.queue
+  const copies = prng.pick(copiesOf)
   const keyed = size === 1 && prng.chance(0.7)
-  return { spec: { ...spec, queue }, timing, plans, fillBytes: size > 100 ? 0 : fillBytes, keyed }
+  return {
+    spec: { ...spec, queue },
+    timing,
+    plans,
+    fillBytes: size > 100 ? 0 : fillBytes,
+    copies,
+    keyed,
+  }
 }
 
 function drawTiming(delayMs: number, prng: Prng): Timing {

@@ -135,6 +135,13 @@ export function healed(faults: Faults): Faults {
   }
 }
 
+/** Whether every node comes back with the disk that it had. */
+export function keepsDisks(faults: Faults): boolean {
+  const { fsyncErrorEveryMs, bitFlipEveryMs, wipeEveryMs, rollbackEveryMs, departEveryMs } = faults
+  const lossy = [fsyncErrorEveryMs, bitFlipEveryMs, wipeEveryMs, rollbackEveryMs, departEveryMs]
+  return lossy.every(everyMs => everyMs === 0)
+}
+
 /** Whether every process runs when it is time to, by a clock that it may trust. */
 export function saneClocks(faults: Faults): boolean {
   const { drift, pauseEveryMs, wallJumpEveryMs, slowNodeP } = faults

@@ -2,6 +2,7 @@ import type { Finished } from '../core/inputs.ts'
 import { seqsOf } from '../core/ranges.ts'
 import type { Application, Batch } from './application.ts'
 import { drawBatch } from './batches.ts'
+import { keepsDisks } from './faults.ts'
 import { Prng } from './prng.ts'
 import type { Simulation } from './simulation.ts'
 import type { TaskHistory } from './task-history.ts'
@@ -34,6 +35,7 @@ export class Workload {
   constructor(simulation: Simulation, { tasks, durationMs, plain }: WorkloadOptions) {
     const { queues, seed, keepMs } = simulation.options
     const resultTtlsMs = keepMs < dayMs ? [0, 1_000, 30_000] : [dayMs]
+    const copiesOf = [0, 0, 0, copiesMax(simulation)]
     this.#simulation = simulation
     this.#plain = plain
     this.#prng = Prng.named(seed, 'workload')
@@ -44,7 +46,7 @@ export class Workload {
     if (!plain) simulation.onFinished = (_actor, finished) => this.#finished(finished)
     for (let count = 0, drawn = 0; drawn < tasks; count++) {
       const prng = Prng.named(seed, `batch ${count}`)
-      const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs }, prng))
+      const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs, copiesOf }, prng))
       drawn += batch.plans.length
       simulation.after(prng.between(0, durationMs), () => {
         const who = this.#anybody(prng)
@@ -108,6 +110,13 @@ export class Workload {
     if (running.length === 0) return undefined
     return this.#simulation.applications[prng.pick(running).index]
   }
+}
+
+/** Copies that there will be in the end, whatever disks are lost. */
+function copiesMax(simulation: Simulation): number {
+  const { voters, nodes } = simulation.options
+  const odd = Math.min(voters, nodes - ((nodes + 1) % 2))
+  return keepsDisks(simulation.faults()) ? odd : 0
 }
 
 /** Whether somebody must cancel a task because it never ends by itself. */

@@ -281,7 +281,12 @@ const backlogs = record<core.Backlogs>(
 
 const submit = record<guests.Submit>(
   'Submit',
-  { request: text(maxStringBytes), chunks, key: optional(taskKey) },
+  {
+    request: text(maxStringBytes),
+    chunks,
+    key: optional(taskKey),
+    copies: integer(0, maxVoters),
+  },
   { type: 'submit' },
 )
 

@@ -107,7 +107,7 @@ export class Harness {
     this.now = end
   }
 
-  publish(peer: PeerId, payloads: readonly string[]): void {
+  publish(peer: PeerId, payloads: readonly string[], copies = 0): void {
     const parts = payloads.map(bytes)
     const lengths = Uint32Array.from(parts, part => part.length)
     const columns = { lengths, payload: bytes(payloads.join('')) }
@@ -118,6 +118,7 @@ export class Harness {
       spec: plainSpec,
       timing: noTiming,
       ...columns,
+      copies,
     } as const
     this.#input(this.node(peer), publish)
   }

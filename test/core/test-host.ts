@@ -41,8 +41,20 @@ export class TestHost {
     return this.step({ type: 'received', from, lsn: 0, message })
   }
 
-  submit(request: string, payloads: readonly string[], from = 'g', key?: TaskKey): Effect[] {
-    return this.receive(from, { type: 'submit', request, chunks: [chunkOf(0, payloads)], key })
+  submit(
+    request: string,
+    payloads: readonly string[],
+    from = 'g',
+    key?: TaskKey,
+    copies = 0,
+  ): Effect[] {
+    return this.receive(from, {
+      type: 'submit',
+      request,
+      chunks: [chunkOf(0, payloads)],
+      key,
+      copies,
+    })
   }
 
   /** A fellow voter says that it holds what it was sent. */

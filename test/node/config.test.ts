@@ -200,7 +200,7 @@ describe('planPublish', () => {
     ['an expiry that has passed', { expiresAt: 0 }, /expiresAt was 0 ms ago; give a time/],
     ['an expiry that is none', { expiresAt: Number.NaN }, /expiresAt must be a valid date/],
     ['a wait before now', { queueTimeoutMs: -1 }, /queueTimeoutMs must be an integer from 0/],
-    ...['groupKey', 'dependsOn', 'repeat', 'copies'].map(
+    ...['groupKey', 'dependsOn', 'repeat'].map(
       name =>
         [name, { [name]: 1 }, new RegExp(`${name} is not supported by this version`)] as const,
     ),

@@ -5,7 +5,7 @@ import type { Entry } from '../../src/core/entries.ts'
 import type * as core from '../../src/core/messages.ts'
 import { countOf } from '../../src/core/ranges.ts'
 import type { Ranges } from '../../src/core/ranges.ts'
-import { maxPriority, maxSeq, maxUint32 } from '../../src/wire/limits.ts'
+import { maxPriority, maxSeq, maxUint32, maxVoters } from '../../src/wire/limits.ts'
 
 /* Values that the wire carries, of every kind and up to a modest size. */
 
@@ -183,6 +183,8 @@ const outcomes = fc.array(record({ ballot, kind: outcomeKind, seqs, values: valu
 
 const seq = fc.integer({ min: 0, max: maxSeq })
 const end = fc.oneof(fc.constantFrom(-1, 0), seq)
+const task = fc.integer({ min: 0, max: maxSeq - 1 })
+const copies = fc.integer({ min: 0, max: maxVoters })
 const taskKeyFields = { key: word, digest: word }
 const key = fc.option(record(taskKeyFields), { nil: undefined })
 const collectedSets = { done: seqs, failed: seqs, cancelled: seqs, forgotten: seqs }
@@ -324,7 +326,7 @@ export const messages: Members<core.Message> = {
     ledgers: fc.array(record({ info, counter: uint32, classes: fc.array(backlog, few) }), few),
     offered: fc.boolean(),
   }),
-  submit: member('submit', { request: word, chunks, key }),
+  submit: member('submit', { request: word, chunks, key, copies }),
   submitted: member('submitted', {
     request: word,
     refused: wordOrNone,
@@ -336,7 +338,7 @@ export const messages: Members<core.Message> = {
   }),
   progress: member('progress', {
     ledger,
-    seq: fc.integer({ min: 0, max: maxSeq - 1 }),
+    seq: task,
     token: uint32,
     kind: fc.constantFrom('progress', 'log'),
     body: fc.uint8Array({ maxLength: 200 }),
@@ -421,10 +423,7 @@ export const entries: Members<Entry> = {
   ),
   submitted: member('submitted', { guest: peer, request: word, ledger, seqs }),
   echo: member('echo', { peer, storageId, lsn }),
-  keyed: member('keyed', {
-    ...{ queue: word, ledger, ...taskKeyFields },
-    seq: fc.integer({ min: 0, max: maxSeq - 1 }),
-  }),
+  keyed: member('keyed', { queue: word, ledger, seq: task, ...taskKeyFields }),
   started: member('started', { node }),
   observed: member('observed', infoFields),
   succession: member('succession', { ...ofLedger, promised: ballot, accepted: ballot, voters }),

@@ -166,7 +166,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     ledgers: [{ info, counter: 4711, classes: [backlog] }],
     offered: false,
   },
-  submit: { type: 'submit', request: 'r-1', chunks: [chunk], key: undefined },
+  submit: { type: 'submit', request: 'r-1', chunks: [chunk], key: undefined, copies: 0 },
   submitted: {
     type: 'submitted',
     request: 'r-1',
@@ -239,6 +239,7 @@ const laterMessages: Record<string, Message> = {
   'store-granted': { ...messages.store, grant: { info, claimId: 2 ** 31 + 7, ballot } },
   'claim-idle': { ...messages.claim, intent: 'run', idle: true },
   'hello-changes': { ...messages.hello, changes: true },
+  'submit-copies': { ...messages.submit, copies: 3 },
   'submit-key': { ...messages.submit, key: taskKey },
   'state-collected': { ...messages.state, ...collected },
   'renewed-elsewhere': { ...messages.renewed, elsewhere: lostLeases },

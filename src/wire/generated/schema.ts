@@ -343,7 +343,12 @@ export const schema = {
   },
   Taken: { ledger: [1, 'bytes'], seqs: [2, 'bytes'] },
   Presence: { queues: [1, 'string[]'], concurrency: [2, 'uint32'], free: [3, 'uint32'] },
-  Submit: { request: [1, 'string'], chunks: [2, 'Chunk[]'], key: [3, 'TaskKey'] },
+  Submit: {
+    request: [1, 'string'],
+    chunks: [2, 'Chunk[]'],
+    key: [3, 'TaskKey'],
+    copies: [4, 'uint32'],
+  },
   TaskKey: { key: [1, 'string'], digest: [2, 'string'] },
   Submitted: {
     request: [1, 'string'],
