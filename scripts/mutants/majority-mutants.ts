@@ -46,8 +46,8 @@ export const majorityMutants: readonly Mutant[] = [
     [
       {
         file: 'voter-claim.ts',
-        from: "    return refuse(verdict, 'missing', 0, 0, one)",
-        to: '    return pushRun(verdict.again, seq, 1)',
+        from: "  if (state === ABSENT) return refuse(verdict, 'missing', 0, 0, one)",
+        to: '  if (state === ABSENT) return pushRun(verdict.again, seq, 1)',
       },
     ],
   ),

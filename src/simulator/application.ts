@@ -259,8 +259,7 @@ export class Application {
   #checkKey({ input, keyed, contradicts }: Publishing, task: TaskHistory | undefined): boolean {
     const before = keyed?.task
     const { key = '' } = input.key ?? {}
-    const forgotten = before !== undefined && before.ledger.retiredBy !== 0
-    if (!forgotten && before !== undefined && (contradicts || before !== task)) {
+    if (!isForgotten(before) && before !== undefined && (contradicts || before !== task)) {
       const name = contradicts ? 'another record' : (task?.name ?? 'nothing')
       this.#violation('publish', `Key '${key}' names ${before.name}, and then ${name}`)
     }
@@ -274,7 +273,9 @@ export class Application {
     if (asked === undefined) return this.#violation('publish', `Refusal ${request} answers nothing`)
     if (reason === 'conflict') {
       this.#session.publishing.delete(request)
-      if (!asked.contradicts) this.#violation('publish', `Publish ${request} is no conflict`)
+      // What the key once named may be forgotten, and the key name what contradicts it by now.
+      const isExcused = asked.contradicts || isForgotten(asked.keyed?.task)
+      if (!isExcused) this.#violation('publish', `Publish ${request} is no conflict`)
       return this.#world.count('key conflict')
     }
     this.#world.count('publish refused')
@@ -307,6 +308,11 @@ export class Application {
 /** Whether so many voters hold a task, or have lost their disks since they did. */
 function isHeldBy({ heldBy, ledger }: TaskHistory, copies: number): boolean {
   return bitsIn(heldBy | ledger.lostBy) >= copies || ledger.retiredBy !== 0
+}
+
+/** Whether there may be nobody who knows of a task any more. */
+function isForgotten(task: TaskHistory | undefined): boolean {
+  return task !== undefined && task.ledger.retiredBy !== 0
 }
 
 function newSession(): Session {
