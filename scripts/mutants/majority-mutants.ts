@@ -112,8 +112,8 @@ export const majorityMutants: readonly Mutant[] = [
       },
       {
         file: 'voter-store.ts',
-        from: '    if (page.state[slot] === ABSENT) {',
-        to: '    if (page.state[slot] !== OPEN) {',
+        from: '    if (stateAt(ledger, seq) === ABSENT) {',
+        to: '    if (stateAt(ledger, seq) !== OPEN) {',
       },
     ],
   ),
