@@ -199,11 +199,13 @@ export function rewatch(
 ): void {
   if (only === undefined && now < watch.rewatchAt) return
   let waiting = false
-  for (const [ledger, { seqs, progress }] of watch.application) {
+  for (const [ledger, { seqs: live, progress }] of watch.application) {
     if (votedLedger(voter, ledger) !== undefined) continue
     waiting = true
+    // A message stays what it was when it was asked for.
+    const seqs = [...live]
     if (only === undefined) askEverybody(outbox, members, ledger, seqs, progress)
-    else send(outbox, only, { type: 'watch', ledger, seqs: [...seqs], progress })
+    else send(outbox, only, { type: 'watch', ledger, seqs, progress })
   }
   if (only === undefined) watch.rewatchAt = waiting ? now + rewatchMs : Infinity
 }
