@@ -15,6 +15,7 @@ import { recordsFor } from './claim-records.ts'
 import type { Millis, PeerId } from './ids.ts'
 import type { Claim, Claimed, LedgerInfo, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
+import { sawAnswer, sawLate } from './pace.ts'
 import {
   maxRepairs,
   endCancel,
@@ -118,12 +119,15 @@ export function onClaimed(
   }
   const claiming = proposer.claims.get(claimed.claimId)
   if (claiming === undefined || claiming.info.ledger !== claimed.ledger) {
+    sawLate(proposer.pace, claimed.claimId, now)
     giveBackStray(outbox, from, claimed)
     return
   }
   const v = voterIndex(claiming.info, from)
   if (claimed.epoch !== claiming.info.epoch) return
   if (v < 0 || !sameBallot(claiming.ballot, claimed.ballot)) return
+  const sentAt = claiming.sentAt[v] as number
+  if (sentAt > 0 && from !== proposer.self) sawAnswer(proposer.pace, now - sentAt)
   if (claiming.count === 0) pick(proposer, claiming, claimed.granted)
   claiming.answered |= 1 << v
   claiming.chunks.push(...claimed.chunks)

@@ -7,6 +7,7 @@ import { mix } from './random.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import type { Leases } from './lease.ts'
+import { tentativeMs } from './voter.ts'
 import { isLarge, useRoom, waitingRoom } from './waiting.ts'
 
 /** Tasks of one publish that are granted to a worker at once, at the most. */
@@ -29,6 +30,8 @@ export function idleWorker(
   const { current } = producer
   // What labels others have is not known here.
   if (count > maxDirectTasks || spec.requires !== '' || current === undefined) return undefined
+  // Such a worker trusts its lease for a second at first, which is too short where answers are slow.
+  if (voter.tentativeMs > tentativeMs) return undefined
   if (hasBacklog(machine, spec.queue)) return undefined
   if (hasSlots(dispatch, proposer, spec.queue, count)) return undefined
   const { waiters } = announce

@@ -9,7 +9,7 @@ import { eachSeq, fromSeqs, type Ranges, subtract } from './ranges.ts'
 import { checkpointGrants, checkpointLeases, checkpointValues } from './recovery.ts'
 import { OPEN } from './registers.ts'
 import { groupRuns } from './values.ts'
-import { tentativeMs, type VoterState } from './voter.ts'
+import type { VoterState } from './voter.ts'
 
 /** A lease that a voter of the epoch before has granted. */
 export interface FoundLease {
@@ -101,7 +101,7 @@ function armLeases(
     }
     const { ballot, claimId } = lease
     const tentative = !firm.has(nameOf(lease))
-    const until = now + (tentative ? tentativeMs : voter.leaseMs)
+    const until = now + (tentative ? voter.tentativeMs : voter.leaseMs)
     const grant = { holder: ballot.proposer, claimId, ballot, until, tentative }
     grantLease(voter.leases, ledger, grant, group)
   }

@@ -15,7 +15,7 @@ import { closeAt } from './voter-compare.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
 import type { VoterState } from './voter.ts'
 
-/** How long a STORE waits for its answer before it is sent again, in milliseconds. */
+/** How long a STORE waits for its answer at least before it is sent again, in milliseconds. */
 export const restoreMs = 2_000
 
 /** Tasks and payload bytes of one STORE at the most; a single task may be longer. */
@@ -81,6 +81,8 @@ export interface ProducerState {
   current: OwnLedger | undefined
   next: OwnLedger | undefined
   readonly waiting: Waiting[]
+  /** How long a STORE waits for its answer before it is sent again. */
+  restoreMs: Millis
   /** Payload bytes of what waits. */
   waitingBytes: number
   storing: Storing[]
@@ -105,6 +107,7 @@ export function createProducer(
     next: undefined,
     waiting: [],
     waitingBytes: 0,
+    restoreMs,
     storing: [],
     requests: new Map(),
     openedAt: 0,
@@ -381,7 +384,7 @@ export function restore(
   for (const storing of producer.storing) {
     if (now < storing.waitUntil) continue
     const full = storing.waitUntil > 0
-    const late = now >= storing.sentAt + restoreMs || full
+    const late = now >= storing.sentAt + producer.restoreMs || full
     if (only === undefined && !late) continue
     if (only === undefined) {
       storing.sentAt = now
@@ -427,7 +430,7 @@ export function producerWakeAt(producer: ProducerState): Millis {
   let at = Infinity
   if (producer.next !== undefined) at = producer.next.askedAt + openMs
   for (const { sentAt, waitUntil } of producer.storing) {
-    at = Math.min(at, waitUntil > 0 ? waitUntil : sentAt + restoreMs)
+    at = Math.min(at, waitUntil > 0 ? waitUntil : sentAt + producer.restoreMs)
   }
   return at
 }

@@ -4,11 +4,12 @@ import { type CollectedKind, collectedKinds, pickCollected } from './collected.t
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import type { LedgerInfo, Refusal, TaskClass, Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
+import { createPace, type Pace } from './pace.ts'
 import { nextFraction, type Random } from './random.ts'
 import { fromSeqs, intersect, type Ranges, subtract } from './ranges.ts'
 import { valuesOf, type VoterState } from './voter.ts'
 
-/** How long a claim waits for a majority, in milliseconds. */
+/** How long a claim waits for a majority at least, in milliseconds. */
 export const claimMs = 1_000
 
 /** Longest wait before a lost claim is tried again, in milliseconds. */
@@ -82,6 +83,8 @@ export interface ProposerState {
   readonly counters: Map<LedgerId, number>
   readonly beats: Map<PeerId, Beats>
   nextClaimId: number
+  /** How long answers take. */
+  readonly pace: Pace
   /** Until then runs go on past the end of their leases: the machine has slept, and voters are asked. */
   trustUntil: Millis
   /** How long a fresh lease may wait for its first beat: 0 unless runs are known to be short. */
@@ -105,6 +108,7 @@ export function createProposer(
     counters: new Map(),
     beats: new Map(),
     nextClaimId: 1,
+    pace: createPace(),
     trustUntil: -Infinity,
     confirmMs: 0,
     retries: [],

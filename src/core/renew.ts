@@ -1,12 +1,4 @@
-import {
-  ASKING,
-  type Claiming,
-  eachTask,
-  FETCHING,
-  RUNNING,
-  SETTLING,
-  tasksWhere,
-} from './claim.ts'
+import { ASKING, type Claiming, eachTask, FETCHING, RUNNING, tasksWhere } from './claim.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { sessionDigest } from './lease.ts'
 import type { HeldLease, Lost, LostLease, Renewed, UnknownLedger } from './messages.ts'
@@ -14,8 +6,9 @@ import { type Outbox, send } from './outbox.ts'
 import { askNext, count, lose, openClaim, refuseAll } from './ask.ts'
 import { type Beats, claimMs, type ProposerState, runsUntil } from './proposer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
+import { awaitLate, patienceMs, sawAnswer } from './pace.ts'
 import { pushRun, type Ranges } from './ranges.ts'
-import { countAccepts, resettle, resettleMs } from './settle.ts'
+import { countAccepts, resettle } from './settle.ts'
 import { fetchMissing, abortRuns } from './win.ts'
 
 /** How long a beat waits for its answer before another is sent, in milliseconds. */
@@ -133,6 +126,7 @@ export function onRenewed(
   const at = beats?.waiting.findIndex(({ beat }) => beat === renewed.beat) ?? -1
   const waiting = beats?.waiting[at]
   if (beats === undefined || waiting === undefined) return
+  if (from !== proposer.self) sawAnswer(proposer.pace, now - waiting.sentAt)
   if (renewed.sendList) {
     sendList(proposer, outbox, from, beats, now)
     return
@@ -240,8 +234,9 @@ export function dropRuns(
 
 /** Does what time alone brings about for a proposer. */
 export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Millis): void {
+  const waitMs = patienceMs(proposer.pace, claimMs)
   for (const claiming of [...proposer.claims.values()]) {
-    if (now >= claiming.startedAt + claimMs) giveUp(proposer, outbox, claiming, now)
+    if (now >= claiming.startedAt + waitMs) giveUp(proposer, outbox, claiming, now)
     if (claiming.intent === 'run' && now >= runsUntil(proposer, claiming))
       expire(proposer, outbox, claiming)
     if (now >= claiming.fetchAt) {
@@ -268,15 +263,17 @@ export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Milli
   }
   for (const beats of proposer.beats.values()) {
     const oldest = beats.waiting.at(-1)
-    if (oldest !== undefined && now >= oldest.sentAt + beatMs) beats.at = Math.min(beats.at, now)
+    if (oldest !== undefined && now >= oldest.sentAt + patienceMs(proposer.pace, beatMs))
+      beats.at = Math.min(beats.at, now)
   }
   beatAll(proposer, outbox, now)
 }
 
-/** Nobody waits longer than `claimMs` for a majority. */
+/** Nobody waits for a majority any longer. */
 function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now: Millis): void {
   const voters = claiming.info.voters.length
   if (claiming.count === 0) {
+    awaitLate(proposer.pace, claiming.id, claiming.startedAt)
     claiming.answered = (1 << voters) - 1
     claiming.asked = claiming.answered
     count(proposer, outbox, claiming, now)
@@ -284,6 +281,7 @@ function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now
   }
   const asking = tasksWhere(claiming, at => claiming.phase[at] === ASKING)
   if (asking.length === 0) return
+  awaitLate(proposer.pace, claiming.id, claiming.startedAt)
   lose(proposer, outbox, claiming, asking, now)
   claiming.asked = (1 << voters) - 1
   claiming.answered = claiming.asked
@@ -296,46 +294,6 @@ function expire(proposer: ProposerState, outbox: Outbox, claiming: Claiming): vo
     return claiming.phase[at] === RUNNING || claiming.phase[at] === FETCHING
   })
   if (running.length > 0) dropRuns(proposer, outbox, claiming, running)
-}
-
-function hasUnconfirmed(proposer: ProposerState, { info, answered, confirmed }: Claiming): boolean {
-  return info.voters.some(({ peer }, v) => {
-    return (answered & ~confirmed & (1 << v)) !== 0 && proposer.up.has(peer)
-  })
-}
-
-/** When `tickProposer` has something to do at the earliest. */
-export function proposerWakeAt(proposer: ProposerState): Millis {
-  let at = Infinity
-  for (const claiming of proposer.claims.values()) {
-    let asking = claiming.count === 0
-    let running = false
-    let settling = false
-    for (let i = 0; i < claiming.count; i++) {
-      const phase = claiming.phase[i] as number
-      asking ||= phase === ASKING
-      running ||= phase === RUNNING || phase === FETCHING
-      settling ||= phase === SETTLING
-    }
-    if (asking) at = Math.min(at, claiming.startedAt + claimMs)
-    at = Math.min(at, claiming.fetchAt)
-    if (running && claiming.intent === 'run') {
-      at = Math.min(at, runsUntil(proposer, claiming))
-      if (hasUnconfirmed(proposer, claiming)) {
-        at = Math.min(at, claiming.startedAt + proposer.confirmMs)
-      }
-    }
-    for (const { sentAt, open } of claiming.settlings) {
-      if (settling && open > 0) at = Math.min(at, sentAt + resettleMs)
-    }
-  }
-  for (const retry of proposer.retries) at = Math.min(at, retry.at)
-  for (const beats of proposer.beats.values()) {
-    at = Math.min(at, beats.at)
-    const latest = beats.waiting.at(-1)
-    if (latest !== undefined) at = Math.min(at, latest.sentAt + beatMs)
-  }
-  return at
 }
 
 /** A voter cannot be reached: it will answer nothing that it was asked. */

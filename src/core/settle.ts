@@ -23,6 +23,7 @@ import {
   retryLater,
   sawCounter,
 } from './proposer.ts'
+import { patienceMs } from './pace.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { countOf, intersect, pushRun, type Ranges, subtract, take } from './ranges.ts'
 import { retryDelayMs } from './retry.ts'
@@ -30,7 +31,7 @@ import { groupRuns, isTerminal, pickValues, sliceValues } from './values.ts'
 import { onSettle } from './voter-settle.ts'
 import { recordsFor, specOfTask } from './claim-records.ts'
 
-/** How long a SETTLE waits for an answer before it is sent again, in milliseconds. */
+/** How long a SETTLE waits for an answer at least before it is sent again, in milliseconds. */
 export const resettleMs = 2_000
 
 /** Bytes of values that one SETTLE carries at the most. */
@@ -378,9 +379,10 @@ export function resettle(
   now: Millis,
   only?: PeerId,
 ): void {
+  const waitMs = patienceMs(proposer.pace, resettleMs)
   for (const settling of claiming.settlings) {
     if (settling.open <= 0) continue
-    if (only === undefined && now < settling.sentAt + resettleMs) continue
+    if (only === undefined && now < settling.sentAt + waitMs) continue
     if (only === undefined) settling.sentAt = now
     settling.resent = true
     for (const [v, { peer }] of claiming.info.voters.entries()) {

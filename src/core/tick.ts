@@ -11,7 +11,8 @@ import { takeExpired } from './limits.ts'
 import { tickJoins } from './join.ts'
 import type { Hint } from './messages.ts'
 import { persist } from './outbox.ts'
-import { restore, tickProducer } from './producer.ts'
+import { patienceMs } from './pace.ts'
+import { restore, restoreMs, tickProducer } from './producer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
 import { resumeChanges } from './resume.ts'
@@ -20,7 +21,7 @@ import { retireLedgers } from './retire.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
-import { refresh, takeUndecided } from './voter.ts'
+import { refresh, takeUndecided, tentativeMs } from './voter.ts'
 import { giveUpCollected } from './watch-collected.ts'
 import { rewatch } from './watch.ts'
 
@@ -41,6 +42,8 @@ export function tick(machine: Machine, now: Millis): void {
     tickProposer(proposer, outbox, now)
     return
   }
+  voter.tentativeMs = patienceMs(proposer.pace, tentativeMs)
+  producer.restoreMs = patienceMs(proposer.pace, restoreMs)
   refresh(voter, now)
   unblock(voter, now)
   tickProposer(proposer, outbox, now)

@@ -19,7 +19,7 @@ import { addRun } from './intervals.ts'
 import { eachSeq, contains, pushRun, type Ranges, take } from './ranges.ts'
 import { ABSENT, OPEN, type Page } from './registers.ts'
 import { groupRuns, positionIn, sliceValues } from './values.ts'
-import { holdersOf, makeDue, tentativeMs, type VoterState } from './voter.ts'
+import { holdersOf, makeDue, type VoterState } from './voter.ts'
 import { compareLedger } from './voter-compare.ts'
 
 /** Counters that are reserved at once, so that promising costs no sync. */
@@ -187,7 +187,7 @@ function promise(
   }
   const { claimId } = claim
   const holder: NodeId = ballot.proposer
-  const until = now + tentativeMs
+  const until = now + voter.tentativeMs
   grantLease(voter.leases, ledger, { holder, claimId, ballot, until, tentative: true }, granted)
   persist(outbox, { type: 'granted', ledger: claim.ledger, claimId, ballot, seqs: granted })
 }

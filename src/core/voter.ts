@@ -98,6 +98,8 @@ export interface VoterState {
   /** Epochs that have begun at this voter, or that it has heard of, since that was last told. */
   begun: LedgerInfo[]
   readonly retention: Retention
+  /** How long a lease lasts that its holder has not confirmed. */
+  tentativeMs: Millis
 }
 
 /** A voter without ledgers. */
@@ -126,6 +128,7 @@ export function createVoter(
     copies: new Map(),
     begun: [],
     retention: createRetention(init.keepMs),
+    tentativeMs,
   }
 }
 

@@ -3,6 +3,7 @@ import { ASKING, type Claiming } from '../../core/claim.ts'
 import type { NodeId } from '../../core/ids.ts'
 import type { Ledger } from '../../core/ledger.ts'
 import type { Leases } from '../../core/lease.ts'
+import type { Pace } from '../../core/pace.ts'
 import { unblock } from '../../core/recovery.ts'
 import { refresh, type VoterState } from '../../core/voter.ts'
 import { type Actor, hasJournal, mayDraw, proposersOf } from './actor.ts'
@@ -34,6 +35,7 @@ export function normalise(shape: Shape, actor: Actor): void {
   for (const item of voter.undecided) item.at = 0
   voter.finishAt = voter.undecided.length > 0 ? 0 : Infinity
   if (isLsnFree(actor)) voter.evidence = voter.evidence.map(item => ({ ...item, ownLsn: 0 }))
+  forgetPace(proposer.pace)
   const draws = mayDraw(actor)
   for (const claiming of proposer.claims.values()) {
     ;(claiming as Loose<typeof claiming>).startedAt = 0
@@ -51,6 +53,14 @@ export function normalise(shape: Shape, actor: Actor): void {
   proposer.retries = draws ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
   if (!draws) proposer.counters.clear()
   if (!hasJournal(actor)) actor.journal = []
+}
+
+/** How long answers take only bounds what is waited for. */
+function forgetPace(pace: Pace): void {
+  pace.counts.fill(0)
+  pace.total = 0
+  pace.slowMs = 0
+  pace.late.clear()
 }
 
 /** Waits of joins and changes begin anew. */

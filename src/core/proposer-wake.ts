@@ -1,0 +1,47 @@
+import { ASKING, type Claiming, FETCHING, RUNNING, SETTLING } from './claim.ts'
+import type { Millis } from './ids.ts'
+import { patienceMs } from './pace.ts'
+import { claimMs, type ProposerState, runsUntil } from './proposer.ts'
+import { beatMs } from './renew.ts'
+import { resettleMs } from './settle.ts'
+
+/** When `tickProposer` has something to do at the earliest. */
+export function proposerWakeAt(proposer: ProposerState): Millis {
+  const { pace } = proposer
+  let at = Infinity
+  for (const claiming of proposer.claims.values()) {
+    let asking = claiming.count === 0
+    let running = false
+    let settling = false
+    for (let i = 0; i < claiming.count; i++) {
+      const phase = claiming.phase[i] as number
+      asking ||= phase === ASKING
+      running ||= phase === RUNNING || phase === FETCHING
+      settling ||= phase === SETTLING
+    }
+    if (asking) at = Math.min(at, claiming.startedAt + patienceMs(pace, claimMs))
+    at = Math.min(at, claiming.fetchAt)
+    if (running && claiming.intent === 'run') {
+      at = Math.min(at, runsUntil(proposer, claiming))
+      if (hasUnconfirmed(proposer, claiming)) {
+        at = Math.min(at, claiming.startedAt + proposer.confirmMs)
+      }
+    }
+    for (const { sentAt, open } of claiming.settlings) {
+      if (settling && open > 0) at = Math.min(at, sentAt + patienceMs(pace, resettleMs))
+    }
+  }
+  for (const retry of proposer.retries) at = Math.min(at, retry.at)
+  for (const beats of proposer.beats.values()) {
+    at = Math.min(at, beats.at)
+    const latest = beats.waiting.at(-1)
+    if (latest !== undefined) at = Math.min(at, latest.sentAt + patienceMs(pace, beatMs))
+  }
+  return at
+}
+
+function hasUnconfirmed(proposer: ProposerState, { info, answered, confirmed }: Claiming): boolean {
+  return info.voters.some(({ peer }, v) => {
+    return (answered & ~confirmed & (1 << v)) !== 0 && proposer.up.has(peer)
+  })
+}
