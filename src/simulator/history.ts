@@ -10,7 +10,13 @@ import { type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
 import { type Actor, Observer } from './observer.ts'
 import { readPlan } from './plans.ts'
-import { type Chosen, LedgerHistory, type RunHistory, type TaskHistory } from './task-history.ts'
+import {
+  type Chosen,
+  LedgerHistory,
+  type Retry,
+  type RunHistory,
+  type TaskHistory,
+} from './task-history.ts'
 import { digestBytes, ValueDigests } from './value-digest.ts'
 
 /**
@@ -24,6 +30,8 @@ export class History extends Observer {
   readonly byUid: (TaskHistory | undefined)[] = []
   /** Called whenever a majority has accepted a terminal value at one more ballot. */
   onChosen: (task: TaskHistory, chosen: Chosen) => void = () => {}
+  /** Called whenever a majority has accepted that a task is to be tried again. */
+  onRetry: (task: TaskHistory, retry: Retry) => void = () => {}
   readonly #now: () => number
   readonly #plans: boolean
   readonly #proposers = new Map<NodeId, number>()
@@ -264,7 +272,8 @@ export class History extends Observer {
         if (bitsIn(mask) < ledger.majority) return
         const at = this.#now()
         task.dueAt = Math.max(task.dueAt, at + values.delayMs)
-        if (values.kind === 'pending') return
+        if (values.kind === 'pending')
+          return this.onRetry(task, { digest, counter, failures: values.failures })
         const chosen = task.choose(digest, counter, at)
         if (chosen !== undefined) this.onChosen(task, chosen)
       })

@@ -35,6 +35,13 @@ export interface Chosen {
   readonly at: number
 }
 
+/** A value chosen that leaves a task open, and the failures that it counts. */
+export interface Retry {
+  readonly digest: ValueDigest
+  readonly counter: number
+  readonly failures: number
+}
+
 /** All that has ever happened to one task. */
 export class TaskHistory {
   readonly ledger: LedgerHistory
@@ -55,6 +62,8 @@ export class TaskHistory {
   settledBy = 0
   /** Terminal values chosen; more than one entry is a violation unless the digest is the same. */
   readonly chosen: Chosen[] = []
+  /** Values chosen that say after how many failures the task is tried again. */
+  readonly retries: Retry[] = []
   readonly tallies: Tally[] = []
   readonly runs: RunHistory[] = []
   /** Voters that granted a run, by ballot. */

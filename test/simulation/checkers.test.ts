@@ -50,6 +50,13 @@ const controls: readonly Control[] = [
     faults: 'none',
   },
   {
+    name: 'S4: a failure is not counted',
+    property: 'S4',
+    tamper: () => sabotage.uncountedFailures,
+    faults: 'crashes',
+    more: stormy,
+  },
+  {
     name: 'S5: a voter acknowledges what it has not written',
     property: 'S5',
     tamper: () => sabotage.unwrittenRecords,

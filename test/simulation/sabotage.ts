@@ -58,6 +58,20 @@ export const forgetfulVoters: Tamper = {
     ),
 }
 
+/** Every failure passes for the first one. */
+export const uncountedFailures: Tamper = {
+  effects: (_actor, effects) =>
+    effects.map(effect => {
+      if (effect.type !== 'persist' || effect.entry.type !== 'accepted') return effect
+      const { counter } = effect.entry.ballot
+      const values = effect.entry.values.map(some =>
+        // With waits that differ they are no resend of one and the same value.
+        some.kind === 'pending' ? { ...some, failures: 1, delayMs: counter } : some,
+      )
+      return { ...effect, entry: { ...effect.entry, values } }
+    }),
+}
+
 /** Users of one node are told something else. */
 export const lyingOutcomes: Tamper = {
   effects: (actor, effects) =>

@@ -1,16 +1,21 @@
 import { type PeerId, peerOf } from '../../core/ids.ts'
-import type { Chosen, LedgerHistory, TaskHistory } from '../task-history.ts'
+import type { Chosen, LedgerHistory, Retry, TaskHistory } from '../task-history.ts'
 import type { ValueFacts } from '../value-digest.ts'
 import { Checker, type CheckerContext } from './checker.ts'
 
 /**
  * S4: outcomes are valid. A result was returned by a run of that task on the peer it names, a
- * cancelled task was asked to be cancelled for that reason, a failed one has reached its limit.
+ * cancelled task was asked to be cancelled for that reason, a failed one has reached its limit, and
+ * on the way there every failure counts.
  */
 export class OutcomesAreValid extends Checker {
   constructor(context: CheckerContext) {
     super(context)
-    const { onChosen } = context.history
+    const { onChosen, onRetry } = context.history
+    context.history.onRetry = (task, retry) => {
+      onRetry(task, retry)
+      this.#count(task, retry)
+    }
     context.history.onChosen = (task, chosen) => {
       onChosen(task, chosen)
       this.#validate(task, chosen)
@@ -24,6 +29,21 @@ export class OutcomesAreValid extends Checker {
     const { digests } = this.history
     const message = `${task.name} is ${digests.describe(digest)}, but ${wrong}`
     this.violation('S4', message, task.ledger)
+  }
+
+  /** Of two claims that each end in a failure the later one counts that of the earlier one. */
+  #count(task: TaskHistory, retry: Retry): void {
+    const { counter, failures } = retry
+    if (task.retries.some(it => it.counter === counter)) return
+    for (const other of task.retries) {
+      // Whoever was not answered settles the same value once more.
+      if (other.digest === retry.digest) continue
+      if (Math.sign(other.counter - counter) === Math.sign(other.failures - failures)) continue
+      const [first, then] = [other, retry].sort((a, b) => a.counter - b.counter) as [Retry, Retry]
+      const message = `${task.name} has failed ${first.failures} times, later ${then.failures} times`
+      this.violation('S4', message, task.ledger)
+    }
+    task.retries.push(retry)
   }
 
   #faultOf(task: TaskHistory, facts: ValueFacts): string {
