@@ -11,7 +11,7 @@ import {
   tally,
   tasksWhere,
 } from './claim.ts'
-import { recordsFor } from './claim-records.ts'
+import { recordsFor, toldAfter } from './claim-records.ts'
 import type { Millis, PeerId } from './ids.ts'
 import type { Claim, Claimed, LedgerInfo, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
@@ -64,7 +64,10 @@ export function askNext(
       continue
     }
     claiming.sentAt[v] = now
-    send(outbox, peer, claimMessage(proposer, claiming, v))
+    // A voter that is asked before it is given the records could only say that it misses them.
+    const after =
+      peer === proposer.self ? 0 : toldAfter(proposer, claiming.info.ledger, claiming.seqs)
+    send(outbox, peer, claimMessage(proposer, claiming, v), after)
     if (single) break
   }
 }
@@ -254,11 +257,12 @@ function repair(
   for (const chunk of chunks) given += chunk.count
   claiming.repairs += 1
   if (given < countOf(refusal.seqs) || claiming.repairs > maxRepairs) return false
+  const after = toldAfter(proposer, ledger, refusal.seqs)
   for (const chunk of chunks) {
-    send(outbox, peer, { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] })
+    send(outbox, peer, { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] }, after)
   }
   const again = { ...claimMessage(proposer, claiming, v), seqs: refusal.seqs, records: false }
-  send(outbox, peer, again)
+  send(outbox, peer, again, after)
   return true
 }
 

@@ -1,7 +1,7 @@
 import type { Claiming } from './claim.ts'
-import type { Millis } from './ids.ts'
+import type { LedgerId, Lsn, Millis } from './ids.ts'
 import { chunkOfSeq } from './ledger.ts'
-import { recordsOf } from './ledger-records.ts'
+import { recordLsn, recordsOf } from './ledger-records.ts'
 import type { Chunk, TaskSpec } from './messages.ts'
 import type { ProposerState } from './proposer.ts'
 import { contains, intersect, type Ranges, subtract } from './ranges.ts'
@@ -26,6 +26,15 @@ export function recordsFor(
     rest = subtract(rest, both)
   }
   return found.filter(chunk => contains(seqs, chunk.first))
+}
+
+/**
+ * The entry that others must not hear of some tasks before: were the producer's own record lost, it
+ * would end its ledger before tasks that others have.
+ */
+export function toldAfter(proposer: ProposerState, ledger: LedgerId, seqs: Ranges): Lsn {
+  const held = proposer.voter?.ledgers.get(ledger)
+  return held === undefined ? 0 : recordLsn(held, seqs)
 }
 
 /** The spec of a task that this node has claimed. */

@@ -9,7 +9,7 @@ import { voterIndex } from './quorum.ts'
 import { subtract, take, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, kindOf } from './values.ts'
-import { recordsOf } from './ledger-records.ts'
+import { recordLsn, recordsOf } from './ledger-records.ts'
 import { tellCollected, tellRetired } from './tell-collected.ts'
 import { takeOutcome, valuesOf, type VoterState } from './voter.ts'
 
@@ -74,9 +74,9 @@ export function onCompare(
   }
   const open = subtract(ledger.stored, ledger.settled)
   const lacking = take(subtract(open, theirs.stored), maxRepairTasks)
-  const chunks = recordsOf(ledger, lacking, now)
-  for (const chunk of chunks) {
-    send(outbox, from, { type: 'store', ledger: id, epoch, fresh: false, chunks: [chunk] })
+  const after = recordLsn(ledger, lacking)
+  for (const chunk of recordsOf(ledger, lacking, now)) {
+    send(outbox, from, { type: 'store', ledger: id, epoch, fresh: false, chunks: [chunk] }, after)
   }
 }
 
@@ -146,8 +146,9 @@ export function onFetch(
   const seqs = take(fetch.seqs, maxRepairTasks)
   const { ledger: id, epoch } = ledger.info
   if (fetch.what === 'records') {
+    const after = recordLsn(ledger, seqs)
     for (const chunk of recordsOf(ledger, seqs, now)) {
-      send(outbox, from, { type: 'records', ledger: id, epoch, chunks: [chunk] })
+      send(outbox, from, { type: 'records', ledger: id, epoch, chunks: [chunk] }, after)
     }
     return
   }

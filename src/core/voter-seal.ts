@@ -1,6 +1,7 @@
 import type { Observe, Seal } from './change-messages.ts'
 import type { Millis, PeerId } from './ids.ts'
 import type { Ledger } from './ledger.ts'
+import { recordLsn } from './ledger-records.ts'
 import { freezeLeases } from './lease.ts'
 import type { LedgerInfo } from './messages.ts'
 import { latestInfo, votingIn } from './office.ts'
@@ -83,5 +84,8 @@ export function onObserve(
 ): void {
   if (tellRetired(voter, outbox, from, observe.ledger)) return
   const ledger = votingIn(voter, outbox, from, observe)
-  if (ledger !== undefined) send(outbox, from, partOf(voter, ledger, observe, false, now))
+  if (ledger === undefined) return
+  const part = partOf(voter, ledger, observe, false, now)
+  const seqs = part.chunks.flatMap(({ first, count }) => [first, count])
+  send(outbox, from, part, recordLsn(ledger, seqs))
 }
