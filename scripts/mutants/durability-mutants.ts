@@ -146,4 +146,17 @@ export const durabilityMutants: readonly Mutant[] = [
     ],
     { seeds: { count: 60, faults: ['rollbacks'] } },
   ),
+  mutant(
+    'record-before-durable',
+    'A record leaves its producer only once it is durable there.',
+    [],
+    [
+      {
+        file: 'claim-records.ts',
+        from: '  return held === undefined ? 0 : recordLsn(held, seqs)',
+        to: '  return 0',
+      },
+    ],
+    { seeds: { count: 60, faults: ['outages', 'slow-disks'] } },
+  ),
 ]

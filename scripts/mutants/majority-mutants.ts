@@ -142,4 +142,43 @@ export const majorityMutants: readonly Mutant[] = [
       },
     ],
   ),
+  mutant(
+    'used-before-open',
+    'A ledger takes tasks once all of its voters have taken up their office.',
+    [],
+    [
+      {
+        file: 'producer.ts',
+        from: '  if (bitsIn(next.opened) < next.info.voters.length) return',
+        to: '  if (bitsIn(next.opened) < 1) return',
+      },
+    ],
+    { seeds: { count: 60, faults: ['network'] } },
+  ),
+  mutant(
+    'renew-on-one-ack',
+    'A holder believes in its lease as long as a majority does, not one voter.',
+    [],
+    [
+      {
+        file: 'claim.ts',
+        from: '  const until = sorted[majorityOf(sorted.length) - 1] ?? 0',
+        to: '  const until = sorted[0] ?? 0',
+      },
+    ],
+    { quick: false, seeds: { count: 300, faults: ['partitions'] } },
+  ),
+  mutant(
+    'attempts-in-worker',
+    'Failures are counted in the register, whoever has run the task.',
+    [],
+    [
+      {
+        file: 'settle.ts',
+        from: '  const failures = part.failures + 1',
+        to: '  const failures = 1',
+      },
+    ],
+    { seeds: { count: 60, faults: ['network'] } },
+  ),
 ]
