@@ -13,6 +13,7 @@ export const retentionMutants: readonly Mutant[] = [
         to: '  if (ledger.settled.length === 0) {\n    ledger.pages.clear()\n    ledger.chunks.length = 0\n    ledger.stored.length = 0\n  }\n  const collected = byKind(ledger, seqs)\n',
       },
     ],
+    { quick: false },
   ),
   mutant(
     'collect-what-is-open',
