@@ -62,6 +62,8 @@ export function onCompare(
   if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
   if (theirs.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, theirs.end)
+  // Its answer to what this one has asked may be lost: in the next round it is asked again.
+  if (hasMore(theirs, ledger)) ledger.changed = true
   const news = subtract(ledger.settled, theirs.settled)
   tellCollected(outbox, from, ledger, news)
   const settled = take(subtract(news, allCollected(ledger.collected)), maxRepairTasks)
@@ -78,6 +80,11 @@ export function onCompare(
   for (const chunk of recordsOf(ledger, lacking, now)) {
     send(outbox, from, { type: 'store', ledger: id, epoch, fresh: false, chunks: [chunk] }, after)
   }
+}
+
+/** Whether a fellow voter has records or outcomes that are not here. */
+function hasMore(theirs: Compare, { stored, settled }: Ledger): boolean {
+  return subtract(theirs.settled, settled).length > 0 || subtract(theirs.stored, stored).length > 0
 }
 
 /** No sequence number from `end` on will be used. A ledger without any is forgotten. */

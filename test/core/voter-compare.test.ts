@@ -47,6 +47,22 @@ describe('COMPARE', () => {
     })
   })
 
+  it('is sent again in the next round by who hears that another holds more', () => {
+    for (const [theirs, again] of [
+      [{ stored: [0, 4], settled: [0, 2] }, false],
+      [{ stored: [0, 5], settled: [0, 2] }, true],
+      [{ stored: [0, 4], settled: [0, 3] }, true],
+    ] as const) {
+      const voter = settledVoter()
+      voter.ledger.changed = false
+      assert.ok(
+        compare(voter, theirs).every(({ type }) => type !== 'compare'),
+        'not at once',
+      )
+      assert.equal(voter.ledger.changed, again)
+    }
+  })
+
   it('is answered by the records and outcomes that the other lacks', () => {
     const voter = settledVoter()
     const [decided, store, ...more] = compare(voter, { stored: [3, 1], settled: [0, 1] })
