@@ -305,9 +305,10 @@ export class Application {
   }
 }
 
-/** Whether so many voters hold a task, or have lost their disks since they did. */
-function isHeldBy({ heldBy, ledger }: TaskHistory, copies: number): boolean {
-  return bitsIn(heldBy | ledger.lostBy) >= copies || ledger.retiredBy !== 0
+/** Whether so many voters hold a task, or have lost their disks since they did; or it is decided. */
+function isHeldBy({ heldBy, ledger, decided }: TaskHistory, copies: number): boolean {
+  const held = bitsIn(heldBy | ledger.lostBy) >= copies
+  return held || decided !== undefined || ledger.retiredBy !== 0
 }
 
 /** Whether there may be nobody who knows of a task any more. */
