@@ -1,5 +1,6 @@
 import { changeMutants } from './change-mutants.ts'
 import { durabilityMutants } from './durability-mutants.ts'
+import { leaseMutants } from './lease-mutants.ts'
 import { majorityMutants } from './majority-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { promiseMutants } from './promise-mutants.ts'
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...durabilityMutants,
   ...changeMutants,
   ...retentionMutants,
+  ...leaseMutants,
 ]

@@ -209,14 +209,9 @@ export function setValue(ledger: Ledger, page: Page, slot: number, value: number
   const held = ledger.values[value - 1]
   invariant(held !== undefined, 'a register gets values that are kept')
   held.references += 1
+  const freed = dropValue(ledger, page, slot)
   page.value[slot] = value
-  const before = old === 0 ? undefined : ledger.values[old - 1]
-  if (before === undefined) return 0
-  before.references -= 1
-  if (before.references > 0) return 0
-  ledger.values[old - 1] = undefined
-  ledger.freeValues.push(old - 1)
-  return before.values.body.length
+  return freed
 }
 
 /** Takes a register's value away. Returns the bytes that were freed. */

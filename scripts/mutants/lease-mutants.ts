@@ -1,0 +1,122 @@
+import { mutant, type Mutant } from './mutant.ts'
+
+/** Bugs in leases, in what is counted, and in how ledgers and tasks come to be. */
+export const leaseMutants: readonly Mutant[] = [
+  mutant(
+    'renew-on-one-ack',
+    'A holder believes in a lease only as long as a majority has said that it lasts.',
+    [],
+    [
+      {
+        file: 'claim.ts',
+        from: '  const until = sorted[majorityOf(sorted.length) - 1] ?? 0',
+        to: '  const until = sorted[0] ?? 0',
+      },
+    ],
+    { quick: false, seeds: { count: 400, faults: ['partitions'] } },
+  ),
+  mutant(
+    'lease-from-receipt',
+    'A lease is timed from when it was asked for, not from when the answer came.',
+    [],
+    [
+      {
+        file: 'renew.ts',
+        from: '    const until = waiting.sentAt + renewed.leaseMs * 0.98',
+        to: '    const until = now + renewed.leaseMs * 0.98',
+      },
+    ],
+    { quick: false, seeds: { count: 100, faults: ['partitions', 'delays'] } },
+  ),
+  mutant(
+    'tentative-renewed',
+    'A beat renews no tentative lease that it does not name: its grant may have been lost.',
+    [],
+    [
+      {
+        file: 'session.ts',
+        from: '    if (!lease.tentative) lease.until = now + voter.leaseMs',
+        to: '    lease.until = now + voter.leaseMs',
+      },
+    ],
+    { quick: false, seeds: { count: 100, faults: ['loss', 'delays'] } },
+  ),
+  mutant(
+    'no-release',
+    'Who has not won gives back at once what it was granted.',
+    [],
+    [
+      {
+        file: 'ask.ts',
+        from: "  if (intent === 'run') {\n    release(outbox, claiming, seqs)\n",
+        to: "  if (intent === 'run') {\n",
+      },
+    ],
+    { quick: false, seeds: { count: 40, faults: ['network'] } },
+  ),
+  mutant(
+    'deliveries-not-counted',
+    'The voters count what was started, since a dead worker cannot.',
+    [],
+    [
+      {
+        file: 'voter-claim.ts',
+        from: '      page.grants[slot] = (page.grants[slot] as number) + 1',
+        to: '      page.grants[slot] = 1',
+      },
+    ],
+    { quick: false, seeds: { count: 60, faults: ['loss'] } },
+  ),
+  mutant(
+    'publish-by-one',
+    'A task is published when a majority holds it.',
+    [],
+    [
+      {
+        file: 'producer.ts',
+        from: '    const needed = Math.max(majorityOf(info.voters.length), storing.copies)',
+        to: '    const needed = Math.max(majorityOf(1), storing.copies)',
+      },
+    ],
+    { seeds: { count: 10, faults: ['none'] } },
+  ),
+  mutant(
+    'fewer-copies',
+    'A task is published when as many voters hold it as were asked for.',
+    [],
+    [
+      {
+        file: 'producer.ts',
+        from: '    const needed = Math.max(majorityOf(info.voters.length), storing.copies)',
+        to: '    const needed = majorityOf(info.voters.length)',
+      },
+    ],
+    { seeds: { count: 20, faults: ['none'] } },
+  ),
+  mutant(
+    'numbers-again',
+    'Each start of a process opens a ledger of its own: no number is given twice.',
+    [],
+    [
+      {
+        file: 'producer.ts',
+        from: '  const ledger = nextId(producer.random)',
+        to: "  const ledger = `${nextId(producer.random).slice(0, 0)}${producer.self.peer.charCodeAt(1)}`.padStart(32, 'a')",
+      },
+    ],
+    { seeds: { count: 20, faults: ['crashes'] } },
+  ),
+  mutant(
+    'ledger-before-all-know',
+    'A ledger takes tasks only when every voter has answered OPEN.',
+    [],
+    [
+      {
+        file: 'producer.ts',
+        from: '  if (bitsIn(next.opened) < next.info.voters.length) return',
+        to: '  if (bitsIn(next.opened) < majorityOf(next.info.voters.length)) return',
+      },
+    ],
+    { quick: false, seeds: { count: 150, faults: ['loss', 'crashes', 'wipes'] } },
+  ),
+]
