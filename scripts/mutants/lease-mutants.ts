@@ -26,20 +26,7 @@ export const leaseMutants: readonly Mutant[] = [
         to: '    const until = now + renewed.leaseMs * 0.98',
       },
     ],
-    { quick: false, seeds: { count: 100, faults: ['partitions', 'delays'] } },
-  ),
-  mutant(
-    'tentative-renewed',
-    'A beat renews no tentative lease that it does not name: its grant may have been lost.',
-    [],
-    [
-      {
-        file: 'session.ts',
-        from: '    if (!lease.tentative) lease.until = now + voter.leaseMs',
-        to: '    lease.until = now + voter.leaseMs',
-      },
-    ],
-    { quick: false, seeds: { count: 100, faults: ['loss', 'delays'] } },
+    { quick: false, seeds: { count: 600, faults: ['partitions', 'delays', 'flaps'] } },
   ),
   mutant(
     'no-release',
@@ -117,6 +104,6 @@ export const leaseMutants: readonly Mutant[] = [
         to: '  if (bitsIn(next.opened) < majorityOf(next.info.voters.length)) return',
       },
     ],
-    { quick: false, seeds: { count: 150, faults: ['loss', 'crashes', 'wipes'] } },
+    { seeds: { count: 20, faults: ['loss', 'crashes', 'wipes'] } },
   ),
 ]

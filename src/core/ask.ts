@@ -2,6 +2,7 @@ import { sameBallot } from './ballot.ts'
 import {
   ASKING,
   type Claiming,
+  claimMs,
   type ClaimingInit,
   createClaiming,
   DROPPED,
@@ -15,7 +16,7 @@ import { recordsFor, toldAfter } from './claim-records.ts'
 import type { Millis, PeerId } from './ids.ts'
 import type { Claim, Claimed, LedgerInfo, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
-import { sawAnswer, sawLate } from './pace.ts'
+import { patienceMs, sawAnswer, sawLate } from './pace.ts'
 import {
   maxRepairs,
   endCancel,
@@ -40,6 +41,7 @@ export function openClaim(
   const ballot = nextBallot(proposer, want.info.ledger)
   const id = proposer.nextClaimId++
   const claiming = createClaiming({ ...want, id, ballot, startedAt: now })
+  claiming.giveUpAt = now + patienceMs(proposer.pace, claimMs)
   proposer.claims.set(id, claiming)
   proposer.byBallot.set(`${want.info.ledger}|${ballot.counter}`, claiming)
   askNext(proposer, outbox, claiming, now)
@@ -182,7 +184,9 @@ function noteGrants(claiming: Claiming, v: number, claimed: Claimed): void {
   eachTask(claiming, claimed.held, (_, seq) => claiming.held.add(seq))
   if (claimed.leaseMs > 0 && !claiming.direct) {
     // Two drifts: ours may be fast while the voter's is slow.
-    claiming.until[v] = (claiming.sentAt[v] as number) + claimed.leaseMs * 0.98
+    const sentAt = claiming.sentAt[v] as number
+    claiming.until[v] = sentAt + claimed.leaseMs * 0.98
+    claiming.giveUpAt = Math.min(claiming.giveUpAt, sentAt + claimed.leaseMs)
   }
 }
 

@@ -24,6 +24,9 @@ export const ENDED = 4
 /** Lost, released or overtaken. */
 export const DROPPED = 5
 
+/** How long a claim waits for a majority at least, in milliseconds. */
+export const claimMs = 1_000
+
 /** How long a claim that a producer made may run without any voter's word, in milliseconds. */
 const unconfirmedMs = 980
 
@@ -49,6 +52,8 @@ export interface Claiming {
   /** Whether voters are asked one after the other, so that a loser holds nothing. */
   readonly sequential: boolean
   readonly startedAt: Millis
+  /** When a majority is not waited for any longer: at the latest when the first lease that it was granted ends. */
+  giveUpAt: Millis
   seqs: Ranges
   count: number
   /** Per task: who granted, refused, accepted, was ahead; bit masks over the voters. */
@@ -124,6 +129,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
   const voters = init.info.voters.length
   const claiming: Claiming = {
     direct: false,
+    giveUpAt: init.startedAt + claimMs,
     ...init,
     count: 0,
     grants: none,

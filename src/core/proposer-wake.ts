@@ -1,7 +1,7 @@
 import { ASKING, type Claiming, FETCHING, RUNNING, SETTLING } from './claim.ts'
 import type { Millis } from './ids.ts'
 import { patienceMs } from './pace.ts'
-import { claimMs, type ProposerState, runsUntil } from './proposer.ts'
+import { type ProposerState, runsUntil } from './proposer.ts'
 import { beatMs } from './renew.ts'
 import { resettleMs } from './settle.ts'
 
@@ -19,7 +19,7 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
       running ||= phase === RUNNING || phase === FETCHING
       settling ||= phase === SETTLING
     }
-    if (asking) at = Math.min(at, claiming.startedAt + patienceMs(pace, claimMs))
+    if (asking) at = Math.min(at, claiming.giveUpAt)
     at = Math.min(at, claiming.fetchAt)
     if (running && claiming.intent === 'run') {
       at = Math.min(at, runsUntil(proposer, claiming))

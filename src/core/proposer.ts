@@ -9,9 +9,6 @@ import { nextFraction, type Random } from './random.ts'
 import { fromSeqs, intersect, type Ranges, subtract } from './ranges.ts'
 import { valuesOf, type VoterState } from './voter.ts'
 
-/** How long a claim waits for a majority at least, in milliseconds. */
-export const claimMs = 1_000
-
 /** Longest wait before a lost claim is tried again, in milliseconds. */
 export const maxBackoffMs = 5_000
 

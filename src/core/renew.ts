@@ -4,7 +4,7 @@ import { sessionDigest } from './lease.ts'
 import type { HeldLease, Lost, LostLease, Renewed, UnknownLedger } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { askNext, count, lose, openClaim, refuseAll } from './ask.ts'
-import { type Beats, claimMs, type ProposerState, runsUntil } from './proposer.ts'
+import { type Beats, type ProposerState, runsUntil } from './proposer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { awaitLate, patienceMs, sawAnswer } from './pace.ts'
 import { pushRun, type Ranges } from './ranges.ts'
@@ -234,9 +234,8 @@ export function dropRuns(
 
 /** Does what time alone brings about for a proposer. */
 export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Millis): void {
-  const waitMs = patienceMs(proposer.pace, claimMs)
   for (const claiming of [...proposer.claims.values()]) {
-    if (now >= claiming.startedAt + waitMs) giveUp(proposer, outbox, claiming, now)
+    if (now >= claiming.giveUpAt) giveUp(proposer, outbox, claiming, now)
     if (claiming.intent === 'run' && now >= runsUntil(proposer, claiming))
       expire(proposer, outbox, claiming)
     if (now >= claiming.fetchAt) {

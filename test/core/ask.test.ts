@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { claimMs, maxBackoffMs, maxRepairs, maxTries, nextBallot } from '../../src/core/proposer.ts'
+import { claimMs } from '../../src/core/claim.ts'
+import { maxBackoffMs, maxRepairs, maxTries, nextBallot } from '../../src/core/proposer.ts'
 import { sawCounter } from '../../src/core/proposer.ts'
 import { onUnknownLedger, onVoterDown } from '../../src/core/renew.ts'
 import { ballot, bytes, chunkOf, grantOf, ledgerId } from './fixtures.ts'

@@ -8,7 +8,7 @@ import {
   sawAnswer,
   sawLate,
 } from '../../src/core/pace.ts'
-import { claimMs } from '../../src/core/proposer.ts'
+import { claimMs } from '../../src/core/claim.ts'
 import { tick } from '../../src/core/tick.ts'
 import { tentativeMs } from '../../src/core/voter.ts'
 import { Harness } from './harness.ts'
@@ -68,6 +68,34 @@ describe('a proposer far from its voters', () => {
     worker.tick(1_500)
     for (const peer of ['v0', 'v1']) worker.answer(peer, second)
     assert.equal(worker.proposer.news.won.length + second.won, 1)
+  })
+})
+
+describe('a claim', () => {
+  /** A worker that has learnt to be patient. */
+  function patient(): TestProposer {
+    const worker = new TestProposer()
+    for (let i = 0; i < 100; i++) sawAnswer(worker.proposer.pace, 2_000)
+    return worker
+  }
+
+  it('is given up before a lease that it was granted is over, so that others need not wait', () => {
+    const worker = patient()
+    const claiming = worker.claim(task)
+    worker.answer('v0', claiming, { leaseMs: tentativeMs })
+    worker.take()
+    worker.tick(tentativeMs - 1)
+    assert.equal(worker.proposer.claims.size, 1)
+    worker.tick(1)
+    assert.equal(worker.sentOf('release')[0]?.to, 'v0')
+  })
+
+  it('waits as long as was meant when it began', () => {
+    const worker = new TestProposer()
+    worker.claim(task)
+    for (let i = 0; i < 100; i++) sawAnswer(worker.proposer.pace, 2_000)
+    worker.tick(claimMs)
+    assert.equal(worker.proposer.claims.size, 0)
   })
 })
 

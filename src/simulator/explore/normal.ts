@@ -39,6 +39,7 @@ export function normalise(shape: Shape, actor: Actor): void {
   const draws = mayDraw(actor)
   for (const claiming of proposer.claims.values()) {
     ;(claiming as Loose<typeof claiming>).startedAt = 0
+    claiming.giveUpAt = 0
     claiming.sentAt.fill(0)
     // How often records were given or asked for only bounds what is sent again.
     claiming.repairs = 0
