@@ -3,19 +3,6 @@ import { mutant, type Mutant } from './mutant.ts'
 /** Bugs in leases, in what is counted, and in how ledgers and tasks come to be. */
 export const leaseMutants: readonly Mutant[] = [
   mutant(
-    'renew-on-one-ack',
-    'A holder believes in a lease only as long as a majority has said that it lasts.',
-    [],
-    [
-      {
-        file: 'claim.ts',
-        from: '  const until = sorted[majorityOf(sorted.length) - 1] ?? 0',
-        to: '  const until = sorted[0] ?? 0',
-      },
-    ],
-    { quick: false, seeds: { count: 400, faults: ['partitions'] } },
-  ),
-  mutant(
     'lease-from-receipt',
     'A lease is timed from when it was asked for, not from when the answer came.',
     [],
@@ -92,18 +79,5 @@ export const leaseMutants: readonly Mutant[] = [
       },
     ],
     { seeds: { count: 20, faults: ['crashes'] } },
-  ),
-  mutant(
-    'ledger-before-all-know',
-    'A ledger takes tasks only when every voter has answered OPEN.',
-    [],
-    [
-      {
-        file: 'producer.ts',
-        from: '  if (bitsIn(next.opened) < next.info.voters.length) return',
-        to: '  if (bitsIn(next.opened) < majorityOf(next.info.voters.length)) return',
-      },
-    ],
-    { seeds: { count: 20, faults: ['loss', 'crashes', 'wipes'] } },
   ),
 ]
