@@ -57,6 +57,7 @@ export class Reports {
       case 'duplicate':
       case 'ledger-opened':
       case 'drained':
+      case 'handed-over':
         break
       default:
         event satisfies never

@@ -60,6 +60,9 @@ export interface RunningNodeInit {
 /** How long messages may take to leave when the node stops, in milliseconds. */
 const leaveMs = 2_000
 
+/** How long others may take to keep what the node votes on when it stops, in milliseconds. */
+const handOverMs = 10_000
+
 const decoder = new TextDecoder()
 
 /** A node with all its parts: hands the application's wishes in and the core's answers out. */
@@ -77,6 +80,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #readiness: Readiness
   readonly #stopped = Promise.withResolvers<Error | undefined>()
   #drained: PromiseWithResolvers<void> | undefined
+  readonly #handedOver = Promise.withResolvers<void>()
   #stopping: Promise<void> | undefined
   #failure: Error | undefined
 
@@ -292,6 +296,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     this.#init.log.error('the node stops - %e', error)
     this.#failure ??= new NodeStoppedError({ cause: error })
     this.safeDispatchEvent('error', { detail: error })
+    this.#handedOver.resolve()
     this.#stopping ??= this.#giveUp(error)
   }
 
@@ -330,6 +335,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
         this.#reports.report(effect)
         this.#readiness.report(effect)
         if (event.type === 'drained') this.#tellDrained()
+        if (event.type === 'handed-over') this.#handedOver.resolve()
         break
       }
       case 'quarantine':
@@ -344,6 +350,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     const { driver, log } = this.#init
     log('the node leaves')
     if (driver.isRunning) {
+      await this.#handOver()
       driver.input({ type: 'leave' })
       const limit = this.#timers.timeout(leaveMs)
       await abortable(driver.flush(), limit).catch(error =>
@@ -352,6 +359,15 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     }
     this.#failure ??= new NodeStoppedError()
     await this.#release(undefined)
+  }
+
+  /** Has others keep what this node votes on, as far as there is somebody. */
+  async #handOver(): Promise<void> {
+    const { driver, log } = this.#init
+    driver.input({ type: 'hand-over' })
+    await abortable(this.#handedOver.promise, this.#timers.timeout(handOverMs)).catch(() =>
+      log('not everything could be handed over in time'),
+    )
   }
 
   #tellDrained(): void {

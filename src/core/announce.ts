@@ -160,6 +160,7 @@ export function reannounce(
     round.waitMs = Math.min(maxReannounceMs, round.waitMs * 2)
     round.at = now + round.waitMs + reannounceMs * ledger.index
   }
+  for (const id of announce.rounds.keys()) if (!voter.ledgers.has(id)) announce.rounds.delete(id)
   return hints
 }
 

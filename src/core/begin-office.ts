@@ -25,6 +25,9 @@ export function beginOffice(
   ledger.successor = undefined
   ledger.succession = undefined
   ledger.since = now
+  ledger.isWhole = false
+  ledger.openedAt = Math.max(ledger.openedAt, now)
+  ledger.unknownTo = 0
   ledger.changed = true
   const open = subtract(ledger.stored, ledger.settled)
   ledger.inherited = fromSeqs(valuedIn(ledger, open))

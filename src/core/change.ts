@@ -1,4 +1,5 @@
 import { type Ballot, noBallot, sameBallot } from './ballot.ts'
+import { collectedIn, type CollectedTasks } from './collected.ts'
 import type { Elected, Installed, Invited } from './change-messages.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import type { Ledger } from './ledger.ts'
@@ -60,18 +61,36 @@ export interface ChangerState {
   silent: PeerId[]
   /** When it was first seen that a ledger's next voters have been voted for. */
   readonly noticed: Map<LedgerId, Millis>
+  /** Ledgers that are not handed over when this node stops. */
+  readonly stay: Set<LedgerId>
+  /** Since when ledgers should have other voters. */
+  readonly wanted: Map<LedgerId, Millis>
+  /** When it is looked again for ledgers that should. */
+  lookAt: Millis
+  /** When this node has begun to see who is there. */
+  startedAt: Millis
 }
 
 /** No changes. */
 export function createChanger(init: Pick<ChangerState, 'self' | 'node' | 'random'>): ChangerState {
-  return { ...init, changes: new Map(), counter: 0, silent: [], noticed: new Map() }
+  return {
+    ...init,
+    changes: new Map(),
+    counter: 0,
+    silent: [],
+    noticed: new Map(),
+    stay: new Set(),
+    wanted: new Map(),
+    lookAt: 0,
+    startedAt: 0,
+  }
 }
 
 /** Begins to have other voters keep a ledger; from a later stage if that far is decided. */
 export function openChange(
   changer: ChangerState,
   outbox: Outbox,
-  { info, end }: Ledger,
+  { info, end }: Pick<Ledger, 'info' | 'end'>,
   voters: readonly Voter[],
   stage: Change['stage'],
   now: Millis,
@@ -224,10 +243,26 @@ export function onInstalled(
   if (change.voters.some(({ peer }) => !change.answered.has(peer))) return
   changer.changes.delete(id)
   const ledger = voter.ledgers.get(id)
+  if (ledger?.info.epoch === epoch) ledger.isWhole = true
   const over = ledger?.office === 'sealed' && ledger.info.epoch < epoch
   if (ledger !== undefined && over && !isAmong(change.voters, voter)) {
     forgetLedger(voter, outbox, ledger)
   }
+}
+
+/** A member of the next epoch that has nothing left of the ledger need not take up its office. */
+export function onNothingLeft(
+  changer: ChangerState,
+  voter: VoterState,
+  outbox: Outbox,
+  from: PeerId,
+  collected: CollectedTasks,
+): void {
+  const { ledger, end } = collected
+  const change = changer.changes.get(ledger)
+  if (change === undefined || end < 0 || collectedIn(collected, 0, end) < end) return
+  const epoch = change.info.epoch + 1
+  onInstalled(changer, voter, outbox, from, { type: 'installed', ledger, epoch })
 }
 
 /** Says again what was not answered, and gives up what leads nowhere. */
@@ -241,7 +276,7 @@ export function tickChanges(
   for (const [id, change] of changer.changes) {
     const { stage, since, tries } = change
     change.end = voter.ledgers.get(id)?.end ?? change.end
-    if (voter.retention.retired.has(id)) changer.changes.delete(id)
+    if (isPointless(change, voter, up)) changer.changes.delete(id)
     else if (stage !== 'installing' && (now >= since + giveUpMs || tries > maxTries)) {
       const silent = stage === 'copying' ? newcomers(change) : []
       for (const { peer } of silent) if (!change.answered.has(peer)) changer.silent.push(peer)
@@ -253,6 +288,13 @@ export function tickChanges(
       say(outbox, change, now, up)
     }
   }
+}
+
+/** Whether a change need not go on: somebody else may take the place, or nothing is left. */
+function isPointless(change: Change, voter: VoterState, up: ReadonlySet<PeerId>): boolean {
+  const { info, stage } = change
+  if (stage === 'copying') return newcomers(change).some(({ peer }) => !up.has(peer))
+  return voter.retention.retired.has(info.ledger)
 }
 
 /** When `tickChanges` has something to do. */

@@ -6,6 +6,7 @@ import type { LedgerInfo } from './messages.ts'
 import { takePart } from './merge.ts'
 import { latestInfo } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
+import { majorityOf } from './quorum.ts'
 import { heldFrom } from './state-part.ts'
 import { closeAt } from './voter-compare.ts'
 import { tellRetired } from './tell-collected.ts'
@@ -16,6 +17,9 @@ const partMs = 2_000
 
 /** How often a copy is brought up to date, in milliseconds. */
 export const copyEveryMs = 10_000
+
+/** How long a copy is kept without being asked for, in milliseconds. */
+const keepCopyMs = 120_000
 
 /** The most ledgers that a storage keeps copies of, so that nobody can exhaust it. */
 const maxCopies = 4_096
@@ -29,6 +33,8 @@ export interface Copy {
   from: number
   /** When a part was asked for, or the copy was last up to date. */
   at: Millis
+  /** When it was last asked for. */
+  invitedAt: Millis
   /** Who is told when the copy is up to date. */
   readonly tell: Set<PeerId>
 }
@@ -56,12 +62,13 @@ export function onInvite(
   const copy = voter.copies.get(id) ?? createCopy(info, now)
   voter.copies.set(id, copy)
   copy.info = info
+  copy.invitedAt = now
   copy.tell.add(from)
   if (copy.source === '') ask(voter, outbox, up, ledger, copy, now)
 }
 
 function createCopy(info: LedgerInfo, now: Millis): Copy {
-  return { info, source: '', from: 0, at: now, tell: new Set() }
+  return { info, source: '', from: 0, at: now, invitedAt: now, tell: new Set() }
 }
 
 /** Asks one of the voters for what is not here. */
@@ -125,10 +132,16 @@ export function tickCopies(
   for (const [id, copy] of voter.copies) {
     const ledger = voter.ledgers.get(id)
     const waitMs = copy.source === '' && copy.tell.size === 0 ? copyEveryMs : partMs
-    const stands = ledger?.office === 'observer' || copy.tell.size > 0
+    const isWanted = now < copy.invitedAt + keepCopyMs || !hasMajority(copy.info, up)
+    const stands = isWanted && (ledger?.office === 'observer' || copy.tell.size > 0)
     if (ledger === undefined || ledger.office === 'voter' || !stands) voter.copies.delete(id)
     else if (now >= copy.at + waitMs) ask(voter, outbox, up, ledger, copy, now)
   }
+}
+
+/** Whether those who vote can do without a copy: a majority of them is there. */
+function hasMajority({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): boolean {
+  return voters.filter(({ peer }) => up.has(peer)).length >= majorityOf(voters.length)
 }
 
 /** A storage that starts goes on with the copies that it kept. */

@@ -161,6 +161,7 @@ export interface Report {
       }
     | { readonly type: 'displaced'; readonly by: NodeId }
     | { readonly type: 'drained' }
+    | { readonly type: 'handed-over' }
 }
 
 /** Everything a node can ask for. Two interpreters: the driver and the simulator. */

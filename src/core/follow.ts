@@ -24,6 +24,10 @@ export function onMoved(machine: Machine, from: PeerId, { info }: Moved, now: Mi
     const { ledger: id, epoch, producer, voters } = info
     persist(outbox, { type: 'moved', ledger: id, epoch, producer, voters })
     rememberMoved(voter, info)
+    if (isAmong(voters, voter)) {
+      const install = { type: 'install', ...info, before: [], end: -1 } as const
+      onInstall(voter, outbox, machine.proposer.up, voter.peer, install, now)
+    }
   }
   follow(machine, info, now)
   if (from === machine.init.peer) return

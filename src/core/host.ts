@@ -3,7 +3,7 @@ import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { beginNaming, type KeyConflict, meetKey } from './keys.ts'
 import { knownPeers } from './membership.ts'
 import type { Submit, Submitted } from './guest-messages.ts'
-import { knownInfo } from './office.ts'
+import { begunInfo, knownInfo } from './office.ts'
 import { send } from './outbox.ts'
 import { maxStoreBytes, maxStoreTasks, publish, type PublishRequest } from './producer.ts'
 import { countOf, type Ranges } from './ranges.ts'
@@ -51,7 +51,7 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
   const queue = submit.chunks[0]?.spec.queue ?? ''
   const met =
     known === undefined && key !== undefined
-      ? meetKey(machine, queue, key, { request, copies }, now)
+      ? meetKey(machine, queue, key, { request, copies, given: submit.chunks }, now)
       : 'new'
   if (typeof met === 'object') return tellConflict(machine, from, submit.request, met)
   const refused = known === undefined && met === 'new' ? refusalOf(machine, submit) : ''
@@ -61,7 +61,8 @@ export function onSubmit(machine: Host, from: PeerId, submit: Submit, now: Milli
   }
   const origin = { guest: from, request: submit.request, key }
   host.open.set(request, origin)
-  if (known !== undefined) return republish(machine, request, { ...known, copies }, now)
+  const given = submit.chunks
+  if (known !== undefined) return republish(machine, request, { ...known, copies, given }, now)
   if (met === 'same') return
   if (key !== undefined) beginNaming(machine.keys, queue, key, request)
   for (const chunk of submit.chunks) {
@@ -167,7 +168,7 @@ function answer(machine: Host, { guest, request, ledger, seqs }: Taken): void {
   const info = knownInfo(voter, ledger)
   const names = new Set(info?.voters.map(({ peer }) => peer))
   const voters = knownPeers(members, 512).filter(({ peer }) => names.has(peer))
-  const durable = (info?.voters.length ?? 1) >= 3
+  const durable = (begunInfo(voter, ledger)?.voters.length ?? 1) >= 3
   const epoch = info?.epoch ?? producer.current?.info.epoch ?? 0
   const told = { ...noTasks, request, ledger, epoch, seqs, durable, voters }
   if (countOf(seqs) > 0) send(outbox, guest, told)

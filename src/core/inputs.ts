@@ -118,6 +118,11 @@ export interface Drain {
   readonly type: 'drain'
 }
 
+/** Let others keep what this node votes on, as it is about to stop; a report says when that is done. */
+export interface HandOver {
+  readonly type: 'hand-over'
+}
+
 /** Release every lease and say goodbye. */
 export interface Leave {
   readonly type: 'leave'
@@ -147,5 +152,6 @@ export type Input =
   | UnwatchTasks
   | Reported
   | Drain
+  | HandOver
   | Leave
   | ClockJumped

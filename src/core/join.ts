@@ -32,7 +32,7 @@ export interface Join {
   /** The epoch that begins. */
   readonly info: LedgerInfo
   /** The voters of the epoch before; nobody if that is not known. */
-  readonly before: readonly Voter[]
+  before: readonly Voter[]
   readonly sources: Map<PeerId, Source>
   /** Voters before whose sealed state is here as a whole. */
   readonly sealed: Set<PeerId>
@@ -60,6 +60,7 @@ export function onInstall(
   const known = voter.ledgers.get(id)
   const latest = known === undefined ? voter.moved.get(id) : latestInfo(known)
   if (known?.office === 'voter' && known.info.epoch === epoch) {
+    if (end >= 0 && known.end < 0) closeAt(voter, outbox, known, end)
     send(outbox, from, { type: 'installed', ledger: id, epoch }, known.openedLsn)
     return
   }
@@ -97,7 +98,10 @@ function joinOf(
   now: Millis,
 ): Join {
   const under = voter.joins.get(info.ledger)
-  if (under !== undefined && under.info.epoch >= info.epoch) return under
+  if (under !== undefined && under.info.epoch >= info.epoch) {
+    if (under.info.epoch === info.epoch && under.before.length === 0) under.before = before
+    return under
+  }
   const last = ledger.info.epoch === info.epoch - 1
   // One that has missed epochs in between has nothing to say in its own any more, either.
   if (ledger.office === 'voter') sealLedger(voter, outbox, ledger, info, now)
@@ -192,10 +196,16 @@ export function onState(
     source.from = part.next
     return ask(outbox, join, ledger, from, source, now)
   }
+  const counts = source.epoch === epoch || join.before.some(({ peer }) => peer === from)
+  if (!counts) {
+    // It has sealed an epoch whose voters are not known here: it is asked again, as it may vote by then.
+    join.sources.set(from, { from: 0, askedAt: now, epoch, done: false })
+    return
+  }
   source.done = true
   // What a member of the new epoch holds is more than what a sealed majority has held.
   if (source.epoch === epoch) join.copied = true
-  else if (join.before.some(({ peer }) => peer === from)) join.sealed.add(from)
+  else join.sealed.add(from)
   goOn(voter, outbox, up, join, now)
 }
 

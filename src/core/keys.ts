@@ -1,9 +1,9 @@
 import type { Entry, KeyedEntry, TaskKey } from './entries.ts'
 import type { LedgerId, Millis } from './ids.ts'
-import { knownInfo } from './office.ts'
+import { begunInfo } from './office.ts'
 import type { PublishRequest } from './producer.ts'
 import { contains } from './ranges.ts'
-import { republish } from './republish.ts'
+import { type Numbered, republish } from './republish.ts'
 import type { Machine } from './state.ts'
 
 /*
@@ -52,15 +52,20 @@ export interface KeyConflict {
   readonly task: { readonly ledger: LedgerId; readonly seq: number } | undefined
 }
 
+/** A request under a key. */
+interface Asked extends Pick<Numbered, 'copies' | 'given'> {
+  readonly request: number
+}
+
 /**
- * Whether a key is new; names the very task that is asked for, which then answers the request, too; or
+ * Whether a key is new; names the very task that is asked for and given, which then answers the request, too; or
  * names another one.
  */
 export function meetKey(
   machine: Namer,
   queue: string,
   key: TaskKey,
-  { request, copies }: { readonly request: number; readonly copies: number },
+  { request, copies, given }: Asked,
   now: Millis,
 ): 'new' | 'same' | KeyConflict {
   const { keys, producer } = machine
@@ -78,7 +83,7 @@ export function meetKey(
   if (held && copies === 0) producer.published.push(publishedAs(machine, request, named))
   else {
     beginNaming(keys, queue, key, request)
-    republish(machine, request, { ledger, seqs: [seq, 1], copies }, now)
+    republish(machine, request, { ledger, seqs: [seq, 1], copies, given }, now)
   }
   return 'same'
 }
@@ -156,7 +161,7 @@ function publishedAs(
   { ledger, seq }: Named,
 ): PublishRequest {
   const none = { ledger, epoch: 0, producer: producer.node, voters: [] }
-  const info = knownInfo(voter, ledger) ?? none
+  const info = begunInfo(voter, ledger) ?? none
   return { request, parts: [{ ledger, seqs: [seq, 1] }], info, open: 0 }
 }
 

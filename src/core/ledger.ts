@@ -51,6 +51,8 @@ export interface Ledger {
   succession: Succession | undefined
   /** When it got its office. */
   since: Millis
+  /** Whether every voter is known to vote in this epoch. */
+  isWhole: boolean
   /** Tasks whose value was accepted by voters of an earlier epoch, and not by this one in its own. */
   inherited: number[]
   /** No sequence number from here on will be used; −1 while the ledger is open. */
@@ -107,6 +109,7 @@ export function createLedger(
     successor: undefined,
     succession: undefined,
     since: 0,
+    isWhole: true,
     inherited: [],
     end: -1,
     counter: 0,

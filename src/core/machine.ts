@@ -9,6 +9,7 @@ import { followOwn } from './follow.ts'
 import { guestWakeAt } from './guest.ts'
 import { collectedKinds } from './collected.ts'
 import { dropClasses, dropHint } from './hints.ts'
+import { tellHandedOver } from './heal.ts'
 import { onGuestPublished, rememberFrom, requestsOf } from './host.ts'
 import { joinsWakeAt } from './join.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
@@ -59,6 +60,7 @@ export function start(machine: Machine, lsn: number, now: Millis): Effect[] {
   outbox.durable = lsn
   machine.replayLsn = lsn
   machine.started = true
+  machine.changer.startedAt = now
   if (!init.guest) {
     recoverVoter(voter, machine.node, init.intact, now)
     resumeCopies(voter, now)
@@ -99,6 +101,7 @@ function endTurn(machine: Machine, now: Millis): Effect[] {
     if (!more && !hasLoopback(outbox)) break
   }
   tellDrained(machine)
+  tellHandedOver(machine, now)
   beatAll(machine.proposer, outbox, now)
   const hints = announceFresh(
     machine.announce,

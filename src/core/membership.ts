@@ -8,7 +8,7 @@ export const minVersion = 1
 export const maxVersion = 1
 
 /** A peer that has stayed so long is preferred as a voter, in milliseconds. */
-const settledMs = 5_000
+export const settledMs = 5_000
 
 /** How long a voter that did not answer OPEN is not asked again, in milliseconds. */
 const silentMs = 30_000
@@ -107,6 +107,13 @@ export function listedPeers(members: Membership): Set<PeerId> {
   return listed
 }
 
+/** Peers that may be asked to vote: connected, dialable, and not silent when they last were. */
+export function* ableVoters(members: Membership, now: Millis): Generator<Peer & { hello: Hello }> {
+  for (const peer of fullPeers(members)) {
+    if (peer.hello.addresses.length > 0 && peer.silentUntil <= now) yield peer
+  }
+}
+
 /**
  * The best voters for new tasks: the producer itself and, by rendezvous hashing, connected and
  * dialable peers; those that have stayed a while first. Always an odd number.
@@ -118,8 +125,7 @@ export function chooseVoters(
   now: Millis,
 ): readonly Voter[] {
   const salt = hashText(self.peer)
-  const candidates = [...fullPeers(members)]
-    .filter(({ hello, silentUntil }) => hello.addresses.length > 0 && silentUntil <= now)
+  const candidates = [...ableVoters(members, now)]
     .map(peer => ({
       voter: { peer: peer.peer, storageId: peer.hello.storageId },
       settled: now - peer.upSince >= settledMs ? 1 : 0,

@@ -1,7 +1,9 @@
 import { lose } from './ask.ts'
 import { ASKING, type Claiming, deadlineOf, eachTask, RUNNING, tasksWhere } from './claim.ts'
+import { recordsFor } from './claim-records.ts'
 import type { Millis } from './ids.ts'
 import type { LedgerInfo } from './messages.ts'
+import { isAmong } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { endIfDone, type ProposerState } from './proposer.ts'
 import { voteOneself } from './settle.ts'
@@ -43,6 +45,7 @@ function moveClaim(
   const deadline = deadlineOf(claiming)
   const voters = info.voters.length
   const all = (1 << voters) - 1
+  keepRecords(proposer, claiming, info, now)
   claiming.info = info
   claiming.sentAt = new Float64Array(voters)
   // Each of the new voters keeps the lease at least as long as the old ones have said together.
@@ -64,6 +67,19 @@ function moveClaim(
   if (asking.length > 0) lose(proposer, outbox, claiming, asking, now)
   settleAgain(proposer, outbox, claiming, now)
   endIfDone(proposer, claiming)
+}
+
+/** What this node holds as a voter it forgets when others keep it, but not what it runs. */
+function keepRecords(
+  proposer: ProposerState,
+  claiming: Claiming,
+  info: LedgerInfo,
+  now: Millis,
+): void {
+  const { voter } = proposer
+  if (voter === undefined || isAmong(info.voters, voter)) return
+  const records = recordsFor(proposer, claiming, claiming.seqs, now)
+  claiming.chunks.splice(0, claiming.chunks.length, ...records)
 }
 
 /** Answers to beats that old voters were sent say nothing of leases at the new ones. */

@@ -2,6 +2,7 @@ import type { LedgerId, PeerId } from './ids.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Voter } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
+import { countOf } from './ranges.ts'
 import type { VoterState } from './voter.ts'
 
 /** Ledgers whose keepers a storage remembers after it has forgotten them itself. */
@@ -16,6 +17,17 @@ export function latestInfo(ledger: Ledger): LedgerInfo {
 export function knownInfo(voter: VoterState, id: LedgerId): LedgerInfo | undefined {
   const ledger = voter.ledgers.get(id)
   return ledger === undefined ? voter.moved.get(id) : latestInfo(ledger)
+}
+
+/**
+ * The newest epoch that a majority is known to have begun: what is said of who keeps a task rests on
+ * it. Undefined where that is not known yet.
+ */
+export function begunInfo(voter: VoterState, id: LedgerId): LedgerInfo | undefined {
+  const ledger = voter.ledgers.get(id)
+  if (ledger === undefined) return voter.moved.get(id)
+  const { office, info, isWhole } = ledger
+  return office === 'voter' && info.epoch > 0 && !isWhole ? undefined : info
 }
 
 /** The ledger, if this storage votes in it now. */
@@ -43,10 +55,17 @@ export function votingIn(
   const ledger = ledgerIn(voter, id, epoch)
   if (ledger !== undefined) return ledger
   const known = knownInfo(voter, id)
-  if (known === undefined) send(outbox, from, { type: 'unknown-ledger', ledger: id, epoch })
-  else if (known.epoch > epoch)
+  const plain = voter.plain.has(from)
+  if (known === undefined || (plain && known.epoch > epoch)) {
+    send(outbox, from, { type: 'unknown-ledger', ledger: id, epoch })
+  } else if (known.epoch > epoch)
     send(outbox, from, { type: 'moved', ledger: id, epoch, info: known })
   return undefined
+}
+
+/** Whether anything of a ledger is still to be decided. */
+export function hasOpenTasks({ stored, settled }: Ledger): boolean {
+  return countOf(stored) !== countOf(settled)
 }
 
 /** Whether a storage is among voters. */

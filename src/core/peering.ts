@@ -76,6 +76,8 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   known.hello = hello
   known.node = nodeId(from, hello.incarnation)
   members.version += 1
+  if (hello.changes) machine.voter.plain.delete(from)
+  else machine.voter.plain.add(from)
   endIncarnation(machine, from, hello.incarnation, now)
   if (joined) {
     const event = { type: 'peer-joined', peer: from, guest: hello.guest } as const

@@ -1,5 +1,5 @@
 import { announceAgain, onBacklogs, onSync } from './announce.ts'
-import { onElected, onInstalled, onInvited } from './change.ts'
+import { onElected, onInstalled, onInvited, onNothingLeft } from './change.ts'
 import { onCopy, onInvite } from './copying.ts'
 import { onDirectGrant } from './direct-claim.ts'
 import { isDirect } from './direct-grant.ts'
@@ -66,7 +66,9 @@ function toWatcher(machine: Machine, from: PeerId, message: Message, now: Millis
     case 'collected':
       hearCollected(watch, message.ledger, message, now)
       // A guest keeps nothing that could be settled.
-      if (!machine.init.guest) onCollected(machine.voter, outbox, from, message)
+      if (machine.init.guest) return true
+      onCollected(machine.voter, outbox, from, message)
+      onNothingLeft(machine.changer, machine.voter, outbox, from, message)
       return true
     case 'progress':
       onProgress(watch, outbox, message, true)

@@ -25,7 +25,7 @@ import {
 import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
 import { beginOffice } from './begin-office.ts'
 import type { DecidedRange, LedgerInfo, Values } from './messages.ts'
-import { dropLedger, rememberMoved } from './office.ts'
+import { dropLedger, rememberMoved, hasOpenTasks } from './office.ts'
 import { voterIndex } from './quorum.ts'
 import { take, eachSeq, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
@@ -270,6 +270,8 @@ export function recoverVoter(voter: VoterState, self: NodeId, intact: boolean, n
     ledger.counter = Math.max(ledger.counter, ledger.mark)
     for (const page of ledger.pages.values()) promiseMark(ledger, page)
     if (!intact) ledger.blockedUntil = now + voter.leaseMs
+    // Where nothing is open, others may have nothing left of it: nobody needs to be told to vote.
+    ledger.isWhole ||= !hasOpenTasks(ledger)
   }
   for (const lease of [...voter.leases.byId.values()]) {
     if (lease.until === Infinity) continue

@@ -1,9 +1,21 @@
 import type { LedgerId, Millis } from './ids.ts'
 import { recordsOf } from './ledger-records.ts'
-import { knownInfo } from './office.ts'
+import type { Chunk } from './messages.ts'
+import { begunInfo, knownInfo } from './office.ts'
 import { storeFirst } from './producer.ts'
 import { type Ranges, subtract } from './ranges.ts'
+import { sliceChunk } from './records.ts'
 import type { Machine } from './state.ts'
+
+/** Tasks that a request has been given numbers for. */
+export interface Numbered {
+  readonly ledger: LedgerId
+  readonly seqs: Ranges
+  /** Voters that must hold them, beyond a majority; 0 for no more. */
+  readonly copies: number
+  /** The tasks as they are given again. */
+  readonly given: readonly Chunk[]
+}
 
 /**
  * An earlier process start has numbered tasks for a request that is made again: whether a majority
@@ -12,21 +24,27 @@ import type { Machine } from './state.ts'
 export function republish(
   { producer, voter, outbox }: Pick<Machine, 'producer' | 'voter' | 'outbox'>,
   request: number,
-  {
-    ledger,
-    seqs,
-    copies,
-  }: { readonly ledger: LedgerId; readonly seqs: Ranges; readonly copies: number },
+  { ledger, seqs, copies, given }: Numbered,
   now: Millis,
 ): void {
   const held = voter.ledgers.get(ledger)
-  const open = held === undefined ? [] : subtract(seqs, held.settled)
+  const known = knownInfo(voter, ledger)
+  const open = known === undefined ? [] : subtract(seqs, held?.settled ?? [])
   const chunks = held === undefined ? [] : recordsOf(held, open, now)
+  // What others keep by now may never have come to them: whoever asks has it still.
+  const [first = 0] = seqs
+  const missing = subtract(open, held?.stored ?? [])
+  for (const chunk of given) {
+    const all = { ...chunk, first }
+    for (let i = 0; i < missing.length; i += 2) {
+      chunks.push(sliceChunk(all, missing[i] as number, missing[i + 1] as number))
+    }
+  }
   const none = { ledger, epoch: 0, producer: producer.node, voters: [] }
-  const info = knownInfo(voter, ledger) ?? none
+  const info = known ?? none
   const entry = { request, parts: [{ ledger, seqs: [...seqs] }], info, open: chunks.length }
   if (chunks.length === 0) {
-    producer.published.push(entry)
+    producer.published.push({ ...entry, info: begunInfo(voter, ledger) ?? none })
     return
   }
   producer.requests.set(request, entry)

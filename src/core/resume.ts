@@ -20,7 +20,11 @@ export function resumeChanges(machine: Machine, now: Millis): void {
   for (const ledger of [...voter.ledgers.values()]) {
     const { ledger: id } = ledger.info
     if (ledger.office === 'sealed') resumeSealed(machine, ledger, now)
-    else if (ledger.office === 'voter' && !changer.changes.has(id)) adopt(machine, ledger, now)
+    else if (ledger.office === 'observer') resumeCopy(machine, ledger, now)
+    else if (!changer.changes.has(id)) {
+      adopt(machine, ledger, now)
+      completeEpoch(machine, ledger, now)
+    }
   }
   for (const id of changer.noticed.keys()) if (!voter.ledgers.has(id)) changer.noticed.delete(id)
 }
@@ -42,6 +46,25 @@ function resumeSealed(machine: Machine, ledger: Ledger, now: Millis): void {
   if (!follows || changer.changes.has(info.ledger)) return
   if (now < ledger.since + resumeMs * (1 + index)) return
   openChange(changer, outbox, ledger, successor.voters, 'installing', now)
+}
+
+/** Whoever keeps a copy may have been chosen meanwhile; or nobody wants it any more. */
+function resumeCopy({ voter, outbox, proposer }: Machine, ledger: Ledger, now: Millis): void {
+  const { info, end } = ledger
+  if (voter.joins.has(info.ledger)) return
+  if (isAmong(info.voters, voter)) {
+    const install = { type: 'install', ...info, before: [], end } as const
+    onInstall(voter, outbox, proposer.up, voter.peer, install, now)
+  } else if (!voter.copies.has(info.ledger)) forgetLedger(voter, outbox, ledger)
+}
+
+/** Whoever votes sees to it that all do who should: the others may be gone who were to tell them. */
+function completeEpoch({ changer, outbox }: Machine, ledger: Ledger, now: Millis): void {
+  const { info, end, index, since, isWhole } = ledger
+  if (isWhole || changer.changes.has(info.ledger) || now < since + resumeMs * (1 + index)) return
+  // By now the voters before need not be there: those of this epoch hold no less.
+  const before = { ...info, epoch: info.epoch - 1, voters: [] }
+  openChange(changer, outbox, { info: before, end }, info.voters, 'installing', now)
 }
 
 /** What this voter has accepted may be decided, and nobody may be left who knows it. */

@@ -1,5 +1,6 @@
 import { onHints } from './announce.ts'
 import { onDrain } from './drain.ts'
+import { onHandOver } from './heal.ts'
 import { submitTasks } from './guest.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { idleWorker } from './idle-worker.ts'
@@ -73,6 +74,8 @@ export function routeInput(machine: Machine, input: Input, now: Millis): void {
       return
     case 'drain':
       return onDrain(machine)
+    case 'hand-over':
+      return onHandOver(machine, now)
     case 'leave':
       return onLeave(machine)
     case 'clock-jumped':
@@ -111,8 +114,9 @@ function onPublish(machine: Machine, input: Publish, now: Millis): void {
     outbox.effects.push({ type: 'published', request, parts: [], durable: true })
     return
   }
-  const met =
-    key === undefined ? 'new' : meetKey(machine, spec.queue, key, { request, copies }, now)
+  const chunk = { first: 0, count: lengths.length, spec, ...timing, lengths, payload }
+  const asked = { request, copies, given: [chunk] }
+  const met = key === undefined ? 'new' : meetKey(machine, spec.queue, key, asked, now)
   if (met === 'same') return
   const refused = { type: 'publish-refused', request } as const
   if (met !== 'new') {

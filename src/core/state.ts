@@ -81,6 +81,9 @@ export interface Machine {
   leaving: boolean
   /** Whether somebody waits for the end of what this node has claimed. */
   drainAsked: boolean
+  /** Others are to keep the ledgers of this node, and somebody waits for it. */
+  isHandingOver: boolean
+  handOverAsked: boolean
   compareAt: Millis
   idleAt: Millis
   replayLsn: number
@@ -137,6 +140,8 @@ export function createMachine(init: MachineInit): Machine {
     started: false,
     leaving: false,
     drainAsked: false,
+    isHandingOver: false,
+    handOverAsked: false,
     compareAt: 0,
     idleAt: 0,
     replayLsn: 0,

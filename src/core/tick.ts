@@ -5,6 +5,7 @@ import { tickCopies } from './copying.ts'
 import { forgetLedger, use } from './dispatch.ts'
 import { resubmit } from './guest.ts'
 import { forgetRequests } from './host.ts'
+import { healLedgers } from './heal.ts'
 import type { Millis } from './ids.ts'
 import { forgetKeys } from './keys.ts'
 import { takeExpired } from './limits.ts'
@@ -65,6 +66,7 @@ export function tick(machine: Machine, now: Millis): void {
     openClaim(proposer, outbox, { ...want, cancel: undefined, hand: undefined, tries: 0 }, now)
   }
   resumeChanges(machine, now)
+  healLedgers(machine, now)
   tickChanges(machine.changer, voter, outbox, proposer.up, now)
   tickJoins(voter, outbox, proposer.up, now)
   tickCopies(voter, outbox, proposer.up, now)

@@ -53,7 +53,14 @@ export function onCompare(
   now: Millis,
 ): void {
   const { ledger: id } = theirs
-  if (knownInfo(voter, id) === undefined && tellRetired(voter, outbox, from, id)) return
+  const known = knownInfo(voter, id)
+  if (known === undefined && tellRetired(voter, outbox, from, id)) return
+  if (known !== undefined && known.epoch < theirs.epoch) {
+    // To a question about an epoch that is over the answer is MOVED: so one learns that it is.
+    const nothing = { from: 0, to: 0, stored: [], settled: [] }
+    send(outbox, from, { type: 'observe', ledger: id, epoch: known.epoch, ...nothing })
+    return
+  }
   const ledger = votingIn(voter, outbox, from, theirs)
   if (ledger === undefined || !isFellow(ledger, from)) return
   ledger.unknownTo &= ~(1 << voterIndex(ledger.info, from))

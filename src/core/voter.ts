@@ -100,6 +100,8 @@ export interface VoterState {
   readonly retention: Retention
   /** How long a lease lasts that its holder has not confirmed. */
   tentativeMs: Millis
+  /** Live peers that do not know of epochs: they are not told who has followed. */
+  readonly plain: Set<PeerId>
 }
 
 /** A voter without ledgers. */
@@ -129,6 +131,7 @@ export function createVoter(
     begun: [],
     retention: createRetention(init.keepMs),
     tentativeMs,
+    plain: new Set(),
   }
 }
 

@@ -1,13 +1,19 @@
 import type { Ballot } from '../core/ballot.ts'
 import { collectedKinds } from '../core/collected.ts'
 import type { Abort, Published, Run } from '../core/effects.ts'
-import type { AcceptedEntry, Entry, GrantedEntry } from '../core/entries.ts'
+import type {
+  AcceptedEntry,
+  Entry,
+  GrantedEntry,
+  InstalledEntry,
+  OpenedEntry,
+} from '../core/entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
-import type { Chunk, LedgerInfo, Message, Voter } from '../core/messages.ts'
-import { bitsIn } from '../core/quorum.ts'
+import type { Chunk, Claimed, LedgerInfo, Message, Voter } from '../core/messages.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
+import { Duties } from './duties.ts'
 import { type Actor, Observer } from './observer.ts'
 import { readPlan } from './plans.ts'
 import {
@@ -38,9 +44,12 @@ export class History extends Observer {
   /** Entries written and not yet durable, per node. */
   readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
   /** The last entry written, per node. */
-  readonly #written: Lsn[] = []
+  readonly #lastWritten: Lsn[] = []
   /** Processes that were shown that their disk has lost something. */
   readonly #warned = new Set<NodeId>()
+  /** Who votes where, by what is written and by what is durable. */
+  readonly #written = new Duties()
+  readonly #onDisk = new Duties()
   /** Runs that have not ended, per process. */
   readonly #live = new Map<NodeId, Set<RunHistory>>()
 
@@ -95,6 +104,8 @@ export class History extends Observer {
 
   override started(actor: Actor, recovered: readonly Entry[]): void {
     this.#pending[actor.index] = []
+    this.#written.restart(actor.index, recovered)
+    this.#onDisk.restart(actor.index, recovered)
     this.#live.set(actor.node, new Set())
     this.#holdOnly(actor, recovered)
   }
@@ -108,8 +119,9 @@ export class History extends Observer {
 
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
     this.#pending[actor.index]?.push({ lsn, entry })
-    this.#written[actor.index] = lsn
-    if (entry.type === 'opened') this.#learn(entry)
+    this.#lastWritten[actor.index] = lsn
+    this.#written.take(actor.index, entry)
+    if (entry.type === 'opened' || entry.type === 'installed') this.#learn(entry)
     if (entry.type === 'granted' || entry.type === 'accepted') this.#noteVote(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
@@ -117,7 +129,7 @@ export class History extends Observer {
 
   override received(actor: Actor, _from: PeerId, message: Message): void {
     if (message.type !== 'hello' || message.echoStorageId !== actor.storageId) return
-    if (message.echoLsn > (this.#written[actor.index] ?? 0)) this.#warned.add(actor.node)
+    if (message.echoLsn > (this.#lastWritten[actor.index] ?? 0)) this.#warned.add(actor.node)
   }
 
   override durable(actor: Actor, lsn: Lsn): void {
@@ -141,11 +153,13 @@ export class History extends Observer {
       if (bit === 0) continue
       ledger.lostBy |= bit
       forget(ledger, bit)
+      if (ledger.isLost) ledger.wasLost = true
     }
   }
 
   override asked(actor: Actor, _to: PeerId, message: Message): void {
     if (message.type === 'open') this.#learn(message)
+    if (message.type === 'claimed') this.#noteGrantAgain(actor, message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
     this.#claimBegins(message.ledger, message.ballot)
   }
@@ -207,7 +221,7 @@ export class History extends Observer {
   }
 
   #learn({ ledger, epoch, producer, voters }: LedgerInfo): void {
-    this.ledger(ledger).info ??= { ledger, epoch, producer, voters }
+    this.ledger(ledger).learn({ ledger, epoch, producer, voters })
   }
 
   #learnRecords(ledger: LedgerId, chunk: Chunk): void {
@@ -243,9 +257,22 @@ export class History extends Observer {
     const key = this.ballotKey(ballot)
     // A claim begins when it is asked, or with the first vote where a producer has made it.
     this.#claimBegins(ledger, ballot)
+    // A lease that was taken over is no grant of a voter's own.
+    if (this.votes(actor, ledger) === undefined) return
     for (const seq of seqsOf(seqs)) {
       const { grants } = history.task(seq)
       grants.set(key, (grants.get(key) ?? 0) | bit)
+    }
+  }
+
+  /** What a voter has taken over from another one it may grant again to the very same claim. */
+  #noteGrantAgain(actor: Actor, { ledger, ballot, granted }: Claimed): void {
+    const history = this.ledger(ledger)
+    const key = this.ballotKey(ballot)
+    for (const seq of seqsOf(granted)) {
+      const { grants } = history.task(seq)
+      const before = grants.get(key)
+      if (before !== undefined) grants.set(key, before | history.bitOf(actor))
     }
   }
 
@@ -255,21 +282,30 @@ export class History extends Observer {
     if (!claimedAt.has(key)) claimedAt.set(key, this.#now())
   }
 
+  /** The epoch that a node votes in, by what it has written; undefined if it does not vote. */
+  votes({ index }: Actor, ledger: LedgerId): number | undefined {
+    return this.#written.of(index, ledger)
+  }
+
   #becameDurable(actor: Actor, entry: Entry): void {
+    this.#onDisk.take(actor.index, entry)
     if (entry.type === 'accepted') this.#tally(actor, entry)
     else this.#hold(actor, entry)
   }
 
   #tally(actor: Actor, entry: AcceptedEntry): void {
     const ledger = this.ledger(entry.ledger)
+    const epoch = this.#onDisk.of(actor.index, entry.ledger)
+    // What a storage takes over from others before it votes is no vote.
+    if (epoch === undefined) return
     const bit = ledger.bitOf(actor)
-    const key = this.ballotKey(entry.ballot)
+    const ballotKey = this.ballotKey(entry.ballot)
     const { counter } = entry.ballot
     for (const values of entry.values) {
       this.digests.forEach(values, (seq, digest) => {
         const task = ledger.task(seq)
-        const mask = task.accept(key, counter, digest, bit)
-        if (bitsIn(mask) < ledger.majority) return
+        const mask = task.accept({ epoch, ballotKey, counter, digest }, bit)
+        if (!ledger.isMajorityIn(epoch, mask)) return
         const at = this.#now()
         task.dueAt = Math.max(task.dueAt, at + values.delayMs)
         if (values.kind === 'pending')
@@ -290,10 +326,11 @@ export class History extends Observer {
   }
 
   #hold(actor: Actor, entry: Entry): void {
-    if (entry.type === 'opened') this.#learn(entry)
+    if (entry.type === 'opened' || entry.type === 'installed') return this.#begin(actor, entry)
     if (!('ledger' in entry) || entry.type === 'submitted') return
     const ledger = this.ledger(entry.ledger)
-    const bit = ledger.bitOf(actor)
+    if (entry.type === 'moved') return forget(ledger, ledger.bitOf(actor))
+    const bit = ledger.bitFor(actor)
     if (entry.type === 'retired') ledger.retiredBy |= bit
     for (const seqs of settledIn(entry)) {
       for (const seq of seqsOf(seqs)) {
@@ -302,14 +339,18 @@ export class History extends Observer {
         task.settledBy |= bit
       }
     }
-    if (entry.type === 'opened') {
-      ledger.openedBy |= bit
-      return
-    }
     if (entry.type === 'stored') {
       const { first, count } = entry.chunk
       for (let seq = first; seq < first + count; seq++) ledger.task(seq).heldBy |= bit
     }
+  }
+
+  #begin(actor: Actor, entry: OpenedEntry | InstalledEntry): void {
+    this.#learn(entry)
+    const ledger = this.ledger(entry.ledger)
+    const bit = ledger.bitOf(actor)
+    if (entry.type === 'opened') ledger.openedBy |= bit
+    ledger.begin(entry.epoch, bit)
   }
 
   #endRuns(actor: Actor, ledger: LedgerId, token: number, seqs: Ranges, end: string): void {
@@ -335,7 +376,7 @@ function* settledIn(entry: Entry): Generator<Ranges> {
   if (entry.type === 'collected') for (const kind of collectedKinds) yield entry[kind]
 }
 
-/** A voter has nothing of a ledger on its disk. */
+/** A storage has nothing of a ledger. */
 function forget(ledger: LedgerHistory, bit: number): void {
   ledger.openedBy &= ~bit
   for (const task of ledger.tasks()) {

@@ -54,6 +54,7 @@ export class Mishaps {
       if (node.actor === actor) call()
     }
     node.input({ type: 'drain' })
+    if (!node.guest) node.input({ type: 'hand-over' })
     node.whenAble(() => node.worker?.drain())
     const goodbyeMs = this.#prng.between(0, 3_000)
     this.#simulation.after(

@@ -92,6 +92,16 @@ export const sometimes = [
   'outcome failed(expired)',
   'cancelled',
   'cancelled too late',
+  // Other voters.
+  'sent invite',
+  'sent elect',
+  'sent install',
+  'sent seal',
+  'sent state',
+  'sent moved',
+  'wrote sealed',
+  'wrote installed',
+  'wrote moved',
   // Records on their way.
   'published',
   'key met again',

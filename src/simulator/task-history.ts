@@ -1,5 +1,6 @@
-import type { LedgerId, NodeId, PeerId, StorageId } from '../core/ids.ts'
-import type { LedgerInfo, TaskSpec } from '../core/messages.ts'
+import type { LedgerId, NodeId, PeerId } from '../core/ids.ts'
+import { invariant } from '../core/invariant.ts'
+import type { LedgerInfo, TaskSpec, Voter } from '../core/messages.ts'
 import { bitsIn, majorityOf } from '../core/quorum.ts'
 import type { Plan } from './plans.ts'
 import type { ValueDigest } from './value-digest.ts'
@@ -22,6 +23,7 @@ export interface RunHistory {
 
 /** Which voters have durably accepted one value at one ballot. */
 interface Tally {
+  readonly epoch: number
   readonly ballotKey: number
   readonly counter: number
   readonly digest: ValueDigest
@@ -92,13 +94,15 @@ export class TaskHistory {
   }
 
   /** Adds a voter's durable accept. Returns all who accepted the same at that ballot. */
-  accept(ballotKey: number, counter: number, digest: ValueDigest, bit: number): number {
+  accept({ epoch, ballotKey, counter, digest }: Omit<Tally, 'mask'>, bit: number): number {
     for (const tally of this.tallies) {
       if (tally.ballotKey !== ballotKey || tally.digest !== digest) continue
+      // Only accepts of one epoch make a majority.
+      if (tally.epoch !== epoch) continue
       tally.mask |= bit
       return tally.mask
     }
-    this.tallies.push({ ballotKey, counter, digest, mask: bit })
+    this.tallies.push({ epoch, ballotKey, counter, digest, mask: bit })
     return bit
   }
 
@@ -114,38 +118,80 @@ export class TaskHistory {
 /** All that has ever happened in one ledger. */
 export class LedgerHistory {
   readonly id: LedgerId
-  info: LedgerInfo | undefined
+  /** Its epochs, as far as they are known. */
+  readonly epochs: (LedgerInfo | undefined)[] = []
+  /** The last epoch that a majority of its voters has begun: what is promised is promised by it. */
+  governing = 0
   /** Voters of which each has said that nothing of it is left. */
   retiredBy = 0
   /** Voters on whose disks it is opened. */
   openedBy = 0
   /** Voters whose disks are gone for good. */
   lostBy = 0
+  /** Whether no majority was left once. */
+  wasLost = false
   /** Whether somebody votes on an old copy of its disk, whom nobody could tell so yet. */
   isMisled = false
   /** When the first claim under a ballot was made, by ballot. */
   readonly claimedAt = new Map<number, number>()
   readonly #tasks: TaskHistory[] = []
+  /** Every storage that has voted or has kept a copy, by its bit. */
+  readonly #storages: Voter[] = []
+  /** Voters that have begun each epoch, as masks. */
+  readonly #begunBy: number[] = []
 
   constructor(id: LedgerId) {
     this.id = id
   }
 
-  /** How many voters are a majority; Infinity while the voters are unknown. */
-  get majority(): number {
-    return this.info === undefined ? Infinity : majorityOf(this.info.voters.length)
+  /** The epoch that governs. */
+  get info(): LedgerInfo | undefined {
+    return this.epochs[this.governing]
   }
 
-  /** Whether so many disks are gone that no majority is left, or one's votes are not what they were. */
+  /** Whether so many disks are gone, or were, that no majority is left, or votes are not what they were. */
   get isLost(): boolean {
-    if (this.isMisled) return true
-    return (this.info?.voters.length ?? 0) - bitsIn(this.lostBy) < this.majority
+    const voters = this.votersIn(this.governing)
+    const isLost = bitsIn(voters & ~this.lostBy) < majorityOf(bitsIn(voters))
+    return isLost || this.wasLost || this.isMisled
   }
 
   /** Whether every majority that is left has one of these voters in it. */
   meetsEveryMajority(mask: number): boolean {
-    const others = (this.info?.voters.length ?? 0) - bitsIn(mask | this.lostBy)
-    return others < this.majority
+    const voters = this.votersIn(this.governing)
+    return bitsIn(voters & ~(mask | this.lostBy)) < majorityOf(bitsIn(voters))
+  }
+
+  /** Learns who votes in an epoch. */
+  learn(info: LedgerInfo): void {
+    if (this.epochs[info.epoch] !== undefined) return
+    this.epochs[info.epoch] = info
+    for (const voter of info.voters) this.bitFor(voter)
+  }
+
+  /** Whether these voters are a majority of an epoch. */
+  isMajorityIn(epoch: number, mask: number): boolean {
+    const voters = this.votersIn(epoch)
+    return voters !== 0 && bitsIn(mask & voters) >= majorityOf(bitsIn(voters))
+  }
+
+  /** Whether these voters are a majority of any epoch. */
+  isMajority(mask: number): boolean {
+    return this.epochs.some((_info, epoch) => this.isMajorityIn(epoch, mask))
+  }
+
+  /** A voter has durably begun an epoch. */
+  begin(epoch: number, bit: number): void {
+    const mask = (this.#begunBy[epoch] ?? 0) | bit
+    this.#begunBy[epoch] = mask
+    if (epoch > this.governing && this.isMajorityIn(epoch, mask)) this.governing = epoch
+  }
+
+  /** The voters of an epoch, as a mask. */
+  votersIn(epoch: number): number {
+    let mask = 0
+    for (const voter of this.epochs[epoch]?.voters ?? []) mask |= this.bitOf(voter)
+    return mask
   }
 
   task(seq: number): TaskHistory {
@@ -158,13 +204,20 @@ export class LedgerHistory {
     for (const task of this.#tasks) if (task !== undefined) yield task
   }
 
-  /** The bit of a voter in masks; 0 if it does not vote, or not on the disk that it has now. */
-  bitOf({ peer, storageId }: { readonly peer: PeerId; readonly storageId: StorageId }): number {
-    const voters = this.info?.voters ?? []
-    for (let i = 0; i < voters.length; i++) {
-      const voter = voters[i]
-      if (voter?.peer === peer) return voter.storageId === storageId ? 2 ** i : 0
+  /** The bit of a storage in masks; 0 if it has never had anything of the ledger. */
+  bitOf({ peer, storageId }: Voter): number {
+    const storages = this.#storages
+    for (let i = 0; i < storages.length; i++) {
+      if (storages[i]?.peer === peer && storages[i]?.storageId === storageId) return 2 ** i
     }
     return 0
+  }
+
+  /** The same, and one of its own from now on. */
+  bitFor({ peer, storageId }: Voter): number {
+    const bit = this.bitOf({ peer, storageId })
+    if (bit !== 0) return bit
+    invariant(this.#storages.length < 31, `${peer} is one storage too many of a ledger`)
+    return 2 ** (this.#storages.push({ peer, storageId }) - 1)
   }
 }

@@ -264,6 +264,7 @@ export class MeshProcess implements NodeProcess {
         void this.#node?.stop().catch(error => this.#failed(error))
         return
       case 'drain':
+      case 'hand-over':
         // Leaving does it, too.
         return
       default:

@@ -11,6 +11,7 @@ import {
   ledgerInfoFields,
   ofLedger,
   outcomes,
+  promise,
   valuesList,
   voters,
 } from './values.ts'
@@ -41,7 +42,7 @@ const registerGroup = record<core.RegisterGroup>(
   'RegisterGroup',
   {
     seqs: ranges,
-    promised: ballot,
+    promised: promise,
     accepted: ballot,
     values: valuesList,
     grants: uint32,

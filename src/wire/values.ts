@@ -69,6 +69,17 @@ export const ballot = record<Ballot>(
   },
 )
 
+/** A promise, which after a restart is one to nobody. */
+export const promise = record<Ballot>(
+  'Ballot',
+  { counter: uint32, proposer: nodeIdOrNone },
+  {
+    check({ counter, proposer }) {
+      if (counter === 0 && proposer !== '') throw new Problem(`no counter of '${proposer}'`)
+    },
+  },
+)
+
 export const voter = record<Voter>('Voter', { peer: peerId, storageId })
 
 export const voters = list(voter, maxVoters)

@@ -2,7 +2,7 @@ import type { Ballot } from '../../src/core/ballot.ts'
 import type { Effect } from '../../src/core/effects.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type { LedgerId } from '../../src/core/ids.ts'
-import type { Chunk, LostLease, Message, Values } from '../../src/core/messages.ts'
+import type { Chunk, LostLease, Message, Values, Voter } from '../../src/core/messages.ts'
 import type { Ranges } from '../../src/core/ranges.ts'
 import { bodyOf } from './fixtures.ts'
 
@@ -137,7 +137,49 @@ export function messageText(names: Names, message: Message): string {
     case 'outcomes':
       return `${head} ${message.values.map(valueText).join(', ')}`
     default:
-      return head
+      return `${head}${changeText(message)}`
+  }
+}
+
+function votersText(voters: readonly Voter[]): string {
+  return voters.map(({ peer }) => peer).join(' ')
+}
+
+/** What a message about other voters says. */
+function changeText(message: Message): string {
+  switch (message.type) {
+    case 'invite':
+      return ` epoch ${message.epoch}`
+    case 'elect': {
+      const { epoch, ballot, voters } = message
+      const wanted = voters.length === 0 ? 'a promise' : votersText(voters)
+      return ` after epoch ${epoch} ${ballotText(ballot)}: ${wanted}`
+    }
+    case 'elected': {
+      const { granted, ballot, voters } = message
+      return ` ${ballotText(ballot)}: ${granted ? `yes ${votersText(voters)}`.trim() : 'no'}`
+    }
+    case 'observe':
+      return ` without ${seqsText(message.stored)}`
+    case 'install':
+      return ` epoch ${message.epoch}: ${votersText(message.voters)}`
+    case 'installed':
+      return ` epoch ${message.epoch}`
+    case 'seal':
+      return ` epoch ${message.epoch} for ${votersText(message.voters)}, without ${seqsText(message.stored)}`
+    case 'state': {
+      const registers = message.registers.map(({ seqs, promised, accepted, grants }) => {
+        const ballots = `promised ${ballotText(promised)}, accepted ${ballotText(accepted)}`
+        return `${seqsText(seqs)} ${ballots}, grants ${grants}`
+      })
+      const records = message.chunks.length > 0 ? [`records ${chunksText(message.chunks)}`] : []
+      const sealed = message.sealed ? ' sealed' : ''
+      return `${sealed} epoch ${message.epoch}: ${[...registers, ...records].join('; ')}`
+    }
+    case 'moved':
+      return ` after epoch ${message.epoch}: ${votersText(message.info.voters)}`
+    default:
+      return ''
   }
 }
 
@@ -161,6 +203,14 @@ export function entryText(names: Names, entry: Entry): string {
       return `${head} up to ${entry.mark}`
     case 'started':
       return `${head} ${entry.node}`
+    case 'succession': {
+      const { promised, accepted, voters } = entry
+      const next = accepted.counter > 0 ? `, accepted ${votersText(voters)}` : ''
+      return `${head} promised ${ballotText(promised)}${next}`
+    }
+    case 'sealed':
+    case 'installed':
+      return `${head} epoch ${entry.epoch}: ${votersText(entry.voters)}`
     default:
       return head
   }

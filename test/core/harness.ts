@@ -46,6 +46,8 @@ interface TestNode {
   readonly hints: Hint[]
   machine: Machine
   starts: number
+  /** How often its disk has been emptied. */
+  wipes: number
   up: boolean
   runs: Run[]
 }
@@ -71,9 +73,9 @@ export class Harness {
 
   constructor(plans: readonly NodePlan[]) {
     for (const { peer, concurrency } of plans) {
-      const machine = this.#create(peer, 1, concurrency)
+      const machine = this.#create({ peer, starts: 1, wipes: 0, concurrency })
       const told = { entries: [], reports: [], hints: [] }
-      const node = { peer, concurrency, ...told, machine, starts: 1, up: true, runs: [] }
+      const node = { peer, concurrency, ...told, machine, starts: 1, wipes: 0, up: true, runs: [] }
       this.#nodes.set(peer, node)
       this.#perform(node, start(machine, 0, this.now))
       this.#input(node, { type: 'listening', addresses: [`/memory/${peer}`] })
@@ -141,7 +143,7 @@ export class Harness {
   }
 
   /** Takes a node out of its mesh in good order. */
-  take(peer: PeerId, type: 'drain' | 'leave'): void {
+  take(peer: PeerId, type: 'drain' | 'hand-over' | 'leave'): void {
     this.#input(this.node(peer), { type })
   }
 
@@ -163,7 +165,7 @@ export class Harness {
   restart(peer: PeerId): void {
     const node = this.node(peer)
     node.starts += 1
-    node.machine = this.#create(peer, node.starts, node.concurrency)
+    node.machine = this.#create(node)
     node.up = true
     this.#log(`${peer}      starts again`)
     for (const entry of node.entries) replay(node.machine, entry, this.now)
@@ -175,6 +177,13 @@ export class Harness {
   /** A node's wall clock moves against its monotonic one. */
   setWall(peer: PeerId, wallOffsetMs: number): void {
     this.#input(this.node(peer), { type: 'clock-jumped', wallOffsetMs })
+  }
+
+  /** Empties the disk of a killed process: it comes back as another voter. */
+  wipe(peer: PeerId): void {
+    const node = this.node(peer)
+    node.entries.length = 0
+    node.wipes += 1
   }
 
   /** Lets a node look at what there is to do. */
@@ -192,11 +201,16 @@ export class Harness {
     return `${this.lines.join('\n')}\n`
   }
 
-  #create(peer: PeerId, starts: number, concurrency: number): Machine {
+  #create({
+    peer,
+    starts,
+    wipes,
+    concurrency,
+  }: Pick<TestNode, 'peer' | 'starts' | 'wipes' | 'concurrency'>): Machine {
     return createMachine({
       peer,
       incarnation: `${starts}`,
-      storageId: `s-${peer}`,
+      storageId: `s-${peer}${wipes === 0 ? '' : wipes}`,
       seed: [peer.charCodeAt(0), starts, 3, 4],
       guest: false,
       voters: 3,

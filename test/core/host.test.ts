@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { createHost, remember } from '../../src/core/host.ts'
 import { checkpoint } from '../../src/core/machine.ts'
 import type { Store } from '../../src/core/messages.ts'
-import { ballot, ledgerId, valuesOf } from './fixtures.ts'
+import { ballot, chunkOf, ledgerId, valuesOf } from './fixtures.ts'
 import { helloOf } from './peers.ts'
 import { answersIn, numbered, storesIn, TestHost } from './test-host.ts'
 
@@ -128,6 +128,23 @@ describe('a host that has restarted', () => {
       assert.equal(answersIn(host.submit('r1', ['a', 'b'])).length, 1)
     })
   }
+
+  it('stores again at those who keep the ledger by now, who may never have got it', () => {
+    const host = new TestHost()
+    const before = submitted(host)
+    const { ledger } = before
+    const voters = ['v1', 'v2', 'v3'].map(peer => ({ peer, storageId: `s-${peer}` }))
+    const info = { ledger, epoch: 1, producer: 'h.1', voters }
+    host.restart([...host.entries, { type: 'sealed', ...info }, { type: 'moved', ...info }])
+    const effects = host.submit('r1', ['a', 'b'])
+    assert.deepEqual(answersIn(effects), [], 'nobody is known to hold it')
+    const [again] = storesIn(effects)
+    assert.deepEqual([again?.epoch, again?.chunks[0]], [1, { ...chunkOf(0, ['a', 'b']) }])
+    assert.ok(again !== undefined)
+    assert.deepEqual(answersIn(host.hold(again)), [])
+    assert.deepEqual(answersIn(host.hold(again, 'v2'))[0]?.seqs, [0, 2])
+    assert.equal(numbered(host.machine), 0, 'and not once more')
+  })
 
   it('publishes what had no number yet', () => {
     const host = new TestHost()

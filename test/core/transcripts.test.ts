@@ -118,12 +118,34 @@ function restarted(): Harness {
   return cluster
 }
 
+function handedOver(): Harness {
+  const cluster = new Harness(['a', 'b'].map(peer => ({ peer, concurrency: peer === 'b' ? 1 : 0 })))
+  cluster.run(10_000)
+  cluster.write()
+  cluster.note('a votes alone; b has its task')
+  cluster.publish('a', ['one'])
+  cluster.until(() => cluster.runsOf('b').length > 0, 1_000)
+  cluster.run(8)
+  cluster.note('a is about to stop: b copies, is chosen, and takes what a has sealed')
+  cluster.take('a', 'hand-over')
+  const votes = () => [...cluster.node('b').machine.voter.ledgers.values()]
+  cluster.until(() => votes().some(({ info }) => info.epoch === 1), 1_000)
+  cluster.run(8)
+  cluster.note('b has done it, and decides by itself')
+  const [run] = cluster.runsOf('b')
+  assert.ok(run !== undefined, 'the run went on')
+  cluster.finish('b', run, 'ok')
+  cluster.run(5)
+  return cluster
+}
+
 const transcripts: Readonly<Record<string, () => Harness>> = {
   'plain-task': plain,
   'killed-worker': killed,
   'contended-claim': contended,
   'cancel-against-finisher': cancelled,
   'restarted-voters': restarted,
+  'hand-over': handedOver,
 }
 
 for (const [name, record] of Object.entries(transcripts)) {

@@ -98,9 +98,10 @@ describe('COMPARE', () => {
     assert.deepEqual(compare(voter, { counter: counterLeap - 3 }), [])
   })
 
-  it('of another epoch is ignored', () => {
+  it('of a later epoch changes nothing, and makes the voter ask who has followed', () => {
     const voter = TestVoter.holding(2)
-    assert.deepEqual(compare(voter, { epoch: 1, counter: 99 }), [])
+    const [asked] = compare(voter, { epoch: 1, counter: 99 })
+    assert.deepEqual([asked?.type, asked?.type === 'observe' && asked.epoch], ['observe', 0])
     assert.equal(voter.ledger.counter, 0)
   })
 

@@ -76,6 +76,13 @@ const controls: readonly Control[] = [
     faults: 'none',
   },
   {
+    name: 'S8: an epoch begins although nobody has written that the one before is over',
+    property: 'S8',
+    tamper: () => sabotage.unwrittenSeals,
+    faults: 'members',
+    more: stormy,
+  },
+  {
     name: 'S9: a holder does not stop when its lease is lost',
     property: 'S9',
     tamper: () => sabotage.deafWorkers,
@@ -170,6 +177,13 @@ const controls: readonly Control[] = [
     tamper: () => sabotage.untoldOutcomes,
     faults: 'none',
     more: { ...calm, settleMs: 60_000 },
+  },
+  {
+    name: 'L5: nobody takes the place of voters that are gone',
+    property: 'L5',
+    tamper: () => sabotage.noNewcomers,
+    faults: 'wipes',
+    more: { ...calm, nodes: 4, tasks: 4, settleMs: 200_000 },
   },
   {
     name: 'L6: nodes that have all been down forget their tasks',

@@ -203,6 +203,22 @@ export const hoarders: Tamper = {
   ],
 }
 
+/** Voters do not write down that they have ended an epoch. */
+export const unwrittenSeals: Tamper = {
+  effects: (_actor, effects) =>
+    effects.map(effect =>
+      effect.type === 'persist' && effect.entry.type === 'sealed'
+        ? { ...effect, entry: { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0 } }
+        : effect,
+    ),
+}
+
+/** Nobody is asked to take the place of a voter; nor does a task ever end. */
+export const noNewcomers: Tamper = {
+  message: (_from, _to, message) =>
+    message.type === 'invite' || message.type === 'settle' ? undefined : message,
+}
+
 /** Outcomes never reach the voters. */
 export const lostSettlements: Tamper = {
   message: (_from, _to, message) => (message.type === 'settle' ? undefined : message),

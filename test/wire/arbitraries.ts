@@ -58,6 +58,9 @@ const ballot: fc.Arbitrary<Ballot> = fc.oneof(
   record({ counter: fc.integer({ min: 1, max: maxUint32 }), proposer: node }),
 )
 
+/** After a restart a voter has promised a counter to nobody. */
+const promise = fc.oneof(ballot, record({ counter: fc.nat(maxUint32), proposer: fc.constant('') }))
+
 const taskClass = { queue: word, priority, requires: wordOrNone }
 
 const spec: fc.Arbitrary<core.TaskSpec> = record({
@@ -195,7 +198,7 @@ const registerGroup: fc.Arbitrary<RegisterGroup> = fc
   .tuple(
     record({
       seqs,
-      promised: ballot,
+      promised: promise,
       accepted: ballot,
       grants: uint32,
       lease: ballot,

@@ -7,6 +7,7 @@ import { NoRunAfterDecision } from './no-run-after-decision.ts'
 import { NumberedOnce } from './numbered-once.ts'
 import { OneChosenValue } from './one-chosen-value.ts'
 import { OneHolder } from './one-holder.ts'
+import { OneSuccessor } from './one-successor.ts'
 import { OutcomesAgree } from './outcomes-agree.ts'
 import { OutcomesAreValid } from './outcomes-are-valid.ts'
 import { PayloadsAreKept } from './payloads-are-kept.ts'
@@ -31,5 +32,6 @@ export function createCheckers(context: CheckerContext): Checker[] {
     new PayloadsAreKept(context),
     new NumberedOnce(context),
     new LedgersEnd(context),
+    new OneSuccessor(context),
   ]
 }

@@ -66,13 +66,16 @@ export class DurableBeforeSent extends Checker {
     }
   }
 
-  #accepted(actor: Actor, to: PeerId, { ledger: id, ballot, accepted }: Accepted): void {
+  #accepted(actor: Actor, to: PeerId, { ledger: id, epoch, ballot, accepted }: Accepted): void {
     const ledger = this.history.ledger(id)
     const bit = ledger.bitOf(actor)
     const key = this.history.ballotKey(ballot)
     for (const seq of seqsOf(accepted)) {
       const { tallies, name } = ledger.task(seq)
-      if (tallies.some(one => one.ballotKey === key && (one.mask & bit) !== 0)) continue
+      const has = tallies.some(
+        one => one.epoch === epoch && one.ballotKey === key && (one.mask & bit) !== 0,
+      )
+      if (has) continue
       this.violation('durable', `${actor.peer} tells ${to} ACCEPTED ${name} before it is on disk`)
     }
   }

@@ -9,9 +9,9 @@ import { RunChecker } from './run-checker.ts'
 export class StartsAreGranted extends RunChecker {
   protected override begun(run: RunHistory): void {
     const { task, peer, token } = run
-    const granted = bitsIn(task.grants.get(run.ballotKey) ?? 0)
-    if (granted < task.ledger.majority) {
-      const message = `${task.name} runs on ${peer} by ${granted} grants of token ${token}`
+    const granted = task.grants.get(run.ballotKey) ?? 0
+    if (!task.ledger.isMajority(granted)) {
+      const message = `${task.name} runs on ${peer} by ${bitsIn(granted)} grants of token ${token}`
       this.violation('S10', message, task.ledger)
     }
     for (const other of task.runs) {

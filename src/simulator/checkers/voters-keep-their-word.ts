@@ -112,9 +112,16 @@ export class VotersKeepTheirWord extends Checker {
     seqs: Ranges,
     vote: Vote,
   ): void {
+    const votes = this.history.votes(actor, ledger) !== undefined
     for (const seq of seqsOf(seqs)) {
       const register = this.#register(actor, ledger, seq)
       const { promised } = register
+      if (!votes) {
+        // What it takes over from others before it votes again is no word of its own.
+        if (verb === 'accepts') register.accepted = Math.max(register.accepted, vote.counter)
+        raise(promised, vote)
+        continue
+      }
       const name = (): string =>
         `${actor.peer} ${verb} ballot ${vote.counter} for ${ledger.slice(0, 8)}-${seq}`
       if (register.settled) this.violation('voter', `${name()}, which it has settled`)

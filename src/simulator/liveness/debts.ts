@@ -5,6 +5,7 @@ import { fullRestartFinishes } from './full-restart-finishes.ts'
 import { nobodyIsIdle } from './nobody-is-idle.ts'
 import { outcomesAreFinished } from './outcomes-are-finished.ts'
 import { usersAreTold } from './users-are-told.ts'
+import { voterSetsAreWhole } from './voter-sets-are-whole.ts'
 
 /** Debts of one property that are looked at: the first tells that it does not hold. */
 const debtsMax = 4
@@ -14,6 +15,7 @@ const properties: readonly Liveness[] = [
   nobodyIsIdle,
   outcomesAreFinished,
   usersAreTold,
+  voterSetsAreWhole,
   fullRestartFinishes,
 ]
 

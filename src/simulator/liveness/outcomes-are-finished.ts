@@ -22,5 +22,5 @@ export const outcomesAreFinished: Liveness = function* (simulation): Generator<D
 function votersLeft({ nodes }: Simulation, ledger: LedgerHistory): number {
   let mask = 0
   for (const { actor } of nodes) if (actor !== undefined) mask |= ledger.bitOf(actor)
-  return mask
+  return mask & ledger.votersIn(ledger.governing)
 }

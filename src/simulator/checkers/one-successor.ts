@@ -1,0 +1,90 @@
+import type { Entry, SuccessionEntry } from '../../core/entries.ts'
+import type { LedgerId, Lsn } from '../../core/ids.ts'
+import type { LedgerInfo, Voter } from '../../core/messages.ts'
+import { Duties } from '../duties.ts'
+import type { Actor } from '../observer.ts'
+import { Checker } from './checker.ts'
+
+/**
+ * S8: an epoch has one successor, which a majority of its voters has accepted, and it begins only
+ * when a majority of them is sealed. What counts is on disk.
+ */
+export class OneSuccessor extends Checker {
+  /** The voters of each epoch, by the first that has named them. */
+  readonly #named = new Map<string, string>()
+  /** Who has accepted which next voters, and who has sealed, as masks. */
+  readonly #accepted = new Map<string, number>()
+  readonly #sealed = new Map<string, number>()
+  readonly #chosen = new Set<string>()
+  readonly #onDisk = new Duties()
+  readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
+
+  override started(actor: Actor, recovered: readonly Entry[]): void {
+    this.#pending[actor.index] = []
+    this.#onDisk.restart(actor.index, recovered)
+  }
+
+  override stopped(actor: Actor, kept: Lsn): void {
+    this.durable(actor, kept)
+  }
+
+  override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
+    this.#pending[actor.index]?.push({ lsn, entry })
+    if (entry.type === 'sealed' || entry.type === 'installed' || entry.type === 'moved') {
+      this.#follows(actor, entry)
+    }
+  }
+
+  override durable(actor: Actor, lsn: Lsn): void {
+    const pending = this.#pending[actor.index] ?? []
+    while (pending[0] !== undefined && pending[0].lsn <= lsn) {
+      const { entry } = pending[0]
+      pending.shift()
+      if (entry.type === 'succession') this.#accepts(actor, entry)
+      if (entry.type === 'sealed') this.#seals(actor, entry.ledger)
+      if (entry.type === 'installed') this.#begins(actor, entry)
+      this.#onDisk.take(actor.index, entry)
+    }
+  }
+
+  /** Whatever is written of an epoch names the voters that were chosen for it. */
+  #follows(actor: Actor, { ledger: id, epoch, voters }: LedgerInfo): void {
+    const key = `${id} ${epoch}`
+    const text = textOf(voters)
+    const named = this.#named.get(key) ?? text
+    this.#named.set(key, named)
+    const name = `${actor.peer} takes ${text} for the voters of epoch ${epoch}`
+    if (named !== text) this.violation('S8', `${name}, which are ${named}`)
+    else if (epoch > 0 && !this.#chosen.has(`${key} ${text}`)) {
+      this.violation('S8', `${name}, which no majority has accepted`)
+    }
+  }
+
+  #accepts(actor: Actor, { ledger: id, epoch, accepted, voters }: SuccessionEntry): void {
+    if (accepted.counter === 0 || this.#onDisk.of(actor.index, id) !== epoch) return
+    const text = textOf(voters)
+    const key = `${id} ${epoch} ${this.history.ballotKey(accepted)} ${text}`
+    const ledger = this.history.ledger(id)
+    const mask = (this.#accepted.get(key) ?? 0) | ledger.bitOf(actor)
+    this.#accepted.set(key, mask)
+    if (ledger.isMajorityIn(epoch, mask)) this.#chosen.add(`${id} ${epoch + 1} ${text}`)
+  }
+
+  #seals(actor: Actor, id: LedgerId): void {
+    const epoch = this.#onDisk.of(actor.index, id)
+    const key = `${id} ${epoch}`
+    this.#sealed.set(key, (this.#sealed.get(key) ?? 0) | this.history.ledger(id).bitOf(actor))
+  }
+
+  #begins(actor: Actor, { ledger: id, epoch }: LedgerInfo): void {
+    const ledger = this.history.ledger(id)
+    const sealed = this.#sealed.get(`${id} ${epoch - 1}`) ?? 0
+    if (ledger.isMajorityIn(epoch - 1, sealed)) return
+    const message = `${actor.peer} begins epoch ${epoch}, and no majority has sealed the one before`
+    this.violation('S8', message, ledger)
+  }
+}
+
+function textOf(voters: readonly Voter[]): string {
+  return voters.map(({ peer, storageId }) => `${peer}/${storageId.slice(0, 4)}`).join(' ')
+}

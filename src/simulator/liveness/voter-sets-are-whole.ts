@@ -1,0 +1,31 @@
+import type { Simulation } from '../simulation.ts'
+import type { LedgerHistory } from '../task-history.ts'
+import { type Debt, type Liveness, undecided } from './debt.ts'
+
+/** How long a ledger may lack a voter that others could replace, in milliseconds. */
+const healMsMax = 180_000
+
+/**
+ * L5: voter sets are whole again: where tasks are open, a voter that has lost its disk or is gone
+ * for good is replaced, as long as there are others.
+ */
+export const voterSetsAreWhole: Liveness = function* (simulation, healedAt): Generator<Debt> {
+  const ledgers = new Set<LedgerHistory>()
+  for (const { ledger } of undecided(simulation)) ledgers.add(ledger)
+  for (const ledger of ledgers) {
+    const lacking = lackingIn(simulation, ledger)
+    if (lacking.length === 0) continue
+    const message = `ledger ${ledger.id.slice(0, 8)} lacks ${lacking.join()}`
+    yield { property: 'L5', message, overdue: simulation.now() > healedAt + healMsMax }
+  }
+}
+
+/** Voters whose disks are gone, although there are nodes enough. */
+function lackingIn({ nodes }: Simulation, ledger: LedgerHistory): string[] {
+  const live = nodes.filter(({ guest, running }) => running && !guest)
+  const voters = ledger.info?.voters ?? []
+  if (live.length < voters.length) return []
+  return voters
+    .filter(voter => (ledger.bitOf(voter) & ledger.lostBy) !== 0)
+    .map(({ peer, storageId }) => `${peer} on ${storageId.slice(0, 8)}`)
+}
