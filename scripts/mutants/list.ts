@@ -5,6 +5,7 @@ import { majorityMutants } from './majority-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { promiseMutants } from './promise-mutants.ts'
 import { retentionMutants } from './retention-mutants.ts'
+import { sessionMutants } from './session-mutants.ts'
 
 /** Bugs in the rules of voters and proposers. */
 export const mutants: readonly Mutant[] = [
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...changeMutants,
   ...retentionMutants,
   ...leaseMutants,
+  ...sessionMutants,
 ]

@@ -11,10 +11,12 @@ import { restore, tickProducer } from './producer.ts'
 import { voterIndex } from './quorum.ts'
 import { onVoterDown, onVoterUp } from './renew.ts'
 import { compareWith } from './voter-compare.ts'
+import { isLarge } from './waiting.ts'
 import { forgetWatcher, rewatch } from './watch.ts'
 
 /** Peers that a HELLO names at the most. */
 const toldPeers = 64
+const toldPeersLarge = 16
 
 /** Peers that have come so short a time ago hear of the next one, in milliseconds; so many. */
 const introduceMs = 10_000
@@ -41,7 +43,7 @@ function sayHello(machine: Machine, peer: PeerId, echo: boolean): void {
     storageId: init.storageId,
     guest: init.guest,
     addresses: machine.addresses,
-    peers: knownPeers(members, toldPeers),
+    peers: knownPeers(members, isLarge(members) ? toldPeersLarge : toldPeers),
     queues: init.queues.map(({ queue }) => queue),
     concurrency: init.concurrency,
     echoStorageId: known.lsnStorageId,
@@ -73,7 +75,9 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
     return
   }
   const joined = known.hello?.incarnation !== hello.incarnation
-  known.hello = hello
+  const large = isLarge(members)
+  // Whom each of a thousand peers knows is not worth its memory.
+  known.hello = large ? { ...hello, peers: [] } : hello
   known.node = nodeId(from, hello.incarnation)
   members.version += 1
   if (hello.changes) machine.voter.plain.delete(from)
@@ -95,13 +99,14 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
 
 /** Peers that have come just before this one were not told of it: they are now. */
 function introduce(machine: Machine, from: PeerId, now: Millis): void {
-  let told = 0
+  // In a large mesh there is always somebody else who tells them.
+  let left = isLarge(machine.members) ? 0 : introduced
   for (const { peer, hello, upSince } of livePeers(machine.members)) {
     if (peer === from) continue
     // A guest is told of everybody: who keeps what it waits for may be anybody.
-    if (!hello.guest && (now - upSince > introduceMs || told >= introduced)) continue
+    if (!hello.guest && (now - upSince > introduceMs || left === 0)) continue
     sayHello(machine, peer, false)
-    if (!hello.guest) told += 1
+    if (!hello.guest) left -= 1
   }
 }
 
@@ -122,7 +127,10 @@ function catchUp(machine: Machine, from: PeerId, hello: Hello, now: Millis): voi
   rewatch(watch, voter, outbox, members, now, from)
   tickProducer(producer, voter, outbox, members, now)
   const queues = init.queues.map(({ queue }) => queue)
-  if (queues.length > 0) send(outbox, from, { type: 'sync', queues, slots: 0 })
+  // In a large mesh a worker asks one after the other, when it has room.
+  if (queues.length > 0 && !isLarge(members)) {
+    send(outbox, from, { type: 'sync', queues, slots: 0 })
+  }
   announce.syncAt = Math.max(announce.syncAt, now + announce.syncWaitMs)
 }
 

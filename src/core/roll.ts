@@ -24,13 +24,15 @@ export function mustRoll(producer: ProducerState, members: Membership, now: Mill
   // A ledger that others keep by now takes no more tasks from here.
   if (current === undefined || !isAmong(current.info.voters, producer.self)) return true
   if (current.next >= maxLedgerTasks || now >= producer.openedAt + maxLedgerAgeMs) return true
-  const best = chooseVoters(members, producer.self, producer.wanted, now)
   const mine = current.info.voters
   const lost = mine.filter(({ peer }) => {
     const known = members.peers.get(peer)
     if (peer === producer.self.peer) return false
     return known?.up !== true && now >= (known?.upSince ?? 0) + goneMs
   })
+  // Nobody is looked for where nobody is missing.
+  const enough = lost.length === 0 && mine.length >= producer.wanted - ((producer.wanted + 1) % 2)
+  const best = enough ? mine : chooseVoters(members, producer.self, producer.wanted, now)
   const better = best.length > mine.length || (lost.length > 0 && best.length >= mine.length)
   if (!better) {
     producer.betterSince = Infinity

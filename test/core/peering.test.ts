@@ -123,6 +123,23 @@ describe('HELLO', () => {
     assert.ok(!effects.some(effect => effect.type === 'quarantine'))
   })
 
+  it('tells a newcomer of fewer nodes in a large mesh, and nobody else of it', () => {
+    for (const [peers, named, others] of [
+      [40, 40, 8],
+      [60, 16, 0],
+    ] as const) {
+      const node = new TestNode()
+      for (let i = 0; i < peers; i++) node.join(`w${i}`)
+      const hellos = sent(node.step({ type: 'peer-up', peer: 'new' }), 'hello')
+      assert.ok(hellos[0]?.type === 'hello')
+      assert.equal(hellos[0].peers.length, named)
+      assert.equal(sent(node.receive('new', helloOf('new')), 'hello').length, others)
+      // But guests are told of everybody.
+      node.join('guest', { guest: true })
+      assert.equal(sent(node.join('newer'), 'hello').length, 2 + others)
+    }
+  })
+
   it('tells of peers to dial', () => {
     const node = new TestNode()
     const peers = [{ peer: 'far', addresses: ['/memory/far'] }]

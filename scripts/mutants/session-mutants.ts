@@ -1,0 +1,33 @@
+import { type Mutant, mutant, type SeedPlan } from './mutant.ts'
+
+const swarm: SeedPlan = { count: 60, faults: ['swarm'] }
+
+/** Bugs in what comes again, and in what is told of a journal. */
+export const sessionMutants: readonly Mutant[] = [
+  mutant(
+    'store-ends-leases',
+    'A STORE that comes again changes no lease.',
+    [],
+    [
+      {
+        file: 'voter-store.ts',
+        from: '    let lacking = subtract(asked, ledger.stored)',
+        to: '    let lacking = subtract(asked, ledger.stored)\n    for (const lease of [...voter.leases.byId.values()]) {\n      if (lacking.length === 0 && lease.ledger === ledger.info.ledger) lease.until = now\n    }\n    voter.leases.lapseAt = now',
+      },
+    ],
+    { quick: false, seeds: { count: 60, faults: ['network'] } },
+  ),
+  mutant(
+    'unsynced-lsn-told',
+    'A frame tells how far the journal is durable, not how far it is written.',
+    [],
+    [
+      {
+        file: '../simulator/process.ts',
+        from: 'encodeEnvelope({ lsn: this.#durable, message })',
+        to: 'encodeEnvelope({ lsn: this.#init.disk.lsn, message })',
+      },
+    ],
+    { quick: false, seeds: swarm },
+  ),
+]

@@ -1,0 +1,128 @@
+/* How fast clusters are simulated, and what a task costs in meshes of 3 to 1,000 nodes. */
+import { parseArgs } from 'node:util'
+import { drawBatch } from '../src/simulator/batches.ts'
+import { Prng } from '../src/simulator/prng.ts'
+import { Simulation } from '../src/simulator/simulation.ts'
+import { Workload } from '../src/simulator/workload.ts'
+
+const usage = `npm run scale -- [--nodes N,N] [--tasks N] [--speed]
+
+  --nodes N,N  meshes of so many nodes (default: 3,10,100,1000), each in a line of JSON: direct messages
+               per task where tasks come one by one, and where all come at once
+  --tasks N    tasks that come at once (default: 10000)
+  --speed      instead: virtual time against the processor's time, of a loaded cluster of 7 nodes`
+
+/** Until nodes have found each other; then so long to count what they say while there is no work. */
+const joinMs = 8_000
+const idleMs = 10_000
+
+/** Tasks that come one by one, and how far apart. */
+const singles = 200
+const apartMs = 50
+
+/** The longest that all tasks together may take, in virtual milliseconds. */
+const settleMsMax = 30 * 60_000
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '3,10,100,1000' },
+    tasks: { type: 'string', default: '10000' },
+    speed: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) console.error(usage)
+else if (values.speed) console.log(JSON.stringify(speed()))
+else {
+  for (const nodes of values.nodes.split(',').map(Number)) {
+    console.log(JSON.stringify(cost(nodes, Number(values.tasks))))
+  }
+}
+
+/** Seven nodes with ten tasks a second, for twenty minutes of theirs. */
+function speed(): Record<string, unknown> {
+  const simulation = new Simulation({ seed: 1, nodes: 7, concurrency: 8, faults: ['none'] })
+  const took = stopwatch()
+  void new Workload(simulation, { tasks: 12_000, durationMs: 1_200_000, plain: true })
+  simulation.run(1_200_000)
+  const { wallMs, cpuMs } = took()
+  const { tasks, runs } = simulation.stats
+  const simulatedMs = simulation.now()
+  return {
+    ...{ nodes: 7, tasks, runs, simulatedMs, wallMs, cpuMs },
+    perWallMs: Math.round(simulatedMs / wallMs),
+    perCpuMs: Math.round(simulatedMs / cpuMs),
+    violations: simulation.violations.length,
+  }
+}
+
+function cost(nodes: number, tasks: number): Record<string, unknown> {
+  const simulation = new Simulation({ seed: 1, nodes, concurrency: 2, faults: ['none'] })
+  const took = stopwatch()
+  simulation.run(joinMs)
+  const joined = took()
+  const idle = countDuring(simulation, () => simulation.run(idleMs))
+  const single = countDuring(simulation, () => {
+    for (let i = 0; i < singles; i++) {
+      publish(simulation, i, 1)
+      simulation.run(apartMs)
+    }
+    simulation.settle(settleMsMax)
+  })
+  const singleMs = singles * apartMs
+  const atOnce = countDuring(simulation, () => {
+    for (let i = 0; i * 100 < tasks; i++) publish(simulation, i, Math.min(100, tasks - i * 100))
+    simulation.settle(settleMsMax)
+  })
+  const { wallMs, cpuMs } = took()
+  const perTask = (count: number, of: number): number => Number((count / of).toFixed(2))
+  return {
+    ...{ nodes, tasks: simulation.stats.tasks, simulatedMs: Math.round(simulation.now()) },
+    ...{ joinCpuMs: joined.cpuMs, wallMs, cpuMs },
+    rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
+    perNodeIdle: perTask(idle / (idleMs / 1_000), nodes),
+    perTaskSingle: perTask(single - (idle * singleMs) / idleMs, singles),
+    perTaskAtOnce: perTask(atOnce, tasks),
+    violations: simulation.violations.length,
+  }
+}
+
+/** One of the first ten nodes publishes tasks that take half a second. */
+function publish({ applications, nodes }: Simulation, number: number, count: number): void {
+  const prng = Prng.named(number, 'scale')
+  const batch = drawBatch(
+    { queues: ['work'], plain: true, resultTtlsMs: [86_400_000], copiesOf: [0] },
+    prng,
+  )
+  const [plan] = batch.plans
+  if (plan === undefined) return
+  const plans = Array.from({ length: count }, () => ({ ...plan, durationMs: 500 }))
+  const spec = { ...batch.spec, priority: 0 }
+  const timing = { ageMs: 0, delayMs: 0, startWithinMs: 0, endWithinMs: 0 }
+  const publisher = applications[number % Math.min(10, nodes.length)]
+  publisher?.publish({ spec, timing, plans, fillBytes: 0, keyed: false, copies: 0 })
+}
+
+/** How many direct messages are sent meanwhile. */
+function countDuring({ counts }: Simulation, work: () => void): number {
+  const sent = (): number => {
+    let sum = 0
+    for (const [name, count] of counts) if (name.startsWith('sent ')) sum += count
+    return sum
+  }
+  const before = sent()
+  work()
+  return sent() - before
+}
+
+function stopwatch(): () => { wallMs: number; cpuMs: number } {
+  const began = performance.now()
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return {
+      wallMs: Math.round(performance.now() - began),
+      cpuMs: Math.round((user + system) / 1e3),
+    }
+  }
+}
