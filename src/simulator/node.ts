@@ -33,6 +33,7 @@ export class SimulatedNode implements Host {
   readonly #slow: { readonly turns: boolean; readonly disk: boolean }
   #disk: Disk
   #clock: NodeClock
+  #awakeSince = 0
   #process: NodeProcess | undefined
   #wallSkewMs: number
   /** Writes and messages so far. */
@@ -58,6 +59,11 @@ export class SimulatedNode implements Host {
 
   get paused(): boolean {
     return this.#process?.paused ?? false
+  }
+
+  /** Since when its process has been running without a pause; Infinity if it does not. */
+  get awakeSince(): number {
+    return this.running && !this.paused ? this.#awakeSince : Infinity
   }
 
   /** The process that runs now. */
@@ -112,6 +118,7 @@ export class SimulatedNode implements Host {
       },
     })
     this.#process = process
+    this.#awakeSince = this.#world.now()
     process.start()
     if (process.running) this.#world.network.started(index)
   }
@@ -138,6 +145,7 @@ export class SimulatedNode implements Host {
 
   /** Goes on, `sleptMs` of the pause having escaped the monotonic clock. */
   resume(sleptMs: number): void {
+    this.#awakeSince = this.#world.now()
     this.#process?.resume(sleptMs)
   }
 

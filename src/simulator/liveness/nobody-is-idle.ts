@@ -1,6 +1,7 @@
+import { majorityOf } from '../../core/quorum.ts'
 import type { SimulatedNode } from '../node.ts'
 import type { Simulation } from '../simulation.ts'
-import type { TaskHistory } from '../task-history.ts'
+import type { LedgerHistory, TaskHistory } from '../task-history.ts'
 import { type Debt, type Liveness, storyOf, undecided } from './debt.ts'
 
 /** How long an idle worker may overlook a due task, beyond two leases. */
@@ -22,13 +23,23 @@ export const nobodyIsIdle: Liveness = function* (simulation, healedAt): Generato
 function isOverlooked(simulation: Simulation, task: TaskHistory, since: number): boolean {
   if (task.dueAt > since) return false
   for (const run of task.runs) if (run.endedAt > since) return false
+  if (!hasVotes(simulation, task.ledger, since)) return false
   const queue = task.spec?.queue ?? ''
   return simulation.nodes.some(node => hasBeenIdle(node, queue, since))
 }
 
+/** Whether a majority of the voters has been able to answer since a moment: handlers can block them. */
+function hasVotes({ nodes }: Simulation, { info }: LedgerHistory, since: number): boolean {
+  const voters = info?.voters ?? []
+  const awake = nodes.filter(({ peer, awakeSince }) => {
+    return awakeSince <= since && voters.some(voter => voter.peer === peer)
+  })
+  return awake.length >= majorityOf(voters.length)
+}
+
 function hasBeenIdle(node: SimulatedNode, queue: string, since: number): boolean {
-  const { worker, running, guest, paused } = node
-  if (worker === undefined || !running || guest || paused) return false
+  const { worker, awakeSince, guest } = node
+  if (worker === undefined || guest || awakeSince === Infinity) return false
   const serves = node.capacity.queues.some(served => served.queue === queue)
   return serves && worker.roomSince < since
 }
