@@ -120,7 +120,9 @@ function copiesMax(simulation: Simulation): number {
 }
 
 /** Whether somebody must cancel a task because it never ends by itself. */
-function isHanging({ plan, spec, decided, ledger }: TaskHistory): boolean {
-  if (decided !== undefined || ledger.isLost) return false
+function isHanging({ plan, spec, decided, ledger, runs }: TaskHistory): boolean {
+  // In a lost ledger a cancel may come to nothing; but a run that goes on there takes up a slot.
+  const goesOn = runs.some(({ endedAt }) => endedAt === Infinity)
+  if (decided !== undefined || (ledger.isLost && !goesOn)) return false
   return plan?.behaviour === 'hanging' && spec?.timeoutMs === 0
 }
