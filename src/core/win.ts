@@ -233,6 +233,14 @@ export function startFetched(
     settleFailed(proposer, outbox, claiming, expired, 'expired', now)
     return startFetched(proposer, outbox, claiming, now)
   }
+  // A copy of what others keep may be forgotten before what runs has ended.
+  const votes = proposer.voter?.ledgers.get(claiming.info.ledger)?.office === 'voter'
+  if (!votes)
+    claiming.chunks.splice(
+      0,
+      claiming.chunks.length,
+      ...recordsFor(proposer, claiming, claiming.seqs, now),
+    )
   for (const chunk of chunks) {
     const seqs = [chunk.first, chunk.count]
     const attempts = new Uint32Array(chunk.count)
