@@ -3,6 +3,7 @@ import { type Claiming, deadlineOf, eachTask } from './claim.ts'
 import { type CollectedKind, collectedKinds, pickCollected } from './collected.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import type { LedgerInfo, Refusal, TaskClass, Values } from './messages.ts'
+import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { createPace, type Pace } from './pace.ts'
 import { nextFraction, type Random } from './random.ts'
@@ -202,7 +203,7 @@ export function endCancel(
   if (claiming.cancel === undefined) return
   const { request } = claiming.cancel
   const { ledger: id, epoch } = claiming.info
-  const ledger = proposer.voter?.ledgers.get(id)
+  const ledger = proposer.voter && votedLedger(proposer.voter, id)
   if (ledger === undefined) {
     // Nobody tells a node that does not vote: to call it too late promises nothing.
     proposer.news.cancelEnded.push({ request, cancelled: [], tooLate: seqs })
@@ -218,6 +219,16 @@ export function endCancel(
   if (unknown.length === 0) return
   proposer.cancelWaits.push({ request, ledger: id, seqs: unknown })
   send(outbox, from, { type: 'fetch', ledger: id, epoch, what: 'outcomes', seqs: unknown })
+}
+
+/** Answers cancels that wait for outcomes in ledgers whose votes have gone to others. */
+export function endUntoldCancels(proposer: ProposerState): void {
+  const { voter, cancelWaits, news } = proposer
+  proposer.cancelWaits = cancelWaits.filter(({ request, ledger, seqs }) => {
+    if (voter !== undefined && votedLedger(voter, ledger) !== undefined) return true
+    news.cancelEnded.push({ request, cancelled: [], tooLate: seqs })
+    return false
+  })
 }
 
 function tellCancelled(proposer: ProposerState, request: number, outcomes: readonly Ended[]): void {

@@ -44,7 +44,10 @@ export function republish(
   const info = known ?? none
   const entry = { request, parts: [{ ledger, seqs: [...seqs] }], info, open: chunks.length }
   if (chunks.length === 0) {
-    producer.published.push({ ...entry, info: begunInfo(voter, ledger) ?? none })
+    const begun = begunInfo(voter, ledger)
+    // How many of the voters that have followed hold the outcomes by now is not known here.
+    const sure = begun === undefined || begun.epoch > 0 ? none : begun
+    producer.published.push({ ...entry, info: sure })
     return
   }
   producer.requests.set(request, entry)

@@ -14,6 +14,7 @@ import type { Hint } from './messages.ts'
 import { persist } from './outbox.ts'
 import { patienceMs } from './pace.ts'
 import { restore, restoreMs, tickProducer } from './producer.ts'
+import { endUntoldCancels } from './proposer.ts'
 import { unblock } from './recovery.ts'
 import { tickProposer } from './renew.ts'
 import { resumeChanges } from './resume.ts'
@@ -48,6 +49,7 @@ export function tick(machine: Machine, now: Millis): void {
   refresh(voter, now)
   unblock(voter, now)
   tickProposer(proposer, outbox, now)
+  endUntoldCancels(proposer)
   tickProducer(producer, voter, outbox, members, now)
   restore(producer, outbox, proposer.up, now)
   for (const { ledger: id, seqs } of takeUndecided(voter, now)) {

@@ -248,9 +248,7 @@ export class Application {
       this.#violation('S5', `Publish ${request} asks for more copies than there are`)
     }
     this.#own.push(...tasks.filter(task => asked.keyed === undefined || !this.#own.includes(task)))
-    // A full node learns the outcomes of its own ledger without asking, but not those from before.
-    if (actor.guest || asked.keyed !== undefined) this.watch(tasks)
-    else for (const task of tasks) this.#session.watched.add(task)
+    this.watch(tasks)
     this.#world.count('published')
     this.onPublished(tasks)
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { onClaimed, openClaim } from '../../src/core/ask.ts'
-import { answerCancels } from '../../src/core/proposer.ts'
+import { answerCancels, endUntoldCancels } from '../../src/core/proposer.ts'
 import { onAccepted } from '../../src/core/settle.ts'
 import { ballot, bytes, grantOf, TestVoter, valuesOf, votingProposer } from './fixtures.ts'
 import { Harness } from './harness.ts'
@@ -51,6 +51,18 @@ describe('a cancel whose task is settled elsewhere', () => {
       assert.deepEqual(proposer.cancelWaits, [])
     })
   }
+})
+
+describe('a cancel that waits for an outcome', () => {
+  it('is answered when the votes go to others, as nobody tells this node any more', () => {
+    const { own, proposer } = overtaken()
+    endUntoldCancels(proposer)
+    assert.deepEqual(proposer.news.cancelEnded, [])
+    own.ledger.office = 'observer'
+    endUntoldCancels(proposer)
+    assert.deepEqual(proposer.news.cancelEnded, [{ request: 7, cancelled: [], tooLate: task }])
+    assert.deepEqual(proposer.cancelWaits, [])
+  })
 })
 
 describe('a cancel of many tasks', () => {
