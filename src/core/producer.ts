@@ -42,6 +42,8 @@ interface Storing {
   readonly lsn: Lsn
   /** Voters that hold it; a bit mask. */
   stored: number
+  /** Voters that know nothing of the ledger any more; a bit mask. */
+  gone: number
   sentAt: Millis
   /** A full voter is not asked again before. */
   waitUntil: Millis
@@ -198,6 +200,7 @@ export function moveStoring(
     // Only those of one epoch make a majority.
     storing.info = info
     storing.stored = 0
+    storing.gone = 0
     storing.sentAt = now
     for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
   }
@@ -309,7 +312,7 @@ export function storeFirst(
   const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
   onStore(voter, outbox, producer.self.peer, own, now, origin)
   const { lsn } = outbox
-  const none = { stored: 0, sentAt: now, waitUntil: 0 }
+  const none = { stored: 0, gone: 0, sentAt: now, waitUntil: 0 }
   const storing: Storing = { info, chunk, request, lsn, copies, ...none }
   producer.storing.push(storing)
   const held = voter.ledgers.get(ledger)
@@ -361,6 +364,26 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
     else finishChunk(producer, storing)
   }
   producer.storing = rest
+}
+
+/**
+ * A voter knows nothing of a ledger in which tasks are stored again. Once a majority does not, they
+ * have ended so long ago that they are forgotten, and nobody will ever store them.
+ */
+export function onStoringUnknown(
+  producer: ProducerState,
+  from: PeerId,
+  { ledger, epoch }: Pick<LedgerInfo, 'ledger' | 'epoch'>,
+): void {
+  producer.storing = producer.storing.filter(storing => {
+    const { info } = storing
+    const index = voterIndex(info, from)
+    if (info.ledger !== ledger || info.epoch !== epoch || index < 0) return true
+    storing.gone |= 1 << index
+    if (bitsIn(storing.gone) < majorityOf(info.voters.length)) return true
+    finishChunk(producer, { ...storing, info: { ...info, voters: [] } })
+    return false
+  })
 }
 
 function finishChunk(producer: ProducerState, { request, info }: Storing): void {

@@ -13,7 +13,7 @@ import type { Machine } from './state.ts'
 import { peerAt } from './membership.ts'
 import type { Message, OpenLedger } from './messages.ts'
 import { onGoodbye, onHello } from './peering.ts'
-import { onOpened, onStored } from './producer.ts'
+import { onOpened, onStored, onStoringUnknown } from './producer.ts'
 import { onClaimed, onRecords } from './ask.ts'
 import { sawCounter } from './proposer.ts'
 import { onLost, onRenewed, onUnknownLedger } from './renew.ts'
@@ -119,6 +119,7 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
       return true
     case 'unknown-ledger': {
       onUnknownLedger(proposer, outbox, from, message, now)
+      onStoringUnknown(producer, from, message)
       // What was heard of it is of old: nothing of it can be claimed there.
       announce.hints.delete(message.ledger)
       const storageId = peerAt(machine.members, from).hello?.storageId

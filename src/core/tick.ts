@@ -44,7 +44,8 @@ export function tick(machine: Machine, now: Millis): void {
     tickProposer(proposer, outbox, now)
     return
   }
-  voter.tentativeMs = patienceMs(proposer.pace, tentativeMs)
+  // A beat renews for L: what it confirms must not have been promised for longer.
+  voter.tentativeMs = Math.min(voter.leaseMs, patienceMs(proposer.pace, tentativeMs))
   producer.restoreMs = patienceMs(proposer.pace, restoreMs)
   refresh(voter, now)
   unblock(voter, now)

@@ -109,4 +109,12 @@ describe('a voter far from the others', () => {
     assert.ok(machine.voter.tentativeMs >= 2_400 && machine.voter.tentativeMs < 3_000)
     assert.ok(machine.producer.restoreMs >= 2_400)
   })
+
+  it('leases for no longer than a beat of the holder will', () => {
+    const { machine } = new Harness([{ peer: 'a', concurrency: 0 }]).node('a')
+    for (let i = 0; i < 100; i++) sawAnswer(machine.proposer.pace, 600)
+    const short = { ...machine, voter: { ...machine.voter, leaseMs: 2_000 } }
+    tick(short, 10_000)
+    assert.equal(short.voter.tentativeMs, 2_000)
+  })
 })

@@ -7,6 +7,7 @@ import {
   createProducer,
   onOpened,
   onStored,
+  onStoringUnknown,
   type ProducerState,
   publish,
   restore,
@@ -238,6 +239,21 @@ describe('a published task', () => {
     const [published] = test.producer.published
     assert.equal(published?.request, request)
     assert.deepEqual(published.parts[0]?.seqs, [0, 1_000])
+    assert.deepEqual(test.producer.storing, [])
+  })
+
+  it('ends, of no voters, when a majority has forgotten its ledger', () => {
+    const test = new TestProducer()
+    test.openAll()
+    const request = test.publish(3)
+    const { info } = test.producer.current ?? assert.fail('no ledger')
+    onStoringUnknown(test.producer, 'a', info)
+    onStoringUnknown(test.producer, 'a', info)
+    onStoringUnknown(test.producer, 'b', { ...info, epoch: 1 })
+    assert.equal(test.producer.published.length, 0)
+    onStoringUnknown(test.producer, 'b', info)
+    const [entry, ...more] = test.producer.published
+    assert.deepEqual([entry?.request, entry?.info.voters, more], [request, [], []])
     assert.deepEqual(test.producer.storing, [])
   })
 
