@@ -234,13 +234,11 @@ export function startFetched(
     return startFetched(proposer, outbox, claiming, now)
   }
   // A copy of what others keep may be forgotten before what runs has ended.
-  const votes = proposer.voter?.ledgers.get(claiming.info.ledger)?.office === 'voter'
-  if (!votes)
-    claiming.chunks.splice(
-      0,
-      claiming.chunks.length,
-      ...recordsFor(proposer, claiming, claiming.seqs, now),
-    )
+  const held = proposer.voter?.ledgers.get(claiming.info.ledger)
+  if (held !== undefined && held.office !== 'voter') {
+    const records = recordsFor(proposer, claiming, claiming.seqs, now)
+    claiming.chunks.splice(0, claiming.chunks.length, ...records)
+  }
   for (const chunk of chunks) {
     const seqs = [chunk.first, chunk.count]
     const attempts = new Uint32Array(chunk.count)
