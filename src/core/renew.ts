@@ -7,9 +7,10 @@ import { askNext, count, lose, openClaim, refuseAll } from './ask.ts'
 import { type Beats, type ProposerState, runsUntil } from './proposer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { awaitLate, patienceMs, sawAnswer } from './pace.ts'
-import { pushRun, type Ranges } from './ranges.ts'
+import { pushRun } from './ranges.ts'
 import { countAccepts, resettle } from './settle.ts'
-import { fetchMissing, abortRuns } from './win.ts'
+import { dropRuns } from './drop-runs.ts'
+import { fetchMissing } from './win.ts'
 
 /** How long a beat waits for its answer before another is sent, in milliseconds. */
 export const beatMs = 500
@@ -212,24 +213,6 @@ function loseAt(
     })
     if (gone.length > 0) dropRuns(proposer, outbox, claiming, gone, reason)
   }
-}
-
-/** Stops runs, and gives back what they were leased. */
-export function dropRuns(
-  proposer: ProposerState,
-  outbox: Outbox,
-  claiming: Claiming,
-  seqs: Ranges,
-  reason: 'lease-lost' | 'cancelled' = 'lease-lost',
-): void {
-  let count = 0
-  eachTask(claiming, seqs, at => {
-    if (claiming.phase[at] === RUNNING) count += 1
-  })
-  const { ledger } = claiming.info
-  proposer.news.freed.push({ ledger, count })
-  proposer.news.lost.push({ ledger, seqs })
-  abortRuns(proposer, outbox, claiming, seqs, reason)
 }
 
 /** Does what time alone brings about for a proposer. */

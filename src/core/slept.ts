@@ -3,7 +3,8 @@ import { ASKING, type Claiming, FETCHING, tasksWhere } from './claim.ts'
 import type { Millis } from './ids.ts'
 import type { Outbox } from './outbox.ts'
 import { endIfDone, type ProposerState } from './proposer.ts'
-import { beatAll, dropRuns } from './renew.ts'
+import { dropRuns } from './drop-runs.ts'
+import { beatAll } from './renew.ts'
 
 /** A wall clock that is so far ahead of the monotonic one says that the machine slept, in milliseconds. */
 export const sleptMsMin = 1_000

@@ -1,5 +1,6 @@
 import {
   type Claiming,
+  deadlineOf,
   DROPPED,
   eachTask,
   FETCHING,
@@ -12,7 +13,8 @@ import {
 import type { Millis } from './ids.ts'
 import type { Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
-import { endIfDone, type ProposerState, release } from './proposer.ts'
+import { dropRuns } from './drop-runs.ts'
+import { endIfDone, type ProposerState } from './proposer.ts'
 import { expiredIn } from './limits.ts'
 import { eachSeq, pushRun, type Ranges, subtract } from './ranges.ts'
 import { settleValues } from './settle.ts'
@@ -227,6 +229,8 @@ export function startFetched(
 ): void {
   const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
   if (wanting.length === 0) return
+  // Voters that answer late may lease the tasks to others by now.
+  if (now >= deadlineOf(claiming)) return dropRuns(proposer, outbox, claiming, wanting)
   const chunks = recordsFor(proposer, claiming, wanting, now)
   const expired = expiredIn(chunks, seq => isUnbegun(claiming, seq))
   if (expired.length > 0) {
@@ -275,34 +279,4 @@ function fetchRecords(
     if (peer === undefined) continue
     send(outbox, peer, { type: 'fetch', ledger, epoch, what: 'records', seqs: group })
   }
-}
-
-/** Ends runs that this node may not believe in any more. */
-export function abortRuns(
-  proposer: ProposerState,
-  outbox: Outbox,
-  claiming: Claiming,
-  seqs: Ranges,
-  reason: 'lease-lost' | 'cancelled' | 'leaving',
-): void {
-  const running: number[] = []
-  eachTask(claiming, seqs, (at, seq) => {
-    const phase = claiming.phase[at] as number
-    if (phase !== RUNNING && phase !== FETCHING) return
-    if (phase === RUNNING) pushRun(running, seq, 1)
-    setPhase(claiming, at, DROPPED)
-  })
-  const { ledger } = claiming.info
-  const token = claiming.ballot.counter
-  if (running.length > 0) {
-    outbox.effects.push({ type: 'abort', ledger, token, seqs: running, reason })
-    outbox.effects.push({
-      type: 'report',
-      event: { type: 'lease-lost', ledger, seqs: running, token },
-    })
-  }
-  // The leases of what is being cancelled keep others from running it until that is decided; should
-  // the canceller be gone, the next beat gives them back.
-  if (reason !== 'cancelled') release(outbox, claiming, seqs)
-  endIfDone(proposer, claiming)
 }

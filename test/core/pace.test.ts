@@ -12,7 +12,7 @@ import { claimMs } from '../../src/core/claim.ts'
 import { tick } from '../../src/core/tick.ts'
 import { tentativeMs } from '../../src/core/voter.ts'
 import { Harness } from './harness.ts'
-import { TestProposer } from './test-proposer.ts'
+import { recordsOf, TestProposer } from './test-proposer.ts'
 
 const task = [0, 1]
 
@@ -66,8 +66,8 @@ describe('a proposer far from its voters', () => {
     for (const peer of ['v0', 'v1']) worker.answer(peer, first)
     const second = worker.claim(task)
     worker.tick(1_500)
-    for (const peer of ['v0', 'v1']) worker.answer(peer, second)
-    assert.equal(worker.proposer.news.won.length + second.won, 1)
+    for (const peer of ['v0', 'v1']) worker.answer(peer, second, { leaseMs: 6_000 })
+    assert.equal(second.won, 1)
   })
 })
 
@@ -88,6 +88,30 @@ describe('a claim', () => {
     assert.equal(worker.proposer.claims.size, 1)
     worker.tick(1)
     assert.equal(worker.sentOf('release')[0]?.to, 'v0')
+  })
+
+  it('is not won by answers that come when the leases in them are over', () => {
+    const worker = patient()
+    const claiming = worker.claim(task)
+    worker.tick(tentativeMs)
+    const chunks = recordsOf(task)
+    for (const peer of ['v0', 'v1']) worker.answer(peer, claiming, { leaseMs: tentativeMs, chunks })
+    const effects = worker.take()
+    assert.equal(effects.filter(({ type }) => type === 'run').length, 0)
+    const released = effects.filter(e => e.type === 'send' && e.message.type === 'release')
+    assert.equal(released.length, 3, 'at each voter that may have granted it')
+    assert.equal(worker.proposer.claims.size, 0)
+  })
+
+  it('is not begun by a record that comes when its lease is over', () => {
+    const worker = new TestProposer()
+    const claiming = worker.claim(task)
+    for (const peer of ['v0', 'v1']) worker.answer(peer, claiming)
+    worker.take()
+    worker.now += tentativeMs
+    worker.records(task)
+    assert.equal(worker.take().filter(({ type }) => type === 'run').length, 0)
+    assert.equal(worker.proposer.claims.size, 0)
   })
 
   it('waits as long as was meant when it began', () => {
