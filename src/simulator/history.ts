@@ -10,7 +10,7 @@ import type {
 } from '../core/entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
-import type { Chunk, Claimed, LedgerInfo, Message, Voter } from '../core/messages.ts'
+import type { Chunk, Claimed, LedgerInfo, Message, Release, Voter } from '../core/messages.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
 import { Duties } from './duties.ts'
@@ -128,6 +128,7 @@ export class History extends Observer {
   }
 
   override received(actor: Actor, _from: PeerId, message: Message): void {
+    if (message.type === 'release') this.#noteRelease(actor.peer, message, true)
     if (message.type !== 'hello' || message.echoStorageId !== actor.storageId) return
     if (message.echoLsn > (this.#lastWritten[actor.index] ?? 0)) this.#warned.add(actor.node)
   }
@@ -157,8 +158,9 @@ export class History extends Observer {
     }
   }
 
-  override asked(actor: Actor, _to: PeerId, message: Message): void {
+  override asked(actor: Actor, to: PeerId, message: Message): void {
     if (message.type === 'open') this.#learn(message)
+    if (message.type === 'release') this.#noteRelease(to, message, false)
     if (message.type === 'claimed') this.#noteGrantAgain(actor, message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
     this.#claimBegins(message.ledger, message.ballot)
@@ -273,6 +275,17 @@ export class History extends Observer {
       const { grants } = history.task(seq)
       const before = grants.get(key)
       if (before !== undefined) grants.set(key, before | history.bitOf(actor))
+    }
+  }
+
+  #noteRelease(peer: PeerId, { ledger, epoch, ballot, seqs }: Release, heard: boolean): void {
+    const history = this.ledger(ledger)
+    const bit = history.bitOfPeer(peer, epoch)
+    const key = this.ballotKey(ballot)
+    for (const seq of seqsOf(seqs)) {
+      const { unheard } = history.task(seq)
+      const before = unheard.get(key) ?? 0
+      unheard.set(key, heard ? before & ~bit : before | bit)
     }
   }
 

@@ -70,6 +70,8 @@ export class TaskHistory {
   readonly runs: RunHistory[] = []
   /** Voters that granted a run, by ballot. */
   readonly grants = new Map<number, number>()
+  /** Voters that a claim was given back to and that have not heard of it, by ballot. */
+  readonly unheard = new Map<number, number>()
   /** Digests of the reasons for which users have asked to cancel it. */
   readonly cancelReasons = new Set<number>()
   /** Digests of results that runs have returned, and who ran. */
@@ -211,6 +213,12 @@ export class LedgerHistory {
       if (storages[i]?.peer === peer && storages[i]?.storageId === storageId) return 2 ** i
     }
     return 0
+  }
+
+  /** The bit of a peer that votes in an epoch; 0 if it does not. */
+  bitOfPeer(peer: PeerId, epoch = this.governing): number {
+    const voter = this.epochs[epoch]?.voters.find(it => it.peer === peer)
+    return voter === undefined ? 0 : this.bitOf(voter)
   }
 
   /** The same, and one of its own from now on. */

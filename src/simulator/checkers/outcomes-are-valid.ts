@@ -1,5 +1,5 @@
-import { type PeerId, peerOf } from '../../core/ids.ts'
-import type { Chosen, LedgerHistory, Retry, TaskHistory } from '../task-history.ts'
+import { peerOf } from '../../core/ids.ts'
+import type { Chosen, Retry, TaskHistory } from '../task-history.ts'
 import type { ValueFacts } from '../value-digest.ts'
 import { Checker, type CheckerContext } from './checker.ts'
 
@@ -87,14 +87,15 @@ export class OutcomesAreValid extends Checker {
   }
 
   /**
-   * Grants stand for runs. Without one they count where their proposer has died, or where its voters
-   * may not have heard that it gave up; its own voter always hears of that.
+   * Grants stand for runs. Without one they count where their proposer has died, or where a voter has
+   * not heard that it gave up, or perhaps too late; its own voter always hears of that in time.
    */
   #deliveryFault(task: TaskHistory): string {
     const counted = [...task.grants].filter(([key, voters]) => {
       if (task.runs.some(run => run.ballotKey === key)) return true
       const proposer = this.history.proposerOf(key)
-      return proposer === undefined || (voters & voterBit(task.ledger, peerOf(proposer))) === 0
+      if (proposer === undefined || (voters & (task.unheard.get(key) ?? 0)) !== 0) return true
+      return (voters & task.ledger.bitOfPeer(peerOf(proposer))) === 0
     })
     const { length } = counted
     // That of the claim that fails it counts, too.
@@ -114,9 +115,3 @@ export class OutcomesAreValid extends Checker {
 
 /** Limits travel in whole milliseconds. */
 const roundingMs = 2
-
-/** The bit of a peer in masks of voters; 0 if it does not vote. */
-function voterBit({ info }: LedgerHistory, peer: PeerId): number {
-  const index = info?.voters.findIndex(voter => voter.peer === peer) ?? -1
-  return index < 0 ? 0 : 2 ** index
-}
