@@ -30,4 +30,43 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: swarm },
   ),
+  mutant(
+    'tentative-renewed',
+    'A beat renews only what it names: of another grant its holder may never have heard.',
+    [],
+    [
+      {
+        file: 'session.ts',
+        from: '    if (!lease.tentative) lease.until = now + voter.leaseMs',
+        to: '    lease.until = now + voter.leaseMs',
+      },
+    ],
+    { quick: false, seeds: { count: 200, faults: ['loss'] } },
+  ),
+  mutant(
+    'dead-refunded',
+    'What a worker held that has died stays counted: it may have died of it.',
+    [],
+    [
+      {
+        file: 'session.ts',
+        from: 'function giveBack(',
+        to: 'export function giveBack(',
+      },
+      {
+        file: 'peering.ts',
+        from: "import { endSession } from './lease.ts'",
+        to: "import { endSession } from './lease.ts'\nimport { giveBack } from './session.ts'",
+      },
+      {
+        file: 'peering.ts',
+        from: '    endSession(leases, ledgers, holder, now)',
+        to: `    for (const { ledger, claimId, ballot, seqs } of [...session.leases.values()]) {
+      giveBack(machine.voter, machine.outbox, { ledger, claimId, ballot, seqs: [...seqs] }, now)
+    }
+    endSession(leases, ledgers, holder, now)`,
+      },
+    ],
+    { quick: false, seeds: { count: 60, faults: ['crashes'] } },
+  ),
 ]

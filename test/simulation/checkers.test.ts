@@ -110,6 +110,13 @@ const controls: readonly Control[] = [
     more: { ...calm, keepMs: 300_000 },
   },
   {
+    name: 'lease: a lease is renewed that its holder may never have heard of',
+    property: 'lease',
+    tamper: () => sabotage.credulousVoters,
+    faults: 'loss',
+    more: stormy,
+  },
+  {
     name: 'voter: votes fall in a crash',
     property: 'voter',
     tamper: () => sabotage.forgetfulVoters,

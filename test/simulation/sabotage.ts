@@ -260,3 +260,12 @@ export const untoldOutcomes: Tamper = {
 export const forgottenLedgers: Tamper = {
   recovered: (_actor, entries) => entries.filter(entry => entry.type === 'started'),
 }
+
+/** Voters take each claim of a worker that beats for confirmed, also those that it has never heard of. */
+export const credulousVoters: Tamper = {
+  input: (_actor, input) => {
+    if (input.type !== 'received' || input.message.type !== 'renew') return [input]
+    const confirmed = Array.from({ length: 64 }, (_, claimId) => claimId)
+    return [{ ...input, message: { ...input.message, confirmed } }]
+  },
+}

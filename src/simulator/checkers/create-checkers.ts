@@ -2,6 +2,7 @@ import { AcknowledgedIsHeld } from './acknowledged-is-held.ts'
 import { BallotCarriesOneValue } from './ballot-carries-one-value.ts'
 import type { Checker, CheckerContext } from './checker.ts'
 import { DurableBeforeSent } from './durable-before-sent.ts'
+import { LeasesAreConfirmed } from './leases-are-confirmed.ts'
 import { LedgersEnd } from './ledgers-end.ts'
 import { NoRunAfterDecision } from './no-run-after-decision.ts'
 import { NumberedOnce } from './numbered-once.ts'
@@ -32,6 +33,7 @@ export function createCheckers(context: CheckerContext): Checker[] {
     new PayloadsAreKept(context),
     new NumberedOnce(context),
     new LedgersEnd(context),
+    new LeasesAreConfirmed(context),
     new OneSuccessor(context),
   ]
 }

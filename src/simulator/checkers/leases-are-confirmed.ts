@@ -1,0 +1,88 @@
+import type { Entry, GrantedEntry } from '../../core/entries.ts'
+import { type LedgerId, type Lsn, type NodeId, type PeerId, peerOf } from '../../core/ids.ts'
+import type { Claimed, Message, Renew } from '../../core/messages.ts'
+import { seqsOf } from '../../core/ranges.ts'
+import type { Actor } from '../observer.ts'
+import { Checker } from './checker.ts'
+
+/** What a voter has last granted of some tasks. */
+interface Grant {
+  readonly peer: PeerId
+  readonly claimId: number
+  /** Until when it holds by itself. */
+  until: number
+  confirmed: boolean
+}
+
+/**
+ * A voter refuses a task as held only while a lease of its own may live: for as long as it was granted,
+ * and longer only if a beat of its holder has named it. A worker that was never told of a grant would
+ * keep the task from everybody else with its other beats.
+ */
+export class LeasesAreConfirmed extends Checker {
+  /** By a voter's process and ledger, then by task. */
+  readonly #grants = new Map<string, Map<number, Grant>>()
+  /** By a voter's process, its holder and its claim. */
+  readonly #claims = new Map<string, Grant>()
+
+  override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
+    if (entry.type === 'granted') this.#grant(actor, entry)
+    else if (entry.type === 'installed') this.#grants.delete(keyOf(actor.node, entry.ledger))
+  }
+
+  override asked(actor: Actor, to: PeerId, message: Message): void {
+    if (message.type === 'claimed') this.#answer(actor, to, message)
+  }
+
+  override received(actor: Actor, from: PeerId, message: Message): void {
+    if (message.type === 'renew') this.#confirm(actor, from, message)
+  }
+
+  #grant(actor: Actor, { ledger, claimId, ballot, seqs }: GrantedEntry): void {
+    const key = keyOf(actor.node, ledger)
+    const peer = peerOf(ballot.proposer)
+    // What a node says to itself is not seen here.
+    const grant = { peer, claimId, until: Infinity, confirmed: peer === actor.peer }
+    let grants = this.#grants.get(key)
+    if (grants === undefined) this.#grants.set(key, (grants = new Map()))
+    for (const seq of seqsOf(seqs)) grants.set(seq, grant)
+    this.#claims.set(`${actor.node} ${peer} ${claimId}`, grant)
+  }
+
+  #answer(actor: Actor, to: PeerId, { ledger, claimId, granted, leaseMs, refused }: Claimed): void {
+    const grants = this.#grants.get(keyOf(actor.node, ledger))
+    if (grants === undefined) return
+    const now = this.context.now()
+    for (const seq of seqsOf(granted)) {
+      const grant = grants.get(seq)
+      if (grant?.peer === to && grant.claimId === claimId) grant.until = now + leaseMs
+    }
+    if (this.context.disturbed.clocks) return
+    for (const { reason, seqs, ms } of refused) {
+      // That of a full answer ends at once.
+      if (reason !== 'held' || ms <= 1) continue
+      for (const seq of seqsOf(seqs)) {
+        const grant = grants.get(seq)
+        if (grant === undefined || grant.confirmed || grant.until + roundingMs >= now) continue
+        const lateMs = Math.round(now - grant.until)
+        const message = `${actor.peer} still holds task ${seq} for ${grant.peer}, ${lateMs} ms after an unconfirmed lease`
+        this.violation('lease', message, this.history.ledger(ledger))
+      }
+    }
+  }
+
+  #confirm({ node }: Actor, from: PeerId, { confirmed, list }: Renew): void {
+    const listed = (list ?? []).map(({ claimId }) => claimId)
+    for (const claimId of [...confirmed, ...listed]) {
+      const grant = this.#claims.get(`${node} ${from} ${claimId}`)
+      if (grant !== undefined) grant.confirmed = true
+    }
+  }
+}
+
+/** Milliseconds travel as whole numbers. */
+const roundingMs = 2
+
+function keyOf(node: NodeId, ledger: LedgerId): string {
+  return `${node} ${ledger}`
+}
