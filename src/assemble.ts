@@ -101,6 +101,7 @@ export function assemble(parts: NodeParts): RunningNode {
   const node: RunningNode = new RunningNode({
     ...{ config, definitions, machine, network, store, worker, shellRuns },
     ...{ blobs, clock, driver, log, timers },
+    setAside: parts.opened.setAside,
   })
   return node
 }

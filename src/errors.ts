@@ -131,6 +131,29 @@ export class TaskNotFoundError extends Error {
 }
 
 /**
+ * The nodes that kept the task have lost it: the last of them has come back without what it had on its
+ * disk. Publish it again. A ledger that three nodes keep survives the loss of one of them.
+ */
+export class TaskLostError extends Error {
+  static override name = 'TaskLostError'
+
+  readonly taskId: string
+  /** The node that has lost its disk. */
+  readonly peerId: string
+
+  constructor(taskId: string, peerId: string, options?: ErrorOptions) {
+    super(
+      `Task ${taskId} is lost: node ${peerId} has lost its disk, and no other that is connected ` +
+        'keeps the task; publish it again',
+      options,
+    )
+    this.name = 'TaskLostError'
+    this.taskId = taskId
+    this.peerId = peerId
+  }
+}
+
+/**
  * The payload is larger than the node can keep in memory. Give it a `dataDir`: then the disk is
  * the limit.
  */

@@ -68,6 +68,24 @@ export interface WarningDetail {
   readonly queue?: string | undefined
 }
 
+/** The storage in the data directory had lost something, and another one has taken its place. */
+export interface SetAsideDetail {
+  readonly storageId: string
+  /** What was missing or changed. */
+  readonly problem: string
+  /** Where it is kept now. */
+  readonly folder: string
+  /** Open tasks and results that nobody else kept, as far as they could be counted: they are lost. */
+  readonly tasksLost: number
+  readonly resultsLost: number
+  /** Open tasks of which others keep a copy: they go on. */
+  readonly tasksShared: number
+  /** Open tasks of which that cannot be told any more. */
+  readonly tasksUnclear: number
+  /** All of it, and what to do, in one line. */
+  readonly message: string
+}
+
 /**
  * What a node tells of itself. Events only report: they are made where somebody listens, and a
  * task's may come from each node that learns of it.
@@ -80,6 +98,7 @@ export interface WarningDetail {
  * | `task:progress` | a task that is watched here said something |
  * | `task:done`, `task:failed`, `task:cancelled` | a task's outcome is decided |
  * | `lease:lost` | a run of this node cannot count any more |
+ * | `storage:set-aside` | the node has started on a new storage, since the one before had lost something |
  * | `warning` | something is odd |
  * | `error` | the node has stopped, since it cannot go on |
  */
@@ -93,6 +112,7 @@ export interface MeshNodeEvents {
   'task:failed': CustomEvent<FailedDetail>
   'task:cancelled': CustomEvent<CancelledDetail>
   'lease:lost': CustomEvent<LeaseLostDetail>
+  'storage:set-aside': CustomEvent<SetAsideDetail>
   warning: CustomEvent<WarningDetail>
   error: CustomEvent<Error>
 }

@@ -28,6 +28,7 @@ export {
   TaskCancelledError,
   TaskExistsError,
   TaskFailedError,
+  TaskLostError,
   TaskNotFoundError,
   TimeoutError,
   UnrecoverableError,
@@ -42,6 +43,7 @@ export type {
   MeshNodeEvents,
   PeerDetail,
   ProgressDetail,
+  SetAsideDetail,
   TaskDetail,
   WarningDetail,
 } from './events.ts'

@@ -25,7 +25,8 @@ import { loadHandlers } from './worker/load.ts'
  * @throws {InvalidParametersError} An option is out of bounds or not supported.
  * @throws {HandlerModuleError} `handlers` cannot be used.
  * @throws {StoreLockedError} Another node uses the data directory.
- * @throws {StoreCorruptError} The data directory has lost something or was changed.
+ * @throws {StoreCorruptError} It cannot be told whose data directory it is. One that has lost something
+ * is set aside, and the node goes on with another one.
  * @throws {StoreVersionError} A newer version wrote the data directory.
  */
 export async function createNode(init: MeshNodeInit = {}): Promise<MeshNode> {
@@ -71,7 +72,7 @@ async function stopAll(network: Libp2pNetwork | undefined, store: Store): Promis
 function storeOf({ dataDir, durability }: MeshNodeConfig): Store {
   const codec = { encode: encodeEntry, decode: decodeEntry }
   if (dataDir === undefined) return memoryStore({ codec })
-  return diskStore({ dataDir, codec, durability })
+  return diskStore({ dataDir, codec, durability, setAside: true })
 }
 
 function blobStoreOf({ dataDir, durability }: MeshNodeConfig): BlobStore {

@@ -54,6 +54,7 @@ export class Reports {
           message: `Another process with this node's identity (${event.by}) has joined the mesh`,
         })
         break
+      case 'storage-changed':
       case 'duplicate':
       case 'ledger-opened':
       case 'drained':

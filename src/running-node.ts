@@ -10,11 +10,12 @@ import type { Machine } from './core/machine.ts'
 import { metricsOf, peersOf } from './core/query.ts'
 import { seqsOf } from './core/ranges.ts'
 import type { Driver } from './driver/driver.ts'
-import type { ApplicationEffect, Clock, Store } from './driver/ports.ts'
+import type { ApplicationEffect, Clock, SetAside, Store } from './driver/ports.ts'
 import { asError, NodeStoppedError } from './errors.ts'
 import type { MeshNodeEvents } from './events.ts'
 import { LocalTasks } from './local-tasks.ts'
 import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
+import { LostTasks } from './lost-tasks.ts'
 import { MeshTask, type TaskAccess } from './mesh-task.ts'
 import { MeshView } from './mesh-view.ts'
 import { optionsOf } from './options.ts'
@@ -29,6 +30,7 @@ import { Readiness } from './readiness.ts'
 import { RemoteCancels } from './remote-cancels.ts'
 import { Reports } from './reports.ts'
 import { type MeshCommands, ShellAccess } from './shell-access.ts'
+import { noteStart } from './start-notes.ts'
 import type { TaskHandle } from './task-handle.ts'
 import type { NodeInfo, PeerInfo, QueueInfo, TaskInfo } from './task-info.ts'
 import { systemTimers } from './time/system-timers.ts'
@@ -53,6 +55,8 @@ export interface RunningNodeInit {
   readonly clock: Clock
   readonly driver: Driver
   readonly log: Logger
+  /** The storage that was there before, if it had lost something. */
+  readonly setAside?: SetAside | undefined
   /** @default the system's */
   readonly timers?: Timers | undefined
 }
@@ -72,6 +76,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #watches: Watches
   readonly #cancels: Cancels
   readonly #reports: Reports
+  readonly #lostTasks: LostTasks
   readonly #access: TaskAccess
   readonly #queries: PeerQueries
   readonly #view: MeshView
@@ -120,6 +125,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
       ...{ network, local, peers, describe, cancel, shellRuns, timers },
     })
     this.#queries = queries
+    this.#lostTasks = new LostTasks({ watches: this.#watches, local, queries, peers, timers })
     this.#view = new MeshView({ local, queries, peers, describe })
     this.commands = new ShellAccess({ peer: network.peer, runs: shellRuns, queries })
     const connected = (): number => peers().length
@@ -157,16 +163,10 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
 
   /** Starts the driver, and with it everything. */
   async start(): Promise<void> {
-    const { config, driver, blobs, log } = this.#init
+    const { driver, blobs } = this.#init
     await blobs.start()
     await driver.start()
-    log('node %s of mesh %s is up at %o', this.peerId, config.mesh, this.addresses)
-    if (config.dataDir === undefined && !config.guest) {
-      log('without a data directory, what this node holds is gone when it stops')
-    }
-    if (config.secret === undefined && config.libp2p === undefined) {
-      log('without a secret, everybody on the network may join mesh %s', config.mesh)
-    }
+    noteStart(this, { ...this.#init, timers: this.#timers })
   }
 
   ready(options: ReadyOptions = {}): Promise<void> {
@@ -334,6 +334,7 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
         }
         this.#reports.report(effect)
         this.#readiness.report(effect)
+        this.#lostTasks.report(effect)
         if (event.type === 'drained') this.#tellDrained()
         if (event.type === 'handed-over') this.#handedOver.resolve()
         break

@@ -99,6 +99,31 @@ export class Watches {
     if (tasks.size === 0) this.#ledgers.delete(ledger)
   }
 
+  /** A task of each ledger in which somebody waits. */
+  *someOfEach(): Generator<{ readonly ledger: LedgerId; readonly seq: number }> {
+    for (const [ledger, tasks] of this.#ledgers) {
+      for (const seq of tasks.keys()) {
+        yield { ledger, seq }
+        break
+      }
+    }
+  }
+
+  /** Tells those who wait in a ledger that nobody keeps it any more. */
+  lost(ledger: LedgerId, reason: (id: string) => Error): void {
+    const tasks = this.#ledgers.get(ledger)
+    this.#ledgers.delete(ledger)
+    if (tasks === undefined) return
+    for (const [seq, watchers] of tasks) {
+      note(this.#removed, ledger, seq)
+      for (const watcher of watchers) {
+        this.#attentive.delete(watcher)
+        watcher.failed(reason(taskId(ledger, seq)))
+      }
+    }
+    this.#schedule()
+  }
+
   /** Hands on what a running task has said. */
   progressed(ledger: LedgerId, seq: number, kind: 'progress' | 'log', text: string): void {
     for (const watcher of this.#ledgers.get(ledger)?.get(seq) ?? []) watcher.progress?.(kind, text)

@@ -28,6 +28,7 @@ export function noticeBlobs(store: Store, onNamed: (named: NamedBlob) => void): 
       return store.wantsCheckpoint
     },
     checkpoint: (lsn, entries) => store.checkpoint(lsn, entries),
+    outdate: () => store.outdate?.(),
     close: () => store.close(),
   }
 }

@@ -29,6 +29,10 @@ export function showEvents(node: MeshNode, output: Output): void {
     output.result({ event: 'peer:left', ...detail }, `left   ${detail.peerId}`)
   })
   for (const { peerId, guest, connected } of node.peers()) if (connected) joined({ peerId, guest })
+  node.addEventListener('storage:set-aside', ({ detail }) => {
+    output.result({ event: 'storage:set-aside', ...detail }, undefined)
+    output.warn(detail.message)
+  })
   node.addEventListener('warning', ({ detail }) => output.warn(detail.message))
   // People would not read a line per task, and making the events has its cost.
   if (!output.json) return

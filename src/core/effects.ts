@@ -128,6 +128,8 @@ export interface Report {
   readonly event:
     | { readonly type: 'peer-joined'; readonly peer: PeerId; readonly guest: boolean }
     | { readonly type: 'peer-left'; readonly peer: PeerId }
+    /** A peer has come back without all that it had kept. */
+    | { readonly type: 'storage-changed'; readonly peer: PeerId }
     | {
         readonly type: 'published'
         readonly ledger: LedgerId

@@ -75,6 +75,10 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
     return
   }
   const joined = known.hello?.incarnation !== hello.incarnation
+  const isOther = known.lsnStorageId !== '' && known.lsnStorageId !== hello.storageId
+  if (joined && isOther && !hello.guest) {
+    outbox.effects.push({ type: 'report', event: { type: 'storage-changed', peer: from } })
+  }
   const large = isLarge(members)
   // Whom each of a thousand peers knows is not worth its memory.
   known.hello = large ? { ...hello, peers: [] } : hello

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { asError } from '../errors.ts'
 import { verifyDirectory } from '../store/verify.ts'
 import { layoutOf, type Layout } from '../store/directory.ts'
+import { setAsideIn, type SetAside } from '../store/set-aside.ts'
 
 /** A data directory, looked at from outside. */
 export interface DataDirFacts {
@@ -19,6 +20,8 @@ export interface DataDirFacts {
   /** The process that has it open, where it is known. */
   readonly holder?: number | undefined
   readonly error?: Error | undefined
+  /** Storages in it that have lost something and are not used any more, the last first. */
+  readonly setAside?: readonly SetAside[] | undefined
 }
 
 /** Largest journal that is read, and largest LevelDB that is copied, in bytes. */
@@ -30,7 +33,7 @@ const locksBytesMax = 1 << 20
 /** Finds out whether a node could start on a data directory, and changes nothing in it. */
 export async function readDataDir(dataDir: string, signal: AbortSignal): Promise<DataDirFacts> {
   const layout = layoutOf(dataDir)
-  const facts = { dataDir: layout.dataDir }
+  const facts = { dataDir: layout.dataDir, setAside: setAsideIn(dataDir) }
   if (!existsSync(layout.dataDir)) return { ...facts, state: 'new' }
   try {
     if (!(await stat(layout.dataDir)).isDirectory()) {

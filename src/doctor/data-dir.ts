@@ -1,8 +1,28 @@
 import type { DataDirFacts } from './data-dir-probe.ts'
-import { type Finding, ok, problem } from './finding.ts'
+import { setAsideDetail } from '../set-aside.ts'
+import { type Finding, ok, problem, warning } from './finding.ts'
 
-/** Whether a node could start on the data directory. */
-export function checkDataDir({ dataDir, state, holder, error }: DataDirFacts): Finding[] {
+/** Storages that were set aside of which each is told by itself. */
+const toldMax = 3
+
+/** Whether a node could start on the data directory, and what it has set aside there. */
+export function checkDataDir(facts: DataDirFacts): Finding[] {
+  return [...checkState(facts), ...checkSetAside(facts)]
+}
+
+function checkSetAside({ setAside = [] }: DataDirFacts): Finding[] {
+  const findings = setAside.slice(0, toldMax).map(one => {
+    const { at } = one
+    const remedy = 'check the disk; delete that folder when nobody needs it any more'
+    return warning('data', `on ${at.slice(0, 10)} ${setAsideDetail(one).message}`, remedy)
+  })
+  const more = setAside.length - toldMax
+  if (more <= 0) return findings
+  const remedy = 'replace the disk: it loses what is written to it'
+  return [...findings, warning('data', `${more} more storages were set aside before`, remedy)]
+}
+
+function checkState({ dataDir, state, holder, error }: DataDirFacts): Finding[] {
   switch (state) {
     case 'new':
       return [ok('data', `${dataDir} is not in use yet; meshwork up makes what it needs`)]
@@ -33,8 +53,10 @@ function failed(dataDir: string, error: Error): Finding {
   }
   switch (error.name) {
     case 'StoreCorruptError': {
-      const remedy = 'move it away and start the node with an empty one'
       const what = 'problem' in error ? String(error.problem) : error.message
+      const remedy = what.includes('meshwork.json')
+        ? 'move it away and start the node with an empty one'
+        : 'start the node: it sets the storage aside and goes on with a new one'
       return problem('data', `${dataDir} is corrupt: ${what}`, remedy)
     }
     case 'StoreVersionError':

@@ -213,8 +213,19 @@ export class Driver {
   #perform(effects: readonly Effect[]): void {
     perform(effects, this.#performers)
     for (const effect of effects) {
-      if (effect.type === 'quarantine') this.fail(new QuarantinedError(effect.reason))
+      if (effect.type === 'quarantine') this.#quarantine(effect.reason)
     }
+  }
+
+  #quarantine(reason: string): void {
+    if (this.#state === 'ended') return
+    try {
+      this.#init.store.outdate?.()
+    } catch (error) {
+      // Others will say it again when the node starts the next time.
+      this.#init.onWarning?.('The storage could not be marked as outdated', asError(error))
+    }
+    this.fail(new QuarantinedError(reason))
   }
 
   // Everything within a turn that throws is a bug or a broken port.

@@ -2,6 +2,7 @@ import type { Effect, Run } from '../core/effects.ts'
 import type { Entry } from '../core/entries.ts'
 import type { LedgerId, Lsn, Millis, PeerId, StorageId } from '../core/ids.ts'
 import type { Finished, Reported } from '../core/inputs.ts'
+import type { Losses } from '../core/losses.ts'
 import type { Envelope, Hint } from '../core/messages.ts'
 import type { Ranges } from '../core/ranges.ts'
 
@@ -52,6 +53,21 @@ export interface Opened {
   readonly lsn: Lsn
   /** Whether nothing that was written can be missing, synced or not. */
   readonly intact: boolean
+  /** The storage that was here before, if it had lost something. */
+  readonly setAside?: SetAside | undefined
+}
+
+/** A storage that must not be used any more, and is kept for whoever wants to look at it. */
+export interface SetAside {
+  readonly storageId: StorageId
+  /** What was missing or changed. */
+  readonly problem: string
+  /** Where it is now. */
+  readonly folder: string
+  /** When it was set aside, in ISO 8601. */
+  readonly at: string
+  /** What it kept, as far as it could still be read. */
+  readonly losses: Losses
 }
 
 /** Where a node keeps its entries. */
@@ -76,6 +92,8 @@ export interface Store {
   readonly wantsCheckpoint: boolean
   /** Replaces everything up to `lsn` by these entries. Appends go on meanwhile. */
   checkpoint(lsn: Lsn, entries: Iterable<Entry>): Promise<void>
+  /** Other nodes have seen more of the journal than there is: nobody may open it again. */
+  outdate?(): void
   close(): Promise<void>
 }
 

@@ -190,6 +190,11 @@ export class Disk {
     return true
   }
 
+  /** Others have seen more of what is on it. */
+  outdate(): void {
+    this.#problem ??= 'others have seen more of it'
+  }
+
   #synced(lsn: Lsn): void {
     if (this.failsNext) {
       this.failsNext = false

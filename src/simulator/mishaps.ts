@@ -26,14 +26,13 @@ export class Mishaps {
     this.#node(index).end(how)
   }
 
-  /** Starts a node's process, unless it runs, or must not on such a disk. */
+  /** Starts a node's process, unless it runs or is gone for good; on another disk if it has to. */
   restart(index: number): void {
     const node = this.#node(index)
     const { count, options, applications } = this.#simulation
     if (node.running || node.out !== undefined) return
-    const { problem, full } = node.disk
-    if (problem !== undefined) return this.quarantine(index, problem)
-    if (full) {
+    this.#setAside(node)
+    if (node.disk.full) {
       count('start refused: disk full')
       if (options.autoRestart) this.#simulation.after(1_000, () => this.restart(index))
       return
@@ -129,17 +128,16 @@ export class Mishaps {
     node.replaceDisk(copy)
   }
 
-  /** Keeps a node whose disk has lost something out of the cluster. */
+  /** A node has been shown that its disk has lost something: it must not start on it again. */
   quarantine(index: number, reason: string): void {
     const node = this.#node(index)
-    const { count, note, report, now } = this.#simulation
-    count(`quarantined: ${node.disk.problem ?? 'others have seen more of it'}`)
-    note(`${node.peer} is quarantined: ${reason}`)
-    if (node.disk.problem === undefined && !this.#rolledBack.has(index)) {
+    const { note, report, now } = this.#simulation
+    note(`${node.peer} stops: ${reason}`)
+    if (!this.#rolledBack.has(index)) {
       const message = `${node.peer} is quarantined without a reason: ${reason}`
       report({ property: 'core', atMs: now(), message })
     }
-    this.#goesOut(node, reason)
+    node.outdateDisk()
   }
 
   /**
@@ -155,6 +153,17 @@ export class Mishaps {
   /** A node's disk is going to be lost. */
   doom(index: number): void {
     this.#doomed.add(index)
+  }
+
+  /** Puts an empty disk in the place of one that has lost something, as a store does. */
+  #setAside(node: SimulatedNode): void {
+    const { problem } = node.disk
+    if (problem === undefined) return
+    const { count, note } = this.#simulation
+    count(`quarantined: ${problem}`)
+    note(`the disk of ${node.peer} is set aside: ${problem}`)
+    this.#lose(node)
+    node.replaceDisk()
   }
 
   /** A node never comes back. Who may have known no other is told of another one. */

@@ -169,6 +169,11 @@ export class SimulatedNode implements Host {
     return storageId
   }
 
+  /** Others have seen more of what is on its disk: no process starts on it any more. */
+  outdateDisk(): void {
+    this.#disk.outdate()
+  }
+
   /** Flips a bit on its disk; false if there is nothing on it. */
   flipBit(): boolean {
     return this.#disk.flipBit()

@@ -74,7 +74,8 @@ export async function identify(
   return storageId
 }
 
-function readIdentity({ dataDir, identity }: Layout): StorageId | undefined {
+/** The storage that a data directory says it has; `undefined` if it is not in use yet. */
+export function readIdentity({ dataDir, identity }: Layout): StorageId | undefined {
   if (!fs.existsSync(identity)) return undefined
   const damaged = (cause?: unknown): StoreCorruptError =>
     new StoreCorruptError(dataDir, 'its file meshwork.json is damaged', { cause })

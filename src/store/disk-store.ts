@@ -13,6 +13,7 @@ import { Listeners } from './listeners.ts'
 import { openDirectory, type OpenParts } from './opening.ts'
 import { packPages } from './pages.ts'
 import { replayEntries } from './replay.ts'
+import { openOrSetAside } from './set-aside.ts'
 import { nodeSystem, type System } from './system.ts'
 
 export interface DiskStoreInit {
@@ -38,6 +39,13 @@ export interface DiskStoreInit {
    * @default 131_072
    */
   readonly pageBytes?: number | undefined
+  /**
+   * Whether a storage that has lost something is set aside when this opens, and another one made,
+   * rather than refused.
+   *
+   * @default false
+   */
+  readonly setAside?: boolean | undefined
   /** The calls to the operating system; replaced where faults are tried. */
   readonly system?: System | undefined
 }
@@ -56,6 +64,7 @@ class DiskStore implements Store {
   readonly #checkpointBytes: number
   readonly #pageBytes: number
   readonly #system: System
+  readonly #setAside: boolean
   readonly #layout: Layout
   readonly #listeners = new Listeners()
   #opening: Promise<Opened> | undefined
@@ -77,6 +86,7 @@ class DiskStore implements Store {
     this.#checkpointBytes = init.checkpointBytes ?? 64 * 2 ** 20
     this.#pageBytes = sizeOf('pageBytes', init.pageBytes ?? 128 * 2 ** 10)
     this.#system = init.system ?? nodeSystem
+    this.#setAside = init.setAside ?? false
     this.#layout = layoutOf(init.dataDir)
   }
 
@@ -169,18 +179,25 @@ class DiskStore implements Store {
     }
   }
 
+  outdate(): void {
+    this.#use().head.outdate()
+  }
+
   async close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #open(): Promise<Opened> {
-    const parts = await openDirectory({
+    const init = {
       system: this.#system,
       layout: this.#layout,
       durability: this.#durability,
       segmentBytes: this.#segmentBytes,
-    })
+    }
+    const parts = await (this.#setAside
+      ? openOrSetAside({ ...init, codec: this.#codec })
+      : openDirectory(init))
     this.#parts = parts
     this.#lsn = parts.opened.lsn
     if (this.#durability === 'disk') this.#commit = this.#groupCommit(parts)

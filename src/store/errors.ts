@@ -17,7 +17,8 @@ export class StoreLockedError extends Error {
 
 /**
  * Something that was durable is missing or changed. A voter that forgot its votes must not
- * vote, so nothing is repaired: the directory has to be replaced.
+ * vote, so nothing is repaired. A node sets such a storage aside by itself, unless it cannot be told whose
+ * it is: then the directory has to be replaced.
  */
 export class StoreCorruptError extends Error {
   static override name = 'StoreCorruptError'

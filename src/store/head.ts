@@ -20,6 +20,7 @@ const slotOffsets = [0, 512] as const
 const magic = 0x4448534d
 const cleanFlag = 1
 const failedFlag = 2
+const outdatedFlag = 4
 const bootIdBytesMax = 64
 
 /** What a head says. */
@@ -33,6 +34,8 @@ export interface HeadState {
   readonly clean: boolean
   /** A sync failed: nobody can say any more what is on the disk. */
   readonly failed: boolean
+  /** Other nodes have seen more of the journal than there is. */
+  readonly outdated?: boolean | undefined
 }
 
 /** Keeps a journal's head. */
@@ -74,7 +77,16 @@ export class Head {
 
   /** Notes how this process ended, synced. */
   end(how: { clean: boolean; failed: boolean }): void {
-    this.#state = { ...this.#state, ...how }
+    // What must not be started on stays so, however well it is closed.
+    const clean = how.clean && this.#state.outdated !== true
+    this.#state = { ...this.#state, ...how, clean }
+    this.#write()
+    this.#system.syncNow(this.#fd)
+  }
+
+  /** Notes that other nodes have seen more of the journal, synced. */
+  outdate(): void {
+    this.#state = { ...this.#state, outdated: true }
     this.#write()
     this.#system.syncNow(this.#fd)
   }
@@ -111,7 +123,7 @@ function newest(file: Buffer): Slot | undefined {
 function encode(slot: Buffer, state: HeadState, sequence: number): void {
   slot.fill(0)
   slot.writeUInt32LE(magic, 0)
-  slot.writeUInt8((state.clean ? cleanFlag : 0) | (state.failed ? failedFlag : 0), 4)
+  slot.writeUInt8(flagsOf(state), 4)
   slot.writeUInt8(state.durability === 'disk' ? 1 : 0, 5)
   slot.writeUInt16LE(slot.write(state.bootId, 28, bootIdBytesMax, 'latin1'), 6)
   writeUint64(slot, sequence, 8)
@@ -133,6 +145,13 @@ function decode(slot: Buffer): Slot | undefined {
       bootId: slot.toString('latin1', 28, 28 + bootIdBytes),
       clean: (flags & cleanFlag) !== 0,
       failed: (flags & failedFlag) !== 0,
+      outdated: (flags & outdatedFlag) !== 0,
     },
   }
+}
+
+// A version that does not know the last flag must not start on it, either.
+function flagsOf({ clean, failed, outdated }: HeadState): number {
+  const bad = outdated === true ? failedFlag | outdatedFlag : failed ? failedFlag : 0
+  return (clean ? cleanFlag : 0) | bad
 }

@@ -78,6 +78,9 @@ export function soundHead({ dataDir, head }: Layout): HeadState {
   if (state === undefined) {
     throw new StoreCorruptError(dataDir, 'its file journal/head is missing or damaged')
   }
+  if (state.outdated === true) {
+    throw new StoreCorruptError(dataDir, 'other nodes have seen more of its journal than there is')
+  }
   // The kernel drops what it could not write, so a later sync would say that all is well.
   if (state.failed) {
     throw new StoreCorruptError(dataDir, 'the disk failed to sync what was written to it')

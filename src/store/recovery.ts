@@ -156,7 +156,10 @@ function gapBefore(firstLsn: Lsn, before: Position): Fault {
   }
 }
 
-async function listSegments(journalDir: string) {
+/** The segments in a journal's folder, in order. */
+export async function listSegments(
+  journalDir: string,
+): Promise<{ path: string; name: string; firstLsn: Lsn }[]> {
   const files: { path: string; name: string; firstLsn: Lsn }[] = []
   for (const name of (await readdir(journalDir)).toSorted()) {
     const firstLsn = parseSegmentName(name)

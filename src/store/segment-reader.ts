@@ -134,3 +134,18 @@ export function durableBehind(bytes: Buffer, offset: number): Lsn {
   }
   return durable
 }
+
+/** Entries of a segment that are whole, in the order of the file, whatever lies between them. */
+export function* wholeEntries(bytes: Buffer): Generator<StoredBytes> {
+  let at = bytes.indexOf(entryMagic)
+  while (at >= 0 && at + entryHeaderBytes <= bytes.byteLength) {
+    const header = readEntryHeader(bytes, at)
+    const start = at + entryHeaderBytes
+    const end = start + (header?.bodyBytes ?? 0)
+    const body = bytes.subarray(start, end)
+    const isWhole = header !== undefined && end <= bytes.byteLength
+    const isGood = isWhole && crc32(body) === header.bodyCrc
+    if (isGood) yield { lsn: header.lsn, body }
+    at = bytes.indexOf(entryMagic, isGood ? end : at + 1)
+  }
+}

@@ -123,6 +123,21 @@ describe('HELLO', () => {
     assert.ok(!effects.some(effect => effect.type === 'quarantine'))
   })
 
+  it('on another storage than before is told of, where it is no guest', () => {
+    const tellsOf = (effects: readonly Effect[]) =>
+      effects.some(it => it.type === 'report' && it.event.type === 'storage-changed')
+    for (const guest of [false, true]) {
+      const node = new TestNode()
+      assert.ok(!tellsOf(node.join('v1', { storageId: 'a', guest })))
+      node.receive('v1', { type: 'goodbye' }, 5)
+      node.step({ type: 'peer-down', peer: 'v1' })
+      assert.ok(!tellsOf(node.join('v1', { storageId: 'a', incarnation: '2', guest })))
+      node.step({ type: 'peer-down', peer: 'v1' })
+      const effects = node.join('v1', { storageId: 'b', incarnation: '3', guest })
+      assert.equal(tellsOf(effects), !guest)
+    }
+  })
+
   it('tells a newcomer of fewer nodes in a large mesh, and nobody else of it', () => {
     for (const [peers, named, others] of [
       [40, 40, 8],

@@ -122,7 +122,15 @@ describe('a data directory', () => {
       const lines = await complain(dataDir)
       assert.equal(lines.length, 1)
       assert.match(lines[0] ?? '', pattern)
-      await assert.rejects(start(dataDir), 'a node would say so, too')
+      const [finding] = checkDataDir(await readDataDir(dataDir, signal))
+      if (!(finding?.remedy ?? '').includes('sets the storage aside')) {
+        await assert.rejects(start(dataDir), 'a node would say so, too')
+        return
+      }
+      await (await start(dataDir)).stop()
+      const [after = '', ...more] = await complain(dataDir)
+      assert.deepEqual(more, [])
+      assert.match(after, /^warning data: on \d{4}-.* had lost something: .*quarantined/)
     })
   }
 

@@ -82,7 +82,7 @@ const machine: readonly Case[] = [
     facts: found('data', { state: 'failed', error: corrupt }),
     level: 'problem',
     check: 'data',
-    pattern: /\/data is corrupt: its journal ends at entry 3.* → move it away/,
+    pattern: /\/data is corrupt: its journal ends at entry 3.* → start the node: it sets/,
   },
   {
     name: 'a data directory of a newer version',

@@ -211,6 +211,18 @@ test('a node whose storage has lost something does not start', async () => {
   assert.equal(failures.length, 1)
 })
 
+test('a storage of which others have seen more is marked before the node ends', async () => {
+  const { core, store, network, failures, driver } = setup()
+  const marked: number[] = []
+  Object.assign(store, { outdate: () => marked.push(failures.length) })
+  core.onStep = () => [{ type: 'quarantine', reason: 'entries are missing' }]
+  await driver.start()
+  network.events.up('a')
+  await turns()
+  assert.deepEqual(marked, [0])
+  assert.equal(failures[0]?.name, 'QuarantinedError')
+})
+
 test('the journal is replayed in order before the first step', async () => {
   const { core, store, driver } = setup()
   store.journal.push(entry(1), entry(2))

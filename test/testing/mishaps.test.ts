@@ -149,6 +149,30 @@ describe('what can be done to a test cluster', () => {
     assert.throws(() => c.assertConverged(), lost)
   })
 
+  test('who waits for a task that is lost with its only voter is told so', async () => {
+    await using c = await createTestCluster({ nodes: 1, guests: 1, seed: 6, tasks: [resize] })
+    const handle = await c.node(1).publish(resize, { path: 'a', width: 1 }, { delayMs: 60_000 })
+    const result = handle.result()
+    result.catch(() => {})
+    await c.loseDisk(0)
+    await c.restart(0)
+    await assert.rejects(result, (error: Error) => {
+      assert.equal(error.name, 'TaskLostError')
+      assert.match(error.message, /is lost: node n0 has lost its disk.*; publish it again$/)
+      return true
+    })
+  })
+
+  test('who waits for a task that others keep, too, goes on waiting when a disk is lost', async () => {
+    await using c = await createTestCluster({ nodes: 3, guests: 1, seed: 6, tasks: [resize] })
+    const handle = await c.node(3).publish(resize, { path: 'a', width: 1 }, { delayMs: 60_000 })
+    const result = handle.result()
+    await c.loseDisk(0)
+    await c.restart(0)
+    await c.advance(30_000)
+    assert.ok(await result)
+  })
+
   test('a disk that is lost among three takes nothing along', async () => {
     await using c = await createTestCluster({ nodes: 3, tasks: [resize] })
     const handles = await c.node(0).publishMany(resize, inputsOf(10), { delayMs: 5_000 })

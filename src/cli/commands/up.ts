@@ -24,6 +24,9 @@ import { showEvents, showUp } from '../up-events.ts'
 /** How long running tasks may take to finish after Ctrl-C, in milliseconds. */
 const drainMs = 30_000
 
+/** Starts of a node whose storage has turned out to be an old copy, one on the next. */
+const startsMax = 3
+
 /** Runs at the same time: of all queues, and of some. */
 interface Concurrency {
   readonly all?: number
@@ -82,8 +85,13 @@ export function upCommand(terminal: Terminal): Command {
       const output = terminal.output(options.json)
       if (handlers !== undefined) await mustExist(handlers)
 
-      await using node = await startNode(handlers, flags, options, terminal)
-      await stayUp(node, flags, options, output, terminal)
+      for (let starts = 1; ; starts++) {
+        await using node = await startNode(handlers, flags, options, terminal)
+        const failure = await stayUp(node, flags, options, output, terminal)
+        if (failure === undefined) return
+        if (starts === startsMax) throw failure
+        output.warn(failure.message)
+      }
     })
 }
 
@@ -121,14 +129,14 @@ async function startNode(
   })
 }
 
-/** Until the user interrupts it, or it cannot go on. */
+/** Until the user interrupts it, or it cannot go on; gives why, if it can when it is started again. */
 async function stayUp(
   node: MeshNode,
   flags: UpFlags,
   options: GlobalOptions,
   output: Output,
   { interrupted }: Terminal,
-): Promise<void> {
+): Promise<Error | undefined> {
   const mesh = options.mesh ?? defaultMesh
   const interruption = once(interrupted, 'abort')
   showEvents(node, output)
@@ -138,7 +146,10 @@ async function stayUp(
     if (!interrupted.aborted) {
       showUp(node, mesh, await ownQueues(node, interrupted), output)
       const failure = await Promise.race([node.stopped, interruption])
-      if (failure instanceof Error) throw failure
+      if (failure instanceof Error) {
+        if (failure.name === 'QuarantinedError') return failure
+        throw failure
+      }
     }
     before = await drain(node, flags.drain, output)
   } finally {
@@ -146,6 +157,7 @@ async function stayUp(
   }
   await node.stop()
   showDown(node, before, output)
+  return undefined
 }
 
 async function mustExist(path: string): Promise<void> {
