@@ -2,7 +2,15 @@ import { addHint, dropHint, type Hints } from './hints.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
 import { fullPeers, type Membership, peerAt } from './membership.ts'
-import type { LedgerInfo, Backlog, Backlogs, Hint, LedgerBacklog, Sync } from './messages.ts'
+import type {
+  LedgerInfo,
+  Backlog,
+  Backlogs,
+  Hint,
+  LedgerBacklog,
+  Sync,
+  TaskSpec,
+} from './messages.ts'
 import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { voterIndex, votesWith } from './quorum.ts'
@@ -77,7 +85,8 @@ export function hasAudience(members: Membership, info: LedgerInfo): boolean {
 /** Open tasks of a ledger per class, naming some of them, but for those that are left out. */
 function backlogsOf(ledger: Ledger, without: Ranges, runs: number, now: Millis): Backlog[] {
   const classes: Backlog[] = []
-  for (const [index, spec] of ledger.specs.entries()) {
+  for (const index of ledger.readySpecs) {
+    const spec = ledger.specs[index] as TaskSpec
     const all = ledger.ready[index] as number[]
     const ready = without.length === 0 ? all : subtract(all, without)
     if (ready.length === 0) continue
@@ -148,7 +157,7 @@ export function reannounce(
   const hints: Hint[] = []
   for (const ledger of voter.ledgers.values()) {
     const { ledger: id } = ledger.info
-    if (ledger.office !== 'voter' || ledger.ready.every(ready => ready.length === 0)) {
+    if (ledger.office !== 'voter' || ledger.readySpecs.length === 0) {
       announce.rounds.delete(id)
       continue
     }

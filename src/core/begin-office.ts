@@ -1,6 +1,14 @@
 import type { Ballot } from './ballot.ts'
 import type { Millis } from './ids.ts'
-import { acceptedAt, chunkOfSeq, findPage, type Ledger, makeReady, valueAt } from './ledger.ts'
+import {
+  acceptedAt,
+  chunkOfSeq,
+  findPage,
+  type Ledger,
+  makeNoneReady,
+  makeReady,
+  valueAt,
+} from './ledger.ts'
 import { clearLease, leasesOf } from './lease.ts'
 import { watchLimits } from './limits.ts'
 import type { LedgerInfo } from './messages.ts'
@@ -67,7 +75,7 @@ export function dropFrozen(voter: VoterState, ledger: Ledger): void {
 
 /** Offers what is open, unleased and not decided by anybody, now or when it is due. */
 function offerAll(ledger: Ledger, open: Ranges, now: Millis): void {
-  for (const ready of ledger.ready) ready.length = 0
+  makeNoneReady(ledger)
   ledger.delayed.length = 0
   const groups = groupRuns(open, seq => {
     const page = findPage(ledger, seq)

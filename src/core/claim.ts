@@ -224,9 +224,27 @@ export function tally(claiming: Claiming, mask: number, against: number): 'won' 
 
 /** Until when the holder may believe in its lease: a majority of voters will keep it so long. */
 export function deadlineOf(claiming: Claiming): Millis {
-  const sorted = [...claiming.until].sort((a, b) => b - a)
-  const until = sorted[majorityOf(sorted.length) - 1] ?? 0
+  const until = largest(claiming.until, majorityOf(claiming.until.length))
   return claiming.direct ? Math.max(until, claiming.startedAt + unconfirmedMs) : until
+}
+
+/** Of some numbers the one with this rank; the largest has rank 1. */
+function largest(numbers: Float64Array, rank: number): number {
+  for (const one of numbers) {
+    let above = 0
+    let equal = 0
+    for (const other of numbers) {
+      if (other > one) above += 1
+      else if (other === one) equal += 1
+    }
+    if (above < rank && above + equal >= rank) return one
+  }
+  return 0
+}
+
+/** Whether voters are still asked for some of its tasks. */
+export function isAsking({ count, live, won }: Claiming): boolean {
+  return count === 0 || live > won
 }
 
 function isWon(phase: number): boolean {

@@ -1,10 +1,10 @@
-import { ASKING } from './claim.ts'
+import { isAsking } from './claim.ts'
 import { type Hints } from './hints.ts'
 import type { LedgerId, Millis } from './ids.ts'
 import { addRun } from './intervals.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
 import { fullPeers, type Membership } from './membership.ts'
-import type { LedgerInfo, TaskClass } from './messages.ts'
+import type { LedgerInfo, TaskClass, TaskSpec } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { openClaim } from './ask.ts'
 import type { ProposerState } from './proposer.ts'
@@ -200,7 +200,7 @@ export function use(proposer: ProposerState): Usage {
     const tasks = claiming.count === 0 ? claiming.anyCount : claiming.live
     live += tasks
     perQueue.set(claiming.queue, (perQueue.get(claiming.queue) ?? 0) + tasks)
-    if (claiming.count === 0 || claiming.phase.includes(ASKING)) asking += 1
+    if (isAsking(claiming)) asking += 1
   }
   return { live, asking, perQueue }
 }
@@ -237,9 +237,10 @@ function candidatesFor(
   for (const ledger of proposer.voter?.ledgers.values() ?? []) {
     if (ledger.office !== 'voter' || now < ledger.blockedUntil) continue
     makeDue(ledger, now)
-    for (const [index, spec] of ledger.specs.entries()) {
+    for (const index of ledger.readySpecs) {
+      const spec = ledger.specs[index] as TaskSpec
+      if (!hasRoom(spec)) continue
       const ready = ledger.ready[index] as number[]
-      if (ready.length === 0 || !hasRoom(spec)) continue
       const publishedAt = chunkOfSeq(ledger, ready[0] as number)?.publishedAt ?? now
       add(ledger.info, spec, ready, publishedAt, seq => readyAt(ledger, seq))
     }

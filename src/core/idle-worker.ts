@@ -49,7 +49,7 @@ export function idleWorker(
 function hasBacklog({ producer, voter }: Machine, queue: string): boolean {
   const ledger = voter.ledgers.get(producer.current?.info.ledger ?? '')
   if (ledger === undefined) return true
-  return ledger.specs.some((spec, i) => spec.queue === queue && (ledger.ready[i]?.length ?? 0) > 0)
+  return ledger.readySpecs.some(index => ledger.specs[index]?.queue === queue)
 }
 
 /** Of the peers with enough room one with most of it. */

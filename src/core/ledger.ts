@@ -77,8 +77,9 @@ export interface Ledger {
   readonly settled: number[]
   /** Those whose outcome is not kept any more. */
   readonly collected: CollectedSets
-  /** Open, due and unleased tasks per spec. */
+  /** Open, due and unleased tasks per spec, and the specs that have some, ascending. */
   readonly ready: number[][]
+  readonly readySpecs: number[]
   /** Min-heap by `at`. */
   readonly delayed: Delayed[]
   /** When tasks that failed are due again; an earlier entry of `delayed` must not offer them. */
@@ -129,6 +130,7 @@ export function createLedger(
     settled: [],
     collected: noneCollected(),
     ready: [],
+    readySpecs: [],
     delayed: [],
     retryAt: new Map(),
     limits: [],
@@ -245,13 +247,27 @@ export function makeReady(
   dueAt: Millis,
   now: Millis,
 ): void {
-  if (dueAt > now) pushDelayed(ledger.delayed, { at: dueAt, first, count })
-  else addRun(ledger.ready[spec] as number[], first, count)
+  if (dueAt > now) return pushDelayed(ledger.delayed, { at: dueAt, first, count })
+  const ready = ledger.ready[spec] as number[]
+  if (ready.length === 0 && count > 0) {
+    const next = ledger.readySpecs.findIndex(other => other > spec)
+    ledger.readySpecs.splice(next < 0 ? ledger.readySpecs.length : next, 0, spec)
+  }
+  addRun(ready, first, count)
 }
 
 /** Marks tasks as not free any more. */
 export function makeUnready(ledger: Ledger, spec: number, first: number, count: number): void {
-  removeRun(ledger.ready[spec] as number[], first, count)
+  const ready = ledger.ready[spec] as number[]
+  if (ready.length === 0) return
+  removeRun(ready, first, count)
+  if (ready.length === 0) ledger.readySpecs.splice(ledger.readySpecs.indexOf(spec), 1)
+}
+
+/** Marks all tasks as not free. */
+export function makeNoneReady(ledger: Ledger): void {
+  for (const spec of ledger.readySpecs) (ledger.ready[spec] as number[]).length = 0
+  ledger.readySpecs.length = 0
 }
 
 /** Adds tasks to a heap by the moment that they wait for. */

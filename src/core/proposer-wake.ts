@@ -1,4 +1,4 @@
-import { ASKING, type Claiming, FETCHING, RUNNING, SETTLING } from './claim.ts'
+import { type Claiming, isAsking } from './claim.ts'
 import type { Millis } from './ids.ts'
 import { patienceMs } from './pace.ts'
 import { type ProposerState, runsUntil } from './proposer.ts'
@@ -10,25 +10,17 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
   const { pace } = proposer
   let at = Infinity
   for (const claiming of proposer.claims.values()) {
-    let asking = claiming.count === 0
-    let running = false
-    let settling = false
-    for (let i = 0; i < claiming.count; i++) {
-      const phase = claiming.phase[i] as number
-      asking ||= phase === ASKING
-      running ||= phase === RUNNING || phase === FETCHING
-      settling ||= phase === SETTLING
-    }
-    if (asking) at = Math.min(at, claiming.giveUpAt)
+    if (isAsking(claiming)) at = Math.min(at, claiming.giveUpAt)
     at = Math.min(at, claiming.fetchAt)
-    if (running && claiming.intent === 'run') {
+    if (claiming.won > 0 && claiming.intent === 'run') {
       at = Math.min(at, runsUntil(proposer, claiming))
       if (hasUnconfirmed(proposer, claiming)) {
         at = Math.min(at, claiming.startedAt + proposer.confirmMs)
       }
     }
+    if (claiming.open === claiming.live) continue
     for (const { sentAt, open } of claiming.settlings) {
-      if (settling && open > 0) at = Math.min(at, sentAt + patienceMs(pace, resettleMs))
+      if (open > 0) at = Math.min(at, sentAt + patienceMs(pace, resettleMs))
     }
   }
   for (const retry of proposer.retries) at = Math.min(at, retry.at)

@@ -17,6 +17,7 @@ import {
   keepValues,
   type Ledger,
   makeReady,
+  makeUnready,
   pageOf,
   proposerAt,
   setValue,
@@ -219,10 +220,7 @@ function replayAccept(
   clearLease(voter.leases, ledger, open)
   ledger.counter = Math.max(ledger.counter, ballot.counter)
   eachSpecRun(ledger, open, (spec, first, run) => {
-    const ready = ledger.ready[spec] as number[]
-    const rest = subtract(ready, [first, run])
-    ready.length = 0
-    ready.push(...rest)
+    makeUnready(ledger, spec, first, run)
     if (!isTerminal(values)) makeReady(ledger, spec, first, run, dueAt, now)
   })
   if (!isTerminal(values) || open.length === 0) return
@@ -242,10 +240,7 @@ function replaySettled(
   }
   clearLease(voter.leases, ledger, outcome.seqs)
   eachSpecRun(ledger, outcome.seqs, (spec, first, run) => {
-    const ready = ledger.ready[spec] as number[]
-    const rest = subtract(ready, [first, run])
-    ready.length = 0
-    ready.push(...rest)
+    makeUnready(ledger, spec, first, run)
   })
   const news: number[] = []
   eachSeq(outcome.seqs, seq => {

@@ -63,6 +63,7 @@ function dueVoters(proposer: ProposerState, now: Millis): Set<PeerId> {
   const due = new Set<PeerId>()
   for (const claiming of proposer.claims.values()) {
     if (claiming.intent !== 'run' || claiming.won === 0) continue
+    if ((claiming.answered & ~claiming.confirmed) === 0) continue
     for (let v = 0; v < claiming.info.voters.length; v++) {
       const peer = claiming.info.voters[v]?.peer ?? ''
       if (isFresh(proposer, claiming, v, now) && proposer.up.has(peer)) due.add(peer)

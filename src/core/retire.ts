@@ -13,7 +13,7 @@ import { noBallot } from './ballot.ts'
 import type { RetiredEntry } from './entries.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { addRuns } from './intervals.ts'
-import { findPage, type Ledger } from './ledger.ts'
+import { findPage, type Ledger, makeUnready } from './ledger.ts'
 import { clearLease, eachSpecRun } from './lease.ts'
 import type { UnknownLedger } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
@@ -138,9 +138,7 @@ export function closeRegisters(
 ): void {
   clearLease(voter.leases, ledger, seqs)
   eachSpecRun(ledger, seqs, (spec, first, count) => {
-    const ready = ledger.ready[spec] as number[]
-    const rest = subtract(ready, [first, count])
-    ready.splice(0, ready.length, ...rest)
+    makeUnready(ledger, spec, first, count)
   })
   const state = stateOfKind(kind)
   eachSeq(seqs, seq => {

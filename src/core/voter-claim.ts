@@ -12,7 +12,15 @@ import {
 } from './ledger.ts'
 import { grantLease, lapseLeases, leaseAt } from './lease.ts'
 import { recordLsn, recordsOf } from './ledger-records.ts'
-import type { AcceptedValues, Chunk, Claim, Refusal, RefusalReason, TaskClass } from './messages.ts'
+import type {
+  AcceptedValues,
+  Chunk,
+  Claim,
+  Refusal,
+  RefusalReason,
+  TaskClass,
+  TaskSpec,
+} from './messages.ts'
 import { votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { addRun } from './intervals.ts'
@@ -74,10 +82,10 @@ export function onClaim(
 /** The first tasks of the first class that has some ready. */
 function pick(ledger: Ledger, classes: readonly TaskClass[], count: number): Ranges {
   for (const { queue, priority, requires } of classes) {
-    for (const [index, spec] of ledger.specs.entries()) {
+    for (const index of ledger.readySpecs) {
+      const spec = ledger.specs[index] as TaskSpec
       const same = spec.queue === queue && spec.priority === priority && spec.requires === requires
-      const ready = ledger.ready[index]
-      if (same && ready !== undefined && ready.length > 0) return take(ready, count)
+      if (same) return take(ledger.ready[index] as number[], count)
     }
   }
   return []

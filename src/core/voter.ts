@@ -1,6 +1,6 @@
 import { type Ballot, noBallot, sameBallot } from './ballot.ts'
 import type { NodeId, LedgerId, Lsn, Millis, PeerId, StorageId } from './ids.ts'
-import { addRun, removeRun } from './intervals.ts'
+import { addRun } from './intervals.ts'
 import {
   type Delayed,
   acceptedAt,
@@ -8,6 +8,7 @@ import {
   keepValues,
   type Ledger,
   type Ledgers,
+  makeUnready,
   pageOf,
   popDelayed,
   proposerAt,
@@ -267,7 +268,7 @@ function settleRegisters(
     closeRecord(voter, ledger, seq)
   })
   eachSpecRun(ledger, seqs, (spec, first, count) => {
-    removeRun(ledger.ready[spec] as number[], first, count)
+    makeUnready(ledger, spec, first, count)
   })
   for (let i = 0; i < seqs.length; i += 2) {
     addRun(ledger.settled, seqs[i] as number, seqs[i + 1] as number)

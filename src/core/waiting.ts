@@ -1,7 +1,7 @@
 import type { Millis, PeerId } from './ids.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
-import { fullPeers, type Membership } from './membership.ts'
-import type { Backlog, Sync } from './messages.ts'
+import type { Membership } from './membership.ts'
+import type { Backlog, Sync, TaskSpec } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { votesWith } from './quorum.ts'
 import { countOf, type Ranges, subtract, take, union } from './ranges.ts'
@@ -30,12 +30,12 @@ export interface Waiter {
 /** Workers that wait at this node; who has asked longest ago comes first. */
 export type Waiters = Map<PeerId, Waiter>
 
-/** Whether there are too many nodes for all to tell all. */
-export function isLarge(members: Membership): boolean {
+/** Whether there are too many nodes for all to tell all: more than `most`. */
+export function isLarge(members: Membership, most = smallMesh): boolean {
   let count = 1
-  for (const _ of fullPeers(members)) {
-    count += 1
-    if (count > smallMesh) return true
+  for (const { up, hello } of members.peers.values()) {
+    if (up && hello?.guest === false) count += 1
+    if (count > most) return true
   }
   return false
 }
@@ -107,10 +107,12 @@ export function offerTasks(
 function shareOf(ledger: Ledger, waiter: Waiter, offered: Ranges, now: Millis): Backlog[] {
   const share: Backlog[] = []
   let left = waiter.slots
-  const order = [...ledger.specs.entries()].sort(([, a], [, b]) => b.priority - a.priority)
-  for (const [index, { queue, priority, requires }] of order) {
-    const ready = ledger.ready[index] ?? []
-    if (left === 0 || ready.length === 0) continue
+  const order = ledger.readySpecs
+    .map(index => ({ spec: ledger.specs[index] as TaskSpec, ready: ledger.ready[index] ?? [] }))
+    .sort((a, b) => b.spec.priority - a.spec.priority)
+  for (const { spec, ready } of order) {
+    if (left === 0) break
+    const { queue, priority, requires } = spec
     if (requires !== '' || !waiter.queues.includes(queue)) continue
     const seqs = take(subtract(ready, offered), left)
     if (seqs.length === 0) continue

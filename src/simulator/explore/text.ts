@@ -21,6 +21,7 @@ const silent: ReadonlySet<string> = new Set([
   'proposerIndex',
   'proposers',
   'random',
+  'readySpecs',
   'retention',
   'specIndex',
   'specs',
