@@ -104,10 +104,10 @@ function publish({ applications, nodes }: Simulation, number: number, count: num
 }
 
 /** How many direct messages are sent meanwhile. */
-function countDuring({ counts }: Simulation, work: () => void): number {
+function countDuring(simulation: Simulation, work: () => void): number {
   const sent = (): number => {
     let sum = 0
-    for (const [name, count] of counts) if (name.startsWith('sent ')) sum += count
+    for (const [name, count] of simulation.counts) if (name.startsWith('sent ')) sum += count
     return sum
   }
   const before = sent()

@@ -196,7 +196,7 @@ export class Application {
         count('progress seen')
         break
       case 'report':
-        count(`report ${effect.event.type}`)
+        count('report', effect.event.type)
         break
     }
   }

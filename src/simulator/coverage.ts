@@ -8,6 +8,7 @@ import { type Ranges, seqsOf } from '../core/ranges.ts'
 import type { History } from './history.ts'
 import { type Actor, Observer } from './observer.ts'
 import type { TaskHistory } from './task-history.ts'
+import type { World } from './world.ts'
 
 interface Grant {
   readonly node: NodeId
@@ -22,13 +23,13 @@ interface Grant {
  */
 export class Coverage extends Observer {
   readonly #history: History
-  readonly #count: (name: string) => void
+  readonly #count: World['count']
   /** The last grant of a run that a voter made and that is not known to be over, by task. */
   readonly #grants = new Map<NodeId, Map<TaskHistory, Grant>>()
   /** Ballots of claims to finish what somebody left. */
   readonly #finishers = new Set<number>()
 
-  constructor(history: History, count: (name: string) => void) {
+  constructor(history: History, count: World['count']) {
     super()
     this.#history = history
     this.#count = count
@@ -55,7 +56,7 @@ export class Coverage extends Observer {
   }
 
   override wrote({ node }: Actor, _lsn: Lsn, entry: Entry): void {
-    this.#count(`wrote ${entry.type}`)
+    this.#count('wrote', entry.type)
     if (entry.type === 'granted') return this.#granted(node, entry)
     if (entry.type === 'released') this.#freed(node, entry.ledger, entry.seqs)
     if (entry.type !== 'accepted') return
@@ -68,7 +69,7 @@ export class Coverage extends Observer {
   override asked({ node }: Actor, to: PeerId, message: Message): void {
     switch (message.type) {
       case 'claim':
-        this.#count(message.any.length > 0 ? 'claim any' : `claim ${message.intent}`)
+        this.#count('claim', message.any.length > 0 ? 'any' : message.intent)
         if (message.intent === 'finish')
           this.#finishers.add(this.#history.ballotKey(message.ballot))
         break

@@ -31,7 +31,7 @@ import { digestBytes, ValueDigests } from './value-digest.ts'
  */
 export class History extends Observer {
   readonly ledgers = new Map<LedgerId, LedgerHistory>()
-  readonly digests = new ValueDigests()
+  readonly digests: ValueDigests
   /** Tasks by the number in their payload. */
   readonly byUid: (TaskHistory | undefined)[] = []
   /** Called whenever a majority has accepted a terminal value at one more ballot. */
@@ -57,6 +57,7 @@ export class History extends Observer {
   constructor(now: () => number, plans: boolean) {
     super()
     this.#now = now
+    this.digests = new ValueDigests(now)
     this.#plans = plans
   }
 

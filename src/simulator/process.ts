@@ -141,7 +141,7 @@ export class Process implements NodeProcess {
           : tamper.message(sender, this.actor, envelope.message)
       if (message === undefined) return
       observers.received(this.actor, from, message)
-      count(`received ${message.type}`)
+      count('received', message.type)
       this.#input({ type: 'received', from, lsn: envelope.lsn, message })
     })
   }
@@ -325,7 +325,7 @@ export class Process implements NodeProcess {
     observers.sent(this.actor, to, message)
     const bytes = encodeEnvelope({ lsn: this.#durable, message })
     trace.bytes(bytes)
-    count(`sent ${message.type}`)
+    count('sent', message.type)
     this.#toward(to, index => network.send(this.#init.index, index, bytes))
   }
 

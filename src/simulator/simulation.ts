@@ -51,9 +51,8 @@ export class Simulation implements World {
   restartedAt = -Infinity
   /** Called when handlers have ended, before the core is told. */
   onFinished: (actor: Actor, finished: Finished) => void = () => {}
-  /** How often what has happened, by name. */
-  readonly counts = new Map<string, number>()
   readonly #prng: Prng
+  readonly #counts = new Map<string, Map<string, number>>()
   #faults: Faults
   #nemesis: Nemesis
   #nowMs = 0
@@ -89,8 +88,19 @@ export class Simulation implements World {
 
   readonly faults = (): Faults => this.#faults
 
-  readonly count = (name: string): void => {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  readonly count = (name: string, of = ''): void => {
+    let counts = this.#counts.get(name)
+    if (counts === undefined) this.#counts.set(name, (counts = new Map()))
+    counts.set(of, (counts.get(of) ?? 0) + 1)
+  }
+
+  /** How often what has happened, by name. */
+  get counts(): ReadonlyMap<string, number> {
+    const all = new Map<string, number>()
+    for (const [name, counts] of this.#counts) {
+      for (const [of, count] of counts) all.set(of === '' ? name : `${name} ${of}`, count)
+    }
+    return all
   }
 
   readonly report = (violation: Violation): void => {

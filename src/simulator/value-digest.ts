@@ -1,4 +1,4 @@
-import { seqsOf } from '../core/ranges.ts'
+import { eachSeq } from '../core/ranges.ts'
 import type { Values } from '../core/messages.ts'
 
 /** A number that is the same for the same value only, as far as a simulation can tell. */
@@ -17,28 +17,48 @@ export interface ValueFacts {
 /** Remembers what digests stand for. */
 export class ValueDigests {
   readonly #facts = new Map<ValueDigest, ValueFacts>()
+  readonly #now: () => number
+  /** The values that were digested last, and when: several look at them, one after the other. */
+  #last: Values | undefined
+  #lastAt = -1
+  readonly #lastDigests: ValueDigest[] = []
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
 
   /** Calls with the digest of each value. */
   forEach(
     values: Values,
     call: (seq: number, digest: ValueDigest, facts: ValueFacts) => void,
   ): void {
-    const { kind, reason, failures, by, delayMs, lengths, body } = values
-    const head = digestText(`${kind}|${reason}|${failures}|${by}|${delayMs}`)
+    if (this.#last !== values || this.#lastAt !== this.#now()) this.#digest(values)
+    const digests = this.#lastDigests
     let i = 0
+    eachSeq(values.seqs, seq => {
+      const digest = digests[i++] as ValueDigest
+      call(seq, digest, this.#facts.get(digest) as ValueFacts)
+    })
+  }
+
+  #digest(values: Values): void {
+    const { kind, reason, failures, by, delayMs, lengths, body } = values
+    const digests = this.#lastDigests
+    digests.length = 0
+    const head = digestText(`${kind}|${reason}|${failures}|${by}|${delayMs}`)
     let from = 0
-    for (const seq of seqsOf(values.seqs)) {
-      const to = from + (lengths[i++] as number)
+    for (const length of lengths) {
+      const to = from + length
       const bodyDigest = digestBytes(body, from, to)
       const digest = mixDigests(head, bodyDigest)
-      let facts = this.#facts.get(digest)
-      if (facts === undefined) {
-        facts = { kind, reason, failures, by, delayMs, bodyDigest }
-        this.#facts.set(digest, facts)
+      if (!this.#facts.has(digest)) {
+        this.#facts.set(digest, { kind, reason, failures, by, delayMs, bodyDigest })
       }
-      call(seq, digest, facts)
+      digests.push(digest)
       from = to
     }
+    this.#last = values
+    this.#lastAt = this.#now()
   }
 
   /** What a digest stands for. */

@@ -1,6 +1,6 @@
 import type { Abort, Run } from '../core/effects.ts'
 import type { Finished, Reported } from '../core/inputs.ts'
-import { contains, fromSeqs, seqsOf } from '../core/ranges.ts'
+import { contains, countOf, eachSeq, fromSeqs } from '../core/ranges.ts'
 import { type Agenda, Call } from './agenda.ts'
 import { type Behaviour, type Plan, readPlan } from './plans.ts'
 import type { Prng } from './prng.ts'
@@ -70,10 +70,14 @@ export class Worker {
   }
 
   run(run: Run): void {
-    const seqs = Uint32Array.from(seqsOf(run.seqs))
+    const seqs = new Uint32Array(countOf(run.seqs))
+    let i = 0
+    eachSeq(run.seqs, seq => {
+      seqs[i++] = seq
+    })
     const offsets = new Uint32Array(seqs.length)
-    for (let i = 1; i < seqs.length; i++) {
-      offsets[i] = (offsets[i - 1] as number) + (run.lengths[i - 1] as number)
+    for (let at = 1; at < seqs.length; at++) {
+      offsets[at] = (offsets[at - 1] as number) + (run.lengths[at - 1] as number)
     }
     const state = new Uint8Array(seqs.length)
     this.#groups.push({ run, seqs, offsets, state, next: 0, open: seqs.length })

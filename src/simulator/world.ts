@@ -30,8 +30,8 @@ export interface World {
   readonly now: () => number
   /** The faults that are on now. */
   readonly faults: () => Faults
-  /** Counts what has happened, by name. */
-  readonly count: (name: string) => void
+  /** Counts what has happened, by name; with `of`, apart for each of a kind. */
+  readonly count: (name: string, of?: string) => void
   readonly report: (violation: Violation) => void
   /** A handler of a node lets nothing else of its process run. */
   readonly block: (index: number, ms: number) => void
