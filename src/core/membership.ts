@@ -38,6 +38,8 @@ export interface Peer {
 /** The peers of a node. */
 export interface Membership {
   readonly peers: Map<PeerId, Peer>
+  /** Guests with a live control stream that have said HELLO. */
+  readonly guests: Set<PeerId>
   /** Changes whenever somebody joins, leaves or offers other queues. */
   version: number
 }
@@ -70,6 +72,14 @@ export function peerAt(members: Membership, peer: PeerId): Peer {
 export function* livePeers(members: Membership): Generator<Peer & { hello: Hello }> {
   for (const peer of members.peers.values()) {
     if (peer.up && peer.hello !== undefined) yield peer as Peer & { hello: Hello }
+  }
+}
+
+/** Live peers that are guests. */
+export function* liveGuests(members: Membership): Generator<Peer & { hello: Hello }> {
+  for (const guest of members.guests) {
+    const peer = members.peers.get(guest)
+    if (peer?.up === true && peer.hello !== undefined) yield peer as Peer & { hello: Hello }
   }
 }
 

@@ -4,7 +4,7 @@ import type { Millis, PeerId } from './ids.ts'
 import { nodeId } from './ids.ts'
 import { endSession } from './lease.ts'
 import type { Machine } from './state.ts'
-import { livePeers, knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
+import { liveGuests, livePeers, knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
 import type { Hello } from './messages.ts'
 import { send } from './outbox.ts'
 import { restore, tickProducer } from './producer.ts'
@@ -16,11 +16,15 @@ import { forgetWatcher, rewatch } from './watch.ts'
 
 /** Peers that a HELLO names at the most. */
 const toldPeers = 64
-const toldPeersLarge = 16
+const toldPeersLarge = 8
 
-/** Peers that have come so short a time ago hear of the next one, in milliseconds; so many. */
+/**
+ * Peers that have come so short a time ago hear of the next one, in milliseconds; so many, and only
+ * as long as there are few nodes. Of more, some have told one of the two before the other came.
+ */
 const introduceMs = 10_000
 const introduced = 8
+const introducingNodes = 16
 
 /** A control stream is open: each side first says who it is. */
 export function onPeerUp(machine: Machine, peer: PeerId, now: Millis): void {
@@ -83,6 +87,8 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   // Whom each of a thousand peers knows is not worth its memory.
   known.hello = large ? { ...hello, peers: [] } : hello
   known.node = nodeId(from, hello.incarnation)
+  if (hello.guest) members.guests.add(from)
+  else members.guests.delete(from)
   members.version += 1
   if (hello.changes) machine.voter.plain.delete(from)
   else machine.voter.plain.add(from)
@@ -103,9 +109,11 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
 
 /** Peers that have come just before this one were not told of it: they are now. */
 function introduce(machine: Machine, from: PeerId, now: Millis): void {
-  // In a large mesh there is always somebody else who tells them.
-  let left = isLarge(machine.members) ? 0 : introduced
-  for (const { peer, hello, upSince } of livePeers(machine.members)) {
+  const { members } = machine
+  // Of many nodes there is always somebody else who tells them.
+  const many = isLarge(members, introducingNodes)
+  let left = many ? 0 : introduced
+  for (const { peer, hello, upSince } of many ? liveGuests(members) : livePeers(members)) {
     if (peer === from) continue
     // A guest is told of everybody: who keeps what it waits for may be anybody.
     if (!hello.guest && (now - upSince > introduceMs || left === 0)) continue
@@ -147,6 +155,7 @@ export function onPeerDown(machine: Machine, peer: PeerId, now: Millis): void {
   known.up = false
   known.upSince = now
   known.hello = undefined
+  members.guests.delete(peer)
   members.version += 1
   onVoterDown(proposer, outbox, peer, now)
   forgetWatcher(watch, peer)

@@ -124,7 +124,7 @@ export function createMachine(init: MachineInit): Machine {
     node,
     random,
     outbox: createOutbox(peer),
-    members: { peers: new Map(), version: 0 },
+    members: { peers: new Map(), guests: new Set(), version: 0 },
     voter,
     proposer: createProposer({ self: peer, node, leaseMs, maxDeliveries, random, voter }),
     producer: createProducer({ node, self, wanted: init.voters, random }),

@@ -23,7 +23,7 @@ export function helloOf(peer: string, more: Partial<Hello> = {}): Hello {
 
 /** No peers. */
 export function noMembers(): Membership {
-  return { peers: new Map(), version: 0 }
+  return { peers: new Map(), guests: new Set(), version: 0 }
 }
 
 /** A peer that is connected and has said who it is. */

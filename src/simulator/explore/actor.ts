@@ -198,6 +198,7 @@ function greet(machine: Machine, peer: PeerId, start: number, guest: boolean): v
   known.node = nodeId(peer, String(start))
   known.lsnStorageId = known.hello.storageId
   known.greetings = 1
+  if (guest) machine.members.guests.add(peer)
   machine.proposer.up.add(peer)
 }
 
