@@ -28,7 +28,7 @@ export const DROPPED = 5
 export const claimMs = 1_000
 
 /** How long a claim that a producer made may run without any voter's word, in milliseconds. */
-const unconfirmedMs = 980
+export const unconfirmedMs = 980
 
 /** One SETTLE under way, kept to be sent again byte for byte. */
 export interface Settling {

@@ -165,6 +165,7 @@ export class History extends Observer {
     if (message.type === 'claimed') this.#noteGrantAgain(actor, message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
     this.#claimBegins(message.ledger, message.ballot)
+    this.ledger(message.ledger).asked.add(this.ballotKey(message.ballot))
   }
 
   override ran(actor: Actor, run: Run): void {
@@ -181,6 +182,7 @@ export class History extends Observer {
         peer,
         token: run.token,
         ballotKey: key,
+        direct: !ledger.asked.has(key),
         claimedAt,
         at: this.#now(),
         endedAt: Infinity,

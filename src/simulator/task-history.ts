@@ -13,6 +13,8 @@ export interface RunHistory {
   readonly peer: PeerId
   readonly token: number
   readonly ballotKey: number
+  /** Whether it was granted by a claim that a producer had made. */
+  readonly direct: boolean
   /** When the first claim under its ballot was made. */
   readonly claimedAt: number
   readonly at: number
@@ -136,6 +138,8 @@ export class LedgerHistory {
   isMisled = false
   /** When the first claim under a ballot was made, by ballot. */
   readonly claimedAt = new Map<number, number>()
+  /** Ballots under which their proposers have asked for something themselves. */
+  readonly asked = new Set<number>()
   readonly #tasks: TaskHistory[] = []
   /** Every storage that has voted or has kept a copy, by its bit. */
   readonly #storages: Voter[] = []
