@@ -352,15 +352,17 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
       continue
     }
     const index = voterIndex(info, from)
+    const whole = [chunk.first, chunk.count]
+    const settled = countOf(intersect(whole, stored.settled))
+    const isDecided = index >= 0 && settled === chunk.count
     if (index >= 0) {
-      const whole = [chunk.first, chunk.count]
-      const held =
-        countOf(intersect(whole, stored.stored)) + countOf(intersect(whole, stored.settled))
+      const held = settled + countOf(intersect(whole, stored.stored))
       if (held === chunk.count) storing.stored |= 1 << index
       else if (intersect(whole, stored.full).length > 0) storing.waitUntil = now + stored.fullMs
     }
     const needed = Math.max(majorityOf(info.voters.length), storing.copies)
-    if (bitsIn(storing.stored) < needed) rest.push(storing)
+    // What is decided needs no more copies, and others may have forgotten it by now.
+    if (bitsIn(storing.stored) < needed && !isDecided) rest.push(storing)
     else finishChunk(producer, storing)
   }
   producer.storing = rest

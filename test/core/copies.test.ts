@@ -51,6 +51,17 @@ describe('a task of which there are to be copies', () => {
     assert.equal(numbered(host.machine), 1)
   })
 
+  it('needs none any more once it is settled: others may have forgotten it', () => {
+    const host = new TestHost()
+    const [store] = storesIn(publish(host, 1, 3))
+    assert.ok(store !== undefined)
+    const { ledger, epoch } = store
+    const none = { conflict: [], full: [], fullMs: 0, counter: 0 }
+    const stored = { type: 'stored', ledger, epoch, stored: [], settled: [0, 1], ...none } as const
+    assert.equal(isPublished(host.receive('x', stored)), false, 'that is no voter')
+    assert.equal(isPublished(host.receive('v1', stored)), true)
+  })
+
   it('is answered to a guest when there are', () => {
     const host = new TestHost()
     const [store] = storesIn(host.submit('r1', ['x'], 'g', undefined, 3))
