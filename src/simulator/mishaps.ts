@@ -81,8 +81,11 @@ export class Mishaps {
     node.pause()
     this.#simulation.network.stalled(index)
     if (ms === Infinity) return
+    const { pauses } = node
     this.#simulation.after(ms, () => {
-      if (node.actor === actor) node.resume(options.sleeps === true ? ms : 0)
+      // It may have been resumed before, and be paused again.
+      if (node.actor === actor && node.pauses === pauses)
+        node.resume(options.sleeps === true ? ms : 0)
     })
   }
 

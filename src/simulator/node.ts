@@ -25,6 +25,8 @@ export class SimulatedNode implements Host {
   readonly capacity: Capacity
   powered = true
   starts = 0
+  /** How often a process of it has been paused. */
+  pauses = 0
   /** Why it never starts again; undefined while it may. */
   out: string | undefined
   readonly #world: World
@@ -140,6 +142,7 @@ export class SimulatedNode implements Host {
 
   /** Stops the process from taking anything in, until it is resumed. */
   pause(): void {
+    this.pauses += 1
     this.#process?.pause()
   }
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { drawFaults, faultKinds, type FaultName } from '../../src/simulator/fault-kinds.ts'
 import { calm } from '../../src/simulator/faults.ts'
 import { runScenario } from '../../src/simulator/scenario.ts'
+import { Simulation } from '../../src/simulator/simulation.ts'
 
 function draw(seed: number, ...names: readonly FaultName[]) {
   return drawFaults(seed, { names, without: [] })
@@ -39,6 +40,23 @@ describe('the faults of a seed', () => {
       assert.notDeepEqual(draw(7, kind).faults, without.faults, kind)
     }
   })
+})
+
+test('a pause ends when it was to end, though an earlier one was cut short', () => {
+  const simulation = new Simulation({ seed: 1, nodes: 1, faults: ['pauses'] })
+  simulation.run(1_000)
+  const [node] = simulation.nodes
+  assert.ok(node !== undefined)
+  simulation.mishaps.pause(0, 60_000, { sleeps: true })
+  simulation.run(10_000)
+  simulation.heal()
+  assert.equal(node.paused, false)
+  simulation.run(49_000)
+  simulation.mishaps.pause(0, 5_000)
+  simulation.run(2_000)
+  assert.equal(node.paused, true, 'the first pause was to end by now')
+  simulation.run(4_000)
+  assert.equal(node.paused, false)
 })
 
 /** What each kind of fault is counted as, in runs that have no other. */

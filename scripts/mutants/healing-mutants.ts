@@ -1,0 +1,85 @@
+import { type Mutant, mutant, type SeedPlan } from './mutant.ts'
+
+const losses: SeedPlan = { count: 100, faults: ['wipes', 'crashes', 'partitions'] }
+
+/** Bugs in finding other voters, and in going on with what somebody has begun who is gone. */
+export const healingMutants: readonly Mutant[] = [
+  mutant(
+    'nobody-resumes',
+    'Whoever is sealed goes on with a change whose driver is gone.',
+    [],
+    [
+      {
+        file: 'resume.ts',
+        from: "  openChange(changer, outbox, ledger, successor.voters, 'installing', now)",
+        to: '  void now',
+      },
+    ],
+    { quick: false, seeds: losses },
+  ),
+  mutant(
+    'chosen-not-adopted',
+    'Voters that may have been chosen are chosen by anyone, if whoever began is gone.',
+    [],
+    [
+      {
+        file: 'resume.ts',
+        from: "  openChange(changer, outbox, ledger, succession.voters, 'asking', now)",
+        to: '  void outbox',
+      },
+    ],
+    { quick: false, seeds: losses },
+  ),
+  mutant(
+    'epoch-not-completed',
+    'Each voter of an epoch sees to it that the others vote, too.',
+    [],
+    [
+      {
+        file: 'resume.ts',
+        from: "  openChange(changer, outbox, { info: before, end }, info.voters, 'installing', now)",
+        to: '  void before, end',
+      },
+    ],
+    { quick: false, seeds: losses },
+  ),
+  mutant(
+    'gone-not-replaced',
+    'Voters that are gone are replaced.',
+    [],
+    [
+      {
+        file: 'heal.ts',
+        from: "    openChange(changer, outbox, ledger, next, 'copying', now)",
+        to: '    void next',
+      },
+    ],
+    { quick: false, seeds: losses },
+  ),
+  mutant(
+    'chosen-overruled',
+    'What may have been chosen already is carried through before anything else is wanted.',
+    [],
+    [
+      {
+        file: 'heal.ts',
+        from: '  if (succession !== undefined && succession.accepted.counter > 0) return false\n',
+        to: '',
+      },
+    ],
+    { quick: false, seeds: losses },
+  ),
+  mutant(
+    'copies-vote',
+    'A copy becomes a vote only where its storage is among the voters.',
+    [],
+    [
+      {
+        file: 'resume.ts',
+        from: "  if (isAmong(info.voters, voter)) {\n    const install = { type: 'install', ...info, before: [], end }",
+        to: "  if (voter.peer !== '') {\n    const install = { type: 'install', ...info, before: [], end }",
+      },
+    ],
+    { quick: false, seeds: losses },
+  ),
+]
