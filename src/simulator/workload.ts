@@ -120,9 +120,10 @@ function copiesMax(simulation: Simulation): number {
 }
 
 /** Whether somebody must cancel a task because it never ends by itself. */
-function isHanging({ plan, spec, decided, ledger, runs }: TaskHistory): boolean {
-  // In a lost ledger a cancel may come to nothing; but a run that goes on there takes up a slot.
+function isHanging({ plan, spec, decided, ledger, runs, heldBy }: TaskHistory): boolean {
+  // What was lost cannot be cancelled; but a run of it that goes on takes up a slot.
   const goesOn = runs.some(({ endedAt }) => endedAt === Infinity)
-  if (decided !== undefined || (ledger.isLost && !goesOn)) return false
+  const isLost = ledger.isLost || (heldBy & ~ledger.lostBy) === 0
+  if (decided !== undefined || (isLost && !goesOn)) return false
   return plan?.behaviour === 'hanging' && spec?.timeoutMs === 0
 }
