@@ -1,10 +1,15 @@
 import type { Entry } from '../../core/entries.ts'
-import type { Lsn } from '../../core/ids.ts'
+import type { Lsn, NodeId } from '../../core/ids.ts'
 import { bitsIn } from '../../core/quorum.ts'
 import { seqsOf } from '../../core/ranges.ts'
 import type { Actor } from '../observer.ts'
-import type { RunHistory } from '../task-history.ts'
+import type { LedgerHistory, RunHistory } from '../task-history.ts'
 import { RunChecker } from './run-checker.ts'
+
+interface Uncounted {
+  readonly message: string
+  readonly ledger: LedgerHistory
+}
 
 /**
  * S10: every start has a grant of a majority of its own, and without faults none is in vain:
@@ -12,15 +17,33 @@ import { RunChecker } from './run-checker.ts'
  * its process has not outlived stays counted: it may have died of it.
  */
 export class StartsAreGranted extends RunChecker {
-  override wrote({ peer }: Actor, _lsn: Lsn, entry: Entry): void {
-    if (entry.type !== 'released') return
+  /** Deaths that a process does not count any more, until it has written all that it writes at once. */
+  readonly #uncounted = new Map<NodeId, Map<string, Uncounted>>()
+
+  override wrote({ node, peer }: Actor, _lsn: Lsn, entry: Entry): void {
+    if (entry.type !== 'released' && entry.type !== 'granted') return
+    const uncounted = this.#uncounted.get(node) ?? new Map<string, Uncounted>()
     const key = this.history.ballotKey(entry.ballot)
     for (const seq of seqsOf(entry.seqs)) {
-      const { name, ledger, runs } = this.history.task(entry.ledger, seq)
-      const died = runs.find(run => run.ballotKey === key && run.end === 'crashed')
-      if (died === undefined) continue
-      this.violation('S10', `${peer} does not count that ${name} took down ${died.peer}`, ledger)
+      const id = `${entry.ledger}|${seq}|${key}`
+      // Whoever takes over what others have counted writes that it does not count twice.
+      if (entry.type === 'granted') uncounted.delete(id)
+      else {
+        const { name, ledger, runs } = this.history.task(entry.ledger, seq)
+        const died = runs.find(run => run.ballotKey === key && run.end === 'crashed')
+        const message = `${peer} does not count that ${name} took down ${died?.peer}`
+        if (died !== undefined) uncounted.set(id, { message, ledger })
+      }
     }
+    if (uncounted.size > 0) this.#uncounted.set(node, uncounted)
+    else this.#uncounted.delete(node)
+  }
+
+  override durable({ node }: Actor): void {
+    for (const { message, ledger } of this.#uncounted.get(node)?.values() ?? []) {
+      this.violation('S10', message, ledger)
+    }
+    this.#uncounted.delete(node)
   }
 
   protected override begun(run: RunHistory): void {
