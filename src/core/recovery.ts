@@ -1,4 +1,4 @@
-import { collectedState } from './collected.ts'
+import { collectedState, noneCollected } from './collected.ts'
 import {
   checkpointCollected,
   checkpointOutcomes,
@@ -33,7 +33,7 @@ import { OPEN, type Page } from './registers.ts'
 import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf, timingOf } from './records.ts'
 import { timingAfter } from './timing.ts'
-import { closeRecord, keepOutcomes } from './retention.ts'
+import { closeRecord, collect, keepOutcomes } from './retention.ts'
 import { grantsOf } from './voter-claim.ts'
 import { closeOffice } from './voter-seal.ts'
 import { holdRecords } from './voter-store.ts'
@@ -243,17 +243,22 @@ function replaySettled(
     makeUnready(ledger, spec, first, run)
   })
   const news: number[] = []
+  const bare: number[] = []
   eachSeq(outcome.seqs, seq => {
     if (stateAt(ledger, seq) > OPEN) return
-    pageOf(ledger, seq).state[seq % ledger.pageTasks] = stateOf(outcome.kind)
+    const page = pageOf(ledger, seq)
+    const slot = seq % ledger.pageTasks
+    page.state[slot] = stateOf(outcome.kind)
     closeRecord(voter, ledger, seq)
-    pushRun(news, seq, 1)
+    pushRun(page.value[slot] === 0 ? bare : news, seq, 1)
   })
   keepOutcomes(voter, ledger, news, outcome.kind, settledAt)
   for (let i = 0; i < outcome.seqs.length; i += 2) {
     addRun(ledger.settled, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
     addRun(ledger.stored, outcome.seqs[i] as number, outcome.seqs[i + 1] as number)
   }
+  // Versions before this one did not write all values that others had accepted.
+  if (bare.length > 0) collect(voter, ledger, { ...noneCollected(), [outcome.kind]: bare })
 }
 
 /**

@@ -199,10 +199,19 @@ export function takeOutcome(
     else pushRun(missing, seq, 1)
   })
   const taken = takeValues(voter, ledger, outcome, given)
-  for (const part of [{ seqs: known, values: [] }, taken]) {
+  for (const part of [...written(ledger, known), taken]) {
     if (part.seqs.length > 0) settleRegisters(voter, outbox, ledger, { ...outcome, ...part }, now)
   }
   return missing
+}
+
+/**
+ * What is to be written of outcomes whose values are here. A voter has written them when it accepted
+ * them; one that only gathers what others have accepted has not.
+ */
+function written(ledger: Ledger, seqs: number[]): { seqs: number[]; values: Values[] }[] {
+  if (ledger.office === 'voter') return [{ seqs, values: [] }]
+  return valuesOf(ledger, seqs).map(values => ({ seqs: [...values.seqs], values: [values] }))
 }
 
 /**

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { noBallot } from '../../src/core/ballot.ts'
 import { noneCollected } from '../../src/core/collected.ts'
 import type { RegisterGroup, State } from '../../src/core/change-messages.ts'
-import { replayVoter } from '../../src/core/recovery.ts'
+import { checkpointVoter, replayVoter } from '../../src/core/recovery.ts'
 import { collectNow } from '../../src/core/retention.ts'
 import { takePart } from '../../src/core/merge.ts'
 import { ballot, chunkOf, ledgerId, TestVoter, valuesOf } from './fixtures.ts'
@@ -170,6 +170,37 @@ describe('a part', () => {
     const told = part({ registers: [group({ seqs: [0, 1] })] })
     assert.equal(takePart(state, outbox, ledger, told, now), true)
     assert.deepEqual([...ledger.settled], [0, 1])
+  })
+
+  it('brings outcomes of what another has accepted, through restarts and a checkpoint', () => {
+    const voter = TestVoter.holding(1)
+    const { voter: state, outbox, ledger, now } = voter
+    ledger.office = 'observer'
+    takePart(state, outbox, ledger, part({ registers: [accepted(2, 'yes')] }), now)
+    const values = valuesOf([0, 1], 'done', 'yes')
+    const outcome = { ballot: ballot(2), kind: 'done', seqs: [0, 1], values: [values] } as const
+    takePart(state, outbox, ledger, part({ outcomes: [outcome] }), now)
+    voter.take()
+    const again = new TestVoter()
+    for (const entry of voter.entries) replayVoter(again.voter, entry, 0, now)
+    assert.equal(again.ledger.collected.done.length, 0, 'it is kept')
+    const checkpoint = [...checkpointVoter(again.voter, now)]
+    const last = new TestVoter()
+    for (const entry of checkpoint) replayVoter(last.voter, entry, 0, now)
+    assert.deepEqual([...last.ledger.settled], [0, 1])
+    assert.equal(last.register(0).state, again.register(0).state)
+  })
+
+  it('once written without a value is settled through a checkpoint, too', () => {
+    const voter = TestVoter.holding(1)
+    const outcomes = [{ ballot: ballot(2), kind: 'done', seqs: [0, 1], values: [] }] as const
+    replayVoter(voter.voter, { type: 'settled', ledger: ledgerId, outcomes }, 0, voter.now)
+    const again = new TestVoter()
+    for (const entry of checkpointVoter(voter.voter, voter.now)) {
+      replayVoter(again.voter, entry, 0, voter.now)
+    }
+    assert.deepEqual([...again.ledger.settled], [0, 1])
+    assert.deepEqual([...again.ledger.collected.done], [0, 1])
   })
 
   it('brings outcomes whose values nobody keeps any more', () => {
