@@ -1,6 +1,7 @@
 import type { PeerId } from '../core/ids.ts'
 import { type Agenda, type Appointment, Call } from './agenda.ts'
 import type { Faults } from './faults.ts'
+import { Gossip } from './gossip.ts'
 import { Link, type Side } from './link.ts'
 import type { Prng } from './prng.ts'
 
@@ -21,7 +22,7 @@ export interface Host {
   peerDown(peer: PeerId): void
   unreachable(peer: PeerId, refused: boolean): void
   frame(from: Host, bytes: Uint8Array): void
-  hints(from: Host, bytes: Uint8Array): void
+  hints(from: Host, gossip: Gossip): void
 }
 
 /** What the network shares with the simulation. */
@@ -107,10 +108,11 @@ export class Network {
   gossip(from: number, bytes: Uint8Array): void {
     const { prng, now } = this.#init
     const { gossipLossP } = this.#init.faults()
+    const gossip = new Gossip(bytes)
     for (let to = 0; to < this.#hosts.length; to++) {
       if (to === from || !this.isUp(from, to) || prng.chance(gossipLossP)) continue
       const receiver = this.#side(to, from)
-      const hints = new GossipFrame(this.#host(from), this.#host(to), receiver, bytes.slice())
+      const hints = new GossipFrame(this.#host(from), this.#host(to), receiver, gossip)
       this.#add(now() + 2 * this.#latency(), hints)
     }
   }
@@ -392,17 +394,17 @@ class GossipFrame implements Appointment {
   readonly #from: Host
   readonly #to: Host
   readonly #receiver: Side
-  readonly #bytes: Uint8Array
+  readonly #gossip: Gossip
 
-  constructor(from: Host, to: Host, receiver: Side, bytes: Uint8Array) {
+  constructor(from: Host, to: Host, receiver: Side, gossip: Gossip) {
     this.#from = from
     this.#to = to
     this.#receiver = receiver
-    this.#bytes = bytes
+    this.#gossip = gossip
   }
 
   fire(): void {
     if (this.#receiver.told === 0 || this.#receiver.blocked > 0 || !this.#to.running) return
-    this.#to.hints(this.#from, this.#bytes)
+    this.#to.hints(this.#from, this.#gossip)
   }
 }

@@ -6,6 +6,7 @@ import type { NodeClock } from './node-clock.ts'
 import type { Actor } from './observer.ts'
 import type { Prng } from './prng.ts'
 import type { Capacity } from './worker.ts'
+import type { Gossip } from './gossip.ts'
 import type { World } from './world.ts'
 
 /** How a process ends: with its machine, by a signal, or on purpose. */
@@ -51,7 +52,7 @@ export interface NodeProcess {
   /** The journal is durable up to here. */
   durable(lsn: Lsn): void
   frame(from: PeerId, bytes: Uint8Array): void
-  hints(from: PeerId, bytes: Uint8Array): void
+  hints(from: PeerId, gossip: Gossip): void
   /** Writes a checkpoint, if it is able to right now. */
   checkpoint(): void
   /** Whether a ledger is voted in here, or known to be over. */

@@ -1,3 +1,4 @@
+import type { Gossip } from './gossip.ts'
 import type { LedgerId, PeerId, StorageId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import { Disk, type DiskImage } from './disk.ts'
@@ -216,8 +217,8 @@ export class SimulatedNode implements Host {
     this.#process?.frame(from.peer, bytes)
   }
 
-  hints(from: Host, bytes: Uint8Array): void {
-    this.#process?.hints(from.peer, bytes)
+  hints(from: Host, gossip: Gossip): void {
+    this.#process?.hints(from.peer, gossip)
   }
 
   /** Whether the process dies at a write or a message, and how. */

@@ -2,10 +2,11 @@ import type { Effect, Persist, Send } from '../core/effects.ts'
 import { type LedgerId, type Lsn, type Millis, nodeId, type PeerId } from '../core/ids.ts'
 import type { Input } from '../core/inputs.ts'
 import type { Machine } from '../core/machine.ts'
-import { decodeEnvelope, decodeHints, encodeEnvelope, encodeHints } from '../wire/codec.ts'
+import { decodeEnvelope, encodeEnvelope, encodeHints } from '../wire/codec.ts'
 import { Call } from './agenda.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { Backlog } from './backlog.ts'
+import type { Gossip } from './gossip.ts'
 import { type NodeProcess, type ProcessInit, remembersLedger } from './node-process.ts'
 import type { Actor } from './observer.ts'
 import { Outgoing } from './outgoing.ts'
@@ -146,8 +147,8 @@ export class Process implements NodeProcess {
     })
   }
 
-  hints(from: PeerId, bytes: Uint8Array): void {
-    this.input({ type: 'hinted', from, hints: decodeHints(bytes) })
+  hints(from: PeerId, { hints }: Gossip): void {
+    this.input({ type: 'hinted', from, hints })
   }
 
   checkpoint(): void {

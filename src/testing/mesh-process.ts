@@ -9,6 +9,7 @@ import type { Core } from '../driver/core.ts'
 import { memoryBlobBytesMax } from '../large-inputs.ts'
 import type { RunningNode } from '../running-node.ts'
 import { Backlog } from '../simulator/backlog.ts'
+import type { Gossip } from '../simulator/gossip.ts'
 import {
   type NodeProcess,
   type ProcessInit,
@@ -17,7 +18,7 @@ import {
 } from '../simulator/node-process.ts'
 import type { Actor } from '../simulator/observer.ts'
 import type { World } from '../simulator/world.ts'
-import { decodeEnvelope, decodeHints } from '../wire/codec.ts'
+import { decodeEnvelope } from '../wire/codec.ts'
 import type { Handlers } from './handlers.ts'
 import type { HeldMessages } from './held-messages.ts'
 import { Route, type RouteTarget } from './route.ts'
@@ -170,8 +171,8 @@ export class MeshProcess implements NodeProcess {
     })
   }
 
-  hints(from: PeerId, bytes: Uint8Array): void {
-    this.whenAble(() => this.network.events?.hints(from, decodeHints(bytes)))
+  hints(from: PeerId, { hints }: Gossip): void {
+    this.whenAble(() => this.network.events?.hints(from, hints))
   }
 
   remembers(ledger: LedgerId): boolean {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Hint } from '../../src/core/messages.ts'
 import { Agenda } from '../../src/simulator/agenda.ts'
 import { calm, type Faults } from '../../src/simulator/faults.ts'
+import { Gossip } from '../../src/simulator/gossip.ts'
 import { type Host, Network } from '../../src/simulator/network.ts'
 import { Prng } from '../../src/simulator/prng.ts'
+import { encodeHints } from '../../src/wire/codec.ts'
 
 /** Two or more hosts that write down what the network tells them. */
 function setup(faults: Partial<Faults> = {}, size = 2) {
@@ -32,7 +35,8 @@ function setup(faults: Partial<Faults> = {}, size = 2) {
       peerDown: peer => log.push(`down ${peer}`),
       unreachable: (peer, refused) => log.push(`${refused ? 'refused' : 'unreachable'} ${peer}`),
       frame: (from, bytes) => log.push(`${from.peer}:${bytes.join()}`),
-      hints: (from, bytes) => log.push(`hint ${from.peer}:${bytes.join()}`),
+      hints: (from, { hints }) =>
+        log.push(`hint ${from.peer}:${hints.map(({ type }) => type).join()}`),
     }
     network.add(host)
     return host
@@ -171,18 +175,26 @@ test('nobody dials a guest, and a host that hung up waits', () => {
   assert.equal(logs[1]?.at(-1), 'up n0')
 })
 
+const taken: Hint = { type: 'taken', ledger: 'ab'.repeat(16), seqs: [3, 2] }
+
+test('hints that several hear of are changed by none of them', () => {
+  const { hints } = new Gossip(encodeHints([taken]))
+  assert.deepEqual(hints, [taken])
+  assert.ok(Object.isFrozen(hints[0]?.type === 'taken' && hints[0].seqs))
+})
+
 test('hints reach every connected host that they are not lost to', () => {
   const { network, logs, run, change } = setup({}, 3)
   network.introduce(0, 1)
   run(100)
-  network.gossip(0, Uint8Array.of(9))
+  network.gossip(0, encodeHints([taken]))
   run(100)
   assert.deepEqual(
     logs.map(log => log.filter(line => line.startsWith('hint'))),
-    [[], ['hint n0:9'], []],
+    [[], ['hint n0:taken'], []],
   )
   change({ gossipLossP: 1 })
-  network.gossip(0, Uint8Array.of(9))
+  network.gossip(0, encodeHints([taken]))
   run(100)
   assert.equal(logs[1]?.length, 2)
 })
