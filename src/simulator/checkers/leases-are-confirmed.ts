@@ -22,8 +22,8 @@ interface Grant {
 export class LeasesAreConfirmed extends Checker {
   /** By a voter's process and ledger, then by task. */
   readonly #grants = new Map<string, Map<number, Grant>>()
-  /** By a voter's process, its holder and its claim. */
-  readonly #claims = new Map<string, Grant>()
+  /** By a voter's process, its holder and its claim; a claim of any tasks that comes twice has several. */
+  readonly #claims = new Map<string, Grant[]>()
 
   override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
     if (entry.type === 'granted') this.#grant(actor, entry)
@@ -46,7 +46,10 @@ export class LeasesAreConfirmed extends Checker {
     let grants = this.#grants.get(key)
     if (grants === undefined) this.#grants.set(key, (grants = new Map()))
     for (const seq of seqsOf(seqs)) grants.set(seq, grant)
-    this.#claims.set(`${actor.node} ${peer} ${claimId}`, grant)
+    const claim = `${actor.node} ${peer} ${claimId}`
+    const granted = this.#claims.get(claim)
+    if (granted === undefined) this.#claims.set(claim, [grant])
+    else granted.push(grant)
   }
 
   #answer(actor: Actor, to: PeerId, { ledger, claimId, granted, leaseMs, refused }: Claimed): void {
@@ -74,8 +77,8 @@ export class LeasesAreConfirmed extends Checker {
   #confirm({ node }: Actor, from: PeerId, { confirmed, list }: Renew): void {
     const listed = (list ?? []).map(({ claimId }) => claimId)
     for (const claimId of [...confirmed, ...listed]) {
-      const grant = this.#claims.get(`${node} ${from} ${claimId}`)
-      if (grant !== undefined) grant.confirmed = true
+      const granted = this.#claims.get(`${node} ${from} ${claimId}`) ?? []
+      for (const grant of granted) grant.confirmed = true
     }
   }
 }
