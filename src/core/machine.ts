@@ -79,11 +79,19 @@ export function step(machine: Machine, input: Input, now: Millis): Effect[] {
 
 /** What follows from several inputs that have come together: one turn. */
 export function stepAll(machine: Machine, inputs: readonly Input[], now: Millis): Effect[] {
+  let quiet = inputs.length > 0 && machine.dispatch.wakeAt === Infinity
   for (const input of inputs) {
     routeInput(machine, input, now)
     receiveLoopback(machine, now)
+    quiet &&= isOnlyTaken(input)
   }
-  return endTurn(machine, now)
+  // That others have taken tasks which this node does not wait for leads to nothing: in a large
+  // mesh it hears of little else.
+  return quiet ? [] : endTurn(machine, now)
+}
+
+function isOnlyTaken(input: Input): boolean {
+  return input.type === 'hinted' && input.hints.every(({ type }) => type === 'taken')
 }
 
 /** Everything that is done once per turn, after its inputs. */

@@ -70,8 +70,8 @@ function dueVoters(proposer: ProposerState, now: Millis): Set<PeerId> {
     }
   }
   for (const [peer, beats] of proposer.beats) {
-    if (beats.at <= now && proposer.up.has(peer)) due.add(peer)
-    else if (!proposer.up.has(peer)) rest(beats)
+    if (!proposer.up.has(peer)) rest(beats)
+    else if (beats.at <= now) due.add(peer)
   }
   return due
 }

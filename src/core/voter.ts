@@ -283,6 +283,7 @@ function settleRegisters(
     addRun(ledger.settled, seqs[i] as number, seqs[i + 1] as number)
     addRun(ledger.stored, seqs[i] as number, seqs[i + 1] as number)
   }
+  endUndecided(voter, ledger.info.ledger, seqs)
   if (ballot.counter > ledger.counter) ledger.counter = ballot.counter
   const settledWallMs = Math.round(now + voter.wallOffsetMs)
   const { ledger: id } = ledger.info
@@ -359,6 +360,20 @@ export function weighEvidence(
 export function awaitDecision(voter: VoterState, undecided: Undecided): void {
   voter.undecided.push(undecided)
   voter.finishAt = Math.min(voter.finishAt, undecided.at)
+}
+
+/** What is settled is not to be finished: nobody wakes up for it. */
+function endUndecided(voter: VoterState, ledger: LedgerId, seqs: Ranges): void {
+  if (voter.undecided.length === 0) return
+  const rest: Undecided[] = []
+  voter.finishAt = Infinity
+  for (const item of voter.undecided) {
+    if (item.ledger === ledger) item.seqs = subtract(item.seqs, seqs)
+    if (item.seqs.length === 0) continue
+    rest.push(item)
+    voter.finishAt = Math.min(voter.finishAt, item.at)
+  }
+  voter.undecided = rest
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Lsn, NodeId } from '../../src/core/ids.ts'
-import { finishMs, takeUndecided, weighEvidence } from '../../src/core/voter.ts'
+import { finishMs, takeUndecided, voterWakeAt, weighEvidence } from '../../src/core/voter.ts'
 import { ballot, TestVoter, valuesOf } from './fixtures.ts'
 
 const task = [0, 1]
@@ -87,6 +87,15 @@ describe('an accepted outcome that nobody finishes', () => {
       }
     })
   }
+
+  it('wakes nobody up once it is settled', () => {
+    const voter = TestVoter.holding(2)
+    voter.settle(ballot(1), [valuesOf([0, 2], 'done')])
+    voter.decide(ballot(1), valuesOf([0, 1], 'done'))
+    assert.equal(voterWakeAt(voter.voter), voter.now + finishMs)
+    voter.decide(ballot(1), valuesOf([1, 1], 'done'))
+    assert.equal(voterWakeAt(voter.voter), Infinity)
+  })
 
   it('is left alone once it is settled, or another ballot is accepted', () => {
     const voter = TestVoter.holding(3)

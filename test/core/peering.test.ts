@@ -2,9 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Effect } from '../../src/core/effects.ts'
 import type { Input } from '../../src/core/inputs.ts'
-import { createMachine, type Machine, replay, start, step, wakeAt } from '../../src/core/machine.ts'
+import {
+  createMachine,
+  type Machine,
+  replay,
+  start,
+  step,
+  stepAll,
+  wakeAt,
+} from '../../src/core/machine.ts'
 import type { Hello, Message } from '../../src/core/messages.ts'
 import { maxVersion, minVersion } from '../../src/core/membership.ts'
+import { addHint, hintedCount } from '../../src/core/hints.ts'
 import { ballot, chunkOf, infoOf, leaseMs, ledgerId } from './fixtures.ts'
 import { helloOf } from './peers.ts'
 
@@ -254,6 +263,34 @@ describe('wakeAt', () => {
       assert.ok(at > node.now, `tick ${i}: ${at} after ${node.now}`)
       node.now = at
       node.step({ type: 'tick' })
+    }
+  })
+})
+
+describe('that others have taken tasks', () => {
+  const info = { ...infoOf(['v1', 'v2', 'v3']), ledger: 'cd'.repeat(16) }
+  const taken: Input = {
+    type: 'hinted',
+    from: 'v1',
+    hints: [{ type: 'taken', ledger: info.ledger, seqs: [0, 2] }],
+  }
+
+  it('ends a wait for them', () => {
+    for (const waiting of [false, true]) {
+      const { machine, now } = new TestNode()
+      const backlog = {
+        queue: 'hash',
+        priority: 0,
+        requires: '',
+        ageMs: 0,
+        backlog: 3,
+        seqs: [0, 3],
+      }
+      addHint(machine.announce.hints, info, [backlog], now)
+      machine.dispatch.wakeAt = waiting ? now + 50 : Infinity
+      assert.deepEqual(stepAll(machine, [taken], now), [])
+      assert.equal(hintedCount(machine.announce.hints), 1)
+      assert.equal(machine.dispatch.wakeAt, Infinity)
     }
   })
 })
