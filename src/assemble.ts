@@ -123,6 +123,7 @@ function machineInit(parts: NodeParts): MachineInit {
     guest: config.guest,
     voters: config.voters,
     leaseMs: config.leaseMs,
+    orphans: config.orphans,
     maxDeliveries,
     queues:
       concurrency === 0

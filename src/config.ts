@@ -129,6 +129,15 @@ export interface MeshNodeInit {
   readonly leaseMs?: number | undefined
 
   /**
+   * What becomes of tasks when a majority of the nodes that keep them is lost, or has been out of reach
+   * for ten minutes: they wait for it, or a survivor that has `fork` publishes them anew. A task
+   * then has one outcome per generation, and `outcome()` says which one it tells.
+   *
+   * @default 'wait'
+   */
+  readonly orphans?: 'wait' | 'fork' | undefined
+
+  /**
    * What has happened when a task counts as held: it is on the disk of a majority, or only in
    * their processes' files, which survives a killed process and not a power cut.
    *
@@ -188,6 +197,7 @@ export interface MeshNodeConfig {
   readonly mdns: boolean
   readonly voters: number
   readonly leaseMs: number
+  readonly orphans: 'wait' | 'fork'
   readonly durability: 'disk' | 'process'
   readonly allow: readonly string[] | undefined
   readonly gossip: boolean
@@ -206,6 +216,7 @@ export const defaults = Object.freeze({
   mdns: true,
   voters: 3,
   leaseMs: 30_000,
+  orphans: 'wait',
   durability: 'disk',
   gossip: true,
   isolate: 'thread',
@@ -244,6 +255,7 @@ const supported: ReadonlySet<string> = new Set<keyof MeshNodeInit>([
   'mdns',
   'voters',
   'leaseMs',
+  'orphans',
   'durability',
   'allow',
   'gossip',
@@ -279,6 +291,7 @@ export function resolveConfig(init: MeshNodeInit): MeshNodeConfig {
     mdns: init.mdns ?? defaults.mdns,
     voters: init.voters ?? defaults.voters,
     leaseMs: init.leaseMs ?? defaults.leaseMs,
+    orphans: init.orphans ?? defaults.orphans,
     durability: init.durability ?? defaults.durability,
     allow: init.allow,
     gossip: init.gossip ?? defaults.gossip,
@@ -312,6 +325,9 @@ function check(config: MeshNodeConfig): void {
   checkInteger('leaseMs', leaseMs, leaseMsMin, leaseMsMax)
   checkInteger('voters', voters, 1, maxVoters)
   if (voters % 2 === 0) throw invalid('voters', 'odd, so that halves cannot tie', voters)
+  if (config.orphans !== 'wait' && config.orphans !== 'fork') {
+    throw invalid('orphans', `'wait' or 'fork'`, config.orphans)
+  }
   if (durability !== 'disk' && durability !== 'process') {
     throw invalid('durability', `'disk' or 'process'`, durability)
   }

@@ -15,6 +15,8 @@ export interface Ending {
   readonly text: string
   /** What the result is instead, where it is too large, is bytes, or has blobs in it. */
   readonly large?: LargeBody | undefined
+  /** The generation that it is of, and the name of the task there, unless it is the first. */
+  readonly fork?: { readonly generation: number; readonly taskId: string } | undefined
   /** What such a result is, once it has been fetched. */
   readonly loaded?: { readonly value: unknown } | undefined
 }
@@ -46,6 +48,13 @@ export function eachEnding(
 
 /** An ending with its body read. */
 export function outcomeOf<Output>(taskId: string, ending: Ending): TaskOutcome<Output> {
+  const { fork } = ending
+  const outcome = firstOutcomeOf<Output>(taskId, ending)
+  if (fork === undefined) return outcome
+  return { ...outcome, generation: fork.generation, forkId: fork.taskId }
+}
+
+function firstOutcomeOf<Output>(taskId: string, ending: Ending): TaskOutcome<Output> {
   const { kind, by, failures, text } = ending
   switch (kind) {
     case 'done':

@@ -54,6 +54,15 @@ export class Reports {
           message: `Another process with this node's identity (${event.by}) has joined the mesh`,
         })
         break
+      case 'forked': {
+        const { count, generation, ledger } = event
+        this.#dispatch('warning', {
+          message:
+            `The nodes that kept ${count} tasks of ledger ${ledger} are lost or have been away for long; ` +
+            `the tasks run again as generation ${generation}, and may end otherwise there`,
+        })
+        break
+      }
       case 'storage-changed':
       case 'duplicate':
       case 'ledger-opened':

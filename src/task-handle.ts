@@ -26,6 +26,13 @@ export interface TaskOutcome<Output = unknown> {
   readonly node: string
   /** Number of the last run, counted from 1; 0 if none ran. */
   readonly attempt: number
+  /**
+   * Which generation of the task this is, where it is not the first: the nodes that kept that were
+   * lost, and a survivor with `orphans: 'fork'` has published the task anew.
+   */
+  readonly generation?: number | undefined
+  /** What the task is called in that generation. */
+  readonly forkId?: string | undefined
 }
 
 /** What happens to a task while it is watched. */

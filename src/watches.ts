@@ -1,6 +1,7 @@
 import type { OutcomesCollected, OutcomesKnown } from './core/effects.ts'
 import { type LedgerId, taskId } from './core/ids.ts'
 import type { Input } from './core/inputs.ts'
+import type { Fork } from './core/forks.ts'
 import type { Values } from './core/messages.ts'
 import { fromSeqs, seqsOf } from './core/ranges.ts'
 import { ResultExpiredError } from './errors.ts'
@@ -58,12 +59,12 @@ export class Watches {
 
   /** Takes in how tasks have ended, or that nobody knows that any more. */
   heard(effect: OutcomesKnown | OutcomesCollected): void {
-    if (effect.type === 'outcomes') this.ended(effect.ledger, effect.values)
+    if (effect.type === 'outcomes') this.ended(effect.ledger, effect.values, effect.fork)
     else this.collected(effect)
   }
 
   /** Hands decided outcomes to those who wait for them. */
-  ended(ledger: LedgerId, values: readonly Values[]): void {
+  ended(ledger: LedgerId, values: readonly Values[], fork?: Fork): void {
     const tasks = this.#ledgers.get(ledger)
     if (tasks === undefined) return
     for (const group of values) {
@@ -74,7 +75,7 @@ export class Watches {
           tasks.delete(seq)
           for (const watcher of watchers ?? []) {
             this.#attentive.delete(watcher)
-            watcher.ended(ending)
+            watcher.ended(fork === undefined ? ending : { ...ending, fork: laterOf(fork, seq) })
           }
         },
         seq => tasks.has(seq),
@@ -187,6 +188,11 @@ export class Watches {
       this.#input({ type: 'watch-tasks', ledger, seqs, progress: true })
     }
   }
+}
+
+/** Where an outcome of a later generation is from. */
+function laterOf({ ledger, shift, generation }: Fork, seq: number): NonNullable<Ending['fork']> {
+  return { generation, taskId: taskId(ledger, seq + shift) }
 }
 
 function note(changes: Changes, ledger: LedgerId, seq: number): void {

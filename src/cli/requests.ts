@@ -93,6 +93,9 @@ export interface OutcomeReply {
   /** Peer id of the worker; absent if none ran. */
   readonly node?: string | undefined
   readonly attempt?: number | undefined
+  /** Where it is not the first, and what the task is called there. */
+  readonly generation?: number | undefined
+  readonly forkId?: string | undefined
 }
 
 /** One row of a list. */

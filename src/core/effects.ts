@@ -1,6 +1,7 @@
 import type { CollectedKind } from './collected.ts'
 import type { Entry } from './entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId } from './ids.ts'
+import type { Fork } from './forks.ts'
 import type { Hint, Message, TaskSpec, Values } from './messages.ts'
 import type { Ranges } from './ranges.ts'
 
@@ -74,6 +75,8 @@ export interface OutcomesKnown {
   readonly type: 'outcomes'
   readonly ledger: LedgerId
   readonly values: readonly Values[]
+  /** The generation that they are from, if it is not the first. */
+  readonly fork?: Fork | undefined
 }
 
 /** Watched tasks are settled, and nobody who was asked keeps their outcomes any more. */
@@ -162,6 +165,13 @@ export interface Report {
         readonly voters: readonly PeerId[]
       }
     | { readonly type: 'displaced'; readonly by: NodeId }
+    /** Tasks whose voters were lost go on here, as another generation. */
+    | {
+        readonly type: 'forked'
+        readonly ledger: LedgerId
+        readonly count: number
+        readonly generation: number
+      }
     | { readonly type: 'drained' }
     | { readonly type: 'handed-over' }
 }

@@ -172,6 +172,13 @@ export interface MovedEntry extends LedgerInfo {
   readonly type: 'moved'
 }
 
+/** The next generation of these tasks was published from here: it is not done again. */
+export interface ForkedEntry {
+  readonly type: 'forked'
+  readonly ledger: LedgerId
+  readonly seqs: Ranges
+}
+
 /** Everything a node writes to its journal, and all that a checkpoint consists of. */
 export type Entry =
   | OpenedEntry
@@ -194,3 +201,4 @@ export type Entry =
   | SealedEntry
   | InstalledEntry
   | MovedEntry
+  | ForkedEntry

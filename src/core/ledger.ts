@@ -77,6 +77,8 @@ export interface Ledger {
   readonly settled: number[]
   /** Those whose outcome is not kept any more. */
   readonly collected: CollectedSets
+  /** Those whose next generation was published from here. */
+  readonly forked: number[]
   /** Open, due and unleased tasks per spec, and the specs that have some, ascending. */
   readonly ready: number[][]
   readonly readySpecs: number[]
@@ -129,6 +131,7 @@ export function createLedger(
     stored: [],
     settled: [],
     collected: noneCollected(),
+    forked: [],
     ready: [],
     readySpecs: [],
     delayed: [],

@@ -15,9 +15,11 @@ import { joinsWakeAt } from './join.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { checkpointKeys, nameFrom, publishedToo } from './keys.ts'
+import { asFirstGeneration } from './later-outcomes.ts'
 import { peerAt } from './membership.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Hint } from './messages.ts'
+import { forkRequest } from './orphans.ts'
 import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
 import { answerCancels, noNews } from './proposer.ts'
@@ -149,6 +151,9 @@ function tellDecisions(machine: Machine): void {
     const own = peerOf(producer) === machine.init.peer
     if (tellOutcome(watch, outbox, ledger, values, own)) noteTold(voter, ledger, values.seqs)
     answerCancels(proposer, ledger, values)
+    for (const later of asFirstGeneration(voter, ledger, values)) {
+      tellOutcome(watch, outbox, later.ledger, later.values, false, later.fork)
+    }
     if (late) continue
     const queue = queueOf(machine, ledger, values.seqs[0] ?? 0)
     outbox.effects.push({ type: 'report', event: { type: 'settled', ledger, values, queue } })
@@ -180,7 +185,7 @@ function tellPublished(machine: Machine): void {
   const all = producer.published.splice(0)
   for (const entry of all) all.push(...publishedToo(machine, entry))
   for (const entry of all) {
-    if (onGuestPublished(machine, entry)) continue
+    if (entry.request === forkRequest || onGuestPublished(machine, entry)) continue
     const { request, parts, info } = entry
     const durable = info.voters.length >= 3
     outbox.effects.push({ type: 'published', request, parts, durable })

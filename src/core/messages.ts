@@ -2,6 +2,7 @@ import type { Ballot } from './ballot.ts'
 import type { ChangeMessage } from './change-messages.ts'
 import type { CollectedTasks } from './collected.ts'
 import type { DirectGrant } from './direct-grant.ts'
+import type { Fork } from './forks.ts'
 import type { Submit, Submitted } from './guest-messages.ts'
 import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Ranges } from './ranges.ts'
@@ -36,6 +37,8 @@ export interface Chunk extends Timing {
   readonly lengths: Uint32Array
   /** All payloads, one behind the other. */
   readonly payload: Uint8Array
+  /** What these tasks were before the voters that kept them were lost. */
+  readonly fork?: Fork | undefined
 }
 
 export type OutcomeKind = 'done' | 'failed' | 'cancelled'
@@ -381,6 +384,8 @@ export interface Outcomes {
   readonly type: 'outcomes'
   readonly ledger: LedgerId
   readonly values: readonly Values[]
+  /** The generation that they are from, if it is not the first. */
+  readonly fork?: Fork | undefined
 }
 
 /** Asks for open tasks; the answer is a BACKLOGS. */

@@ -1,3 +1,4 @@
+import { forgetForks } from './forks.ts'
 import type { LedgerId, PeerId } from './ids.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Voter } from './messages.ts'
@@ -104,6 +105,8 @@ export function dropLedger(voter: VoterState, ledger: Ledger): void {
   voter.undecided = voter.undecided.filter(item => item.ledger !== id)
   voter.evidence = voter.evidence.filter(item => item.ledger !== id)
   voter.ledgers.delete(id)
+  forgetForks(voter, id)
+  voter.lonely.delete(id)
   voter.joins.delete(id)
   voter.copies.delete(id)
 }

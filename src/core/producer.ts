@@ -2,6 +2,7 @@ import type { Origin } from './entries.ts'
 import { type DirectGrant, grantDirectly, grantTo } from './direct-grant.ts'
 import { type LedgerId, type Lsn, type Millis, type NodeId, type PeerId, peerOf } from './ids.ts'
 import { chooseVoters, markSilent, type Membership } from './membership.ts'
+import type { Fork } from './forks.ts'
 import type { Chunk, LedgerInfo, Stored, TaskSpec, Voter } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
@@ -72,6 +73,8 @@ export interface Waiting extends Timing {
   readonly origin?: Origin | undefined
   /** Voters that must hold them before they are published; a majority must in any case. */
   readonly copies?: number | undefined
+  /** What they were before; `shift` is that of the first of them as if it had number 0. */
+  readonly fork?: Fork | undefined
 }
 
 /** Everything a node knows and owes as a producer. */
@@ -276,7 +279,8 @@ function assign(
     }
     const bytes = payload.subarray(from, offsets[to])
     const columns = { lengths: lengths.subarray(at, to), payload: bytes }
-    const chunk: Chunk = { first: own.next, count: to - at, spec, ...timing, ...columns }
+    const fork = tasks.fork && { ...tasks.fork, shift: tasks.fork.shift - (seqs[0] as number) }
+    const chunk: Chunk = { first: own.next, count: to - at, spec, ...timing, ...columns, fork }
     own.next += to - at
     entry.open += 1
     const whole = to - at === lengths.length && timing.delayMs === 0

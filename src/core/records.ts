@@ -1,4 +1,5 @@
 import type { Lsn, Millis } from './ids.ts'
+import type { Fork } from './forks.ts'
 import type { Chunk, TaskSpec } from './messages.ts'
 import { limitAt, limitLeft, type Timing } from './timing.ts'
 
@@ -21,6 +22,7 @@ export interface HeldChunk {
   readonly endBy: Millis
   /** The journal entry that holds it. */
   readonly lsn: Lsn
+  readonly fork: Fork | undefined
   /** Tasks of it that are not settled. */
   open: number
 }
@@ -40,6 +42,7 @@ export function holdChunk(chunk: Chunk, now: Millis, lsn: Lsn): HeldChunk {
     startBy: limitAt(chunk.startWithinMs, now),
     endBy: limitAt(chunk.endWithinMs, now),
     lsn,
+    fork: chunk.fork,
     open: chunk.count,
   }
 }
@@ -120,6 +123,7 @@ export function chunkOf(
     spec: held.spec,
     ...timingOf(held, now),
     ...columns,
+    fork: held.fork,
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from './kept-entries.ts'
 import type { Entry, StoredEntry } from './entries.ts'
 import { type Millis, type NodeId, peerOf } from './ids.ts'
-import { addRun, removeRuns } from './intervals.ts'
+import { addRun, addRuns, removeRuns } from './intervals.ts'
 import {
   acceptedAt,
   createLedger,
@@ -129,6 +129,9 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     case 'installed':
     case 'moved':
       replayChange(voter, ledger, entry, lsn, now)
+      break
+    case 'forked':
+      addRuns(ledger.forked, entry.seqs)
       break
     case 'collected':
       replayCollected(voter, ledger, entry)
@@ -312,6 +315,7 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
       yield* checkpointLeases(voter, ledger, open)
     }
     yield* checkpointOutcomes(voter, ledger)
+    if (ledger.forked.length > 0) yield { type: 'forked', ledger: id, seqs: ledger.forked }
     if (ledger.end >= 0) yield { type: 'closed', ledger: id, end: ledger.end }
     yield* checkpointCollected(ledger)
     const { succession, successor, info } = ledger
@@ -337,6 +341,7 @@ function* checkpointRecords(voter: VoterState, ledger: Ledger, now: Millis): Gen
       ...timingOf(held, now),
       lengths: new Uint32Array(count),
       payload: noBytes,
+      fork: held.fork,
     }
     yield {
       type: 'stored',

@@ -228,6 +228,7 @@ function specsOf(ledger: Ledger, seqs: Ranges, now: Millis): Chunk[] {
         ...timingOf(held, now),
         lengths,
         payload: noBytes,
+        fork: held.fork,
       })
     }
   }

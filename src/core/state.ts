@@ -41,6 +41,11 @@ export interface MachineInit {
   readonly concurrency: number
   /** Canonical labels of this node, `name=value`. */
   readonly labels: readonly string[]
+  /**
+   * What becomes of tasks whose voters are lost: they wait for them, unless given, or a survivor
+   * publishes them anew, as another generation.
+   */
+  readonly orphans?: 'wait' | 'fork' | undefined
   /** Bytes of open records and kept results that this voter takes. */
   readonly maxBytes: number
   /** Wall clock minus monotonic clock at the start, in milliseconds. */
@@ -85,6 +90,7 @@ export interface Machine {
   isHandingOver: boolean
   handOverAsked: boolean
   compareAt: Millis
+  orphansAt: Millis
   idleAt: Millis
   replayLsn: number
 }
@@ -143,6 +149,7 @@ export function createMachine(init: MachineInit): Machine {
     isHandingOver: false,
     handOverAsked: false,
     compareAt: 0,
+    orphansAt: 0,
     idleAt: 0,
     replayLsn: 0,
   }

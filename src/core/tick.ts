@@ -11,6 +11,7 @@ import { forgetKeys } from './keys.ts'
 import { takeExpired } from './limits.ts'
 import { tickJoins } from './join.ts'
 import type { Hint } from './messages.ts'
+import { tickOrphans } from './orphans.ts'
 import { persist } from './outbox.ts'
 import { patienceMs } from './pace.ts'
 import { restore, restoreMs, tickProducer } from './producer.ts'
@@ -70,6 +71,10 @@ export function tick(machine: Machine, now: Millis): void {
   }
   resumeChanges(machine, now)
   healLedgers(machine, now)
+  if (now >= machine.orphansAt) {
+    machine.orphansAt = now + idleMs
+    tickOrphans(machine, now)
+  }
   tickChanges(machine.changer, voter, outbox, proposer.up, now)
   tickJoins(voter, outbox, proposer.up, now)
   tickCopies(voter, outbox, proposer.up, now)

@@ -1,5 +1,6 @@
 import type { Origin } from './entries.ts'
 import { grantDirectly } from './direct-grant.ts'
+import { noteFork } from './forks.ts'
 import type { Lsn, Millis, PeerId } from './ids.ts'
 import { peerOf } from './ids.ts'
 import { addRun, addRuns } from './intervals.ts'
@@ -227,6 +228,7 @@ export function holdRecords(
   held.open = countOf(open)
   if (held.open === 0) held.payload = undefined
   else voter.bytes += chunk.payload.length
+  if (chunk.fork !== undefined) noteFork(voter, ledger.info.ledger, chunk, chunk.fork)
   insertChunk(ledger.chunks, held)
   for (let i = 0; i < open.length; i += 2) {
     const dueAt = now + chunk.delayMs

@@ -26,6 +26,7 @@ import {
   offer,
 } from './lease.ts'
 import type { Copy } from './copying.ts'
+import type { ForkRun } from './forks.ts'
 import type { Join } from './join.ts'
 import type { DecidedRange, LedgerInfo, LostLease, OutcomeKind, Values } from './messages.ts'
 import { votedLedger } from './office.ts'
@@ -103,6 +104,10 @@ export interface VoterState {
   tentativeMs: Millis
   /** Live peers that do not know of epochs: they are not told who has followed. */
   readonly plain: Set<PeerId>
+  /** By the ledger of the first generation, where tasks of a later one are held. */
+  readonly forks: Map<LedgerId, ForkRun[]>
+  /** Ledgers with open tasks and without a majority of their voters, and since when. */
+  readonly lonely: Map<LedgerId, Millis>
 }
 
 /** A voter without ledgers. */
@@ -133,6 +138,8 @@ export function createVoter(
     retention: createRetention(init.keepMs),
     tentativeMs,
     plain: new Set(),
+    forks: new Map(),
+    lonely: new Map(),
   }
 }
 

@@ -1,7 +1,9 @@
 import { allCollected, type CollectedSets } from './collected.ts'
 import { type LedgerId, type Millis, type PeerId, peerOf } from './ids.ts'
 import { addRuns, removeRuns } from './intervals.ts'
+import { laterOutcomes } from './later-outcomes.ts'
 import { fullPeers, type Membership } from './membership.ts'
+import type { Fork } from './forks.ts'
 import type { Outcomes, Progress, Values, Watch } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
@@ -42,19 +44,24 @@ export function onWatch(
   { ledger: id, seqs, progress }: Watch,
 ): void {
   const ledger = voter.ledgers.get(id)
-  if (ledger === undefined) {
+  if (ledger === undefined && !voter.forks.has(id)) {
     tellRetired(voter, outbox, from, id, seqs)
     return
   }
   let watchers = watch.peers.get(id)
   if (watchers === undefined) watch.peers.set(id, (watchers = new Map()))
-  const known = intersect(seqs, ledger.settled)
+  const known = intersect(seqs, ledger?.settled ?? [])
   const waiting = watchers.get(from) ?? { seqs: [], progress }
   if (watchers.size > maxWatchedLedgers) return
   addRuns(waiting.seqs, subtract(seqs, known))
+  for (const { values, fork } of laterOutcomes(voter, id, subtract(seqs, known))) {
+    removeRuns(waiting.seqs, values.seqs)
+    send(outbox, from, { type: 'outcomes', ledger: id, values: [values], fork })
+  }
   waiting.progress ||= progress
   if (waiting.seqs.length > 0) watchers.set(from, waiting)
   if (watchers.size === 0) watch.peers.delete(id)
+  if (ledger === undefined) return
   for (const values of valuesOf(ledger, known)) {
     send(outbox, from, { type: 'outcomes', ledger: id, values: [values] })
   }
@@ -85,12 +92,13 @@ export function tellOutcome(
   ledger: LedgerId,
   values: Values,
   own: boolean,
+  fork?: Fork,
 ): boolean {
   let told = false
   for (const [peer, waiting] of watch.peers.get(ledger) ?? []) {
     const part = pickValues(values, waiting.seqs)
     if (part === undefined) continue
-    send(outbox, peer, { type: 'outcomes', ledger, values: [part] })
+    send(outbox, peer, { type: 'outcomes', ledger, values: [part], fork })
     onUnwatch(watch, peer, ledger, part.seqs)
     told = true
   }
@@ -100,7 +108,7 @@ export function tellOutcome(
     if (waiting.seqs.length === 0) watch.application.delete(ledger)
   }
   if (own || waiting !== undefined) {
-    outbox.effects.push({ type: 'outcomes', ledger, values: [values] })
+    outbox.effects.push({ type: 'outcomes', ledger, values: [values], fork })
   }
   return told
 }
@@ -123,7 +131,11 @@ export function watchTasks(
     const waiting = watch.application.get(id) ?? { seqs: [], progress }
     addRuns(waiting.seqs, rest)
     waiting.progress ||= progress
-    watch.application.set(id, waiting)
+    for (const { values, fork } of laterOutcomes(voter, id, rest)) {
+      removeRuns(waiting.seqs, values.seqs)
+      outbox.effects.push({ type: 'outcomes', ledger: id, values: [values], fork })
+    }
+    if (waiting.seqs.length > 0) watch.application.set(id, waiting)
   }
   if (ledger !== undefined) {
     for (const values of valuesOf(ledger, known)) {
@@ -176,14 +188,18 @@ export function unwatchTasks(
 }
 
 /** Outcomes that a voter has told. */
-export function onOutcomes(watch: WatchState, outbox: Outbox, { ledger, values }: Outcomes): void {
+export function onOutcomes(
+  watch: WatchState,
+  outbox: Outbox,
+  { ledger, values, fork }: Outcomes,
+): void {
   const waiting = watch.application.get(ledger)
   if (waiting === undefined) return
   for (const all of values) {
     const part = all.kind === 'pending' ? undefined : pickValues(all, waiting.seqs)
     if (part === undefined) continue
     removeRuns(waiting.seqs, part.seqs)
-    outbox.effects.push({ type: 'outcomes', ledger, values: [part] })
+    outbox.effects.push({ type: 'outcomes', ledger, values: [part], fork })
   }
   if (waiting.seqs.length === 0) watch.application.delete(ledger)
 }
@@ -200,7 +216,9 @@ export function rewatch(
   if (only === undefined && now < watch.rewatchAt) return
   let waiting = false
   for (const [ledger, { seqs: live, progress }] of watch.application) {
-    if (votedLedger(voter, ledger) !== undefined) continue
+    // Without its fellows a voter learns nothing; another survivor may have published it anew.
+    const isAlone = voter.lonely.has(ledger)
+    if (votedLedger(voter, ledger) !== undefined && !isAlone) continue
     waiting = true
     // A message stays what it was when it was asked for.
     const seqs = [...live]

@@ -108,6 +108,12 @@ export interface SimulationOptions {
    * @default 604_800_000
    */
   keepMs?: number | undefined
+  /**
+   * What becomes of tasks whose voters are lost.
+   *
+   * @default 'wait'
+   */
+  orphans?: 'wait' | 'fork' | undefined
   /** One process dies at one of the writes and messages of its node, counted from 1. */
   crashAt?: CrashAt | undefined
   /**
@@ -174,6 +180,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     maxBytes: options.maxBytes ?? 64 * 2 ** 20,
     pageTasks: options.pageTasks ?? 64,
     keepMs: options.keepMs ?? 604_800_000,
+    orphans: options.orphans ?? 'wait',
     core: options.core ?? realCore,
     createProcess: options.createProcess,
     plans: options.plans ?? true,

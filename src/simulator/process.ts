@@ -57,6 +57,7 @@ export class Process implements NodeProcess {
       concurrency: capacity.concurrency,
       labels: [],
       maxBytes: options.maxBytes,
+      orphans: options.orphans,
       wallOffsetMs: clock.wallOffsetMs(world.now()),
       intact: disk.intact,
       pageTasks: options.pageTasks,

@@ -37,6 +37,12 @@ export interface TestClusterInit {
    */
   readonly voters?: number | undefined
   /**
+   * What becomes of tasks whose voters are lost: they wait, or a survivor publishes them anew.
+   *
+   * @default 'wait'
+   */
+  readonly orphans?: 'wait' | 'fork' | undefined
+  /**
    * How long a claim lasts without renewal, in milliseconds.
    *
    * @default 30_000
@@ -97,6 +103,7 @@ const defaults = {
   concurrency: 4,
   voters: 3,
   leaseMs: 30_000,
+  orphans: 'wait',
   realWorkMs: 30_000,
   waitMs: 3_600_000,
 } as const
@@ -115,6 +122,7 @@ export function resolveInit(init: TestClusterInit): TestClusterConfig {
     concurrency: init.concurrency ?? defaults.concurrency,
     voters: init.voters ?? defaults.voters,
     leaseMs: init.leaseMs ?? defaults.leaseMs,
+    orphans: init.orphans ?? defaults.orphans,
     gossip: init.gossip ?? true,
     faults: init.faults ?? [],
     without: init.without ?? [],

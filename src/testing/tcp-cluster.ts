@@ -146,7 +146,7 @@ export class TcpCluster implements TestCluster {
   }
 
   async #make(index: number): Promise<RunningNode> {
-    const { tasks, nodes, concurrency, voters, leaseMs, gossip } = this.#config
+    const { tasks, nodes, concurrency, voters, leaseMs, gossip, orphans } = this.#config
     const { createNode } = await import('../node.ts')
     const bootstrap = this.#up().flatMap(node => node.addresses)
     const base = { mdns: false, bootstrap, mesh: 'test' }
@@ -157,7 +157,7 @@ export class TcpCluster implements TestCluster {
       dataDir: this.#dataDir(index),
       durability: 'process',
       tasks: typeof tasks === 'function' ? tasks(index) : tasks,
-      ...{ concurrency, voters, leaseMs, gossip },
+      ...{ concurrency, voters, leaseMs, gossip, orphans },
     })
     return node as RunningNode
   }

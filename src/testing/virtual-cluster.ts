@@ -233,11 +233,11 @@ export class VirtualCluster implements TestCluster {
   }
 
   #configOf(index: number): MeshNodeConfig {
-    const { tasks, nodes, concurrency, voters, leaseMs, gossip } = this.#config
+    const { tasks, nodes, concurrency, voters, leaseMs, gossip, orphans } = this.#config
     const guest = index >= nodes
     const own = typeof tasks === 'function' ? tasks(index) : tasks
     if (guest) return resolveConfig({ guest })
-    return resolveConfig({ tasks: own, concurrency, voters, leaseMs, gossip })
+    return resolveConfig({ tasks: own, concurrency, voters, leaseMs, gossip, orphans })
   }
 
   #check(index: number): number {

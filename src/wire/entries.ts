@@ -146,6 +146,12 @@ const installed = record<core.InstalledEntry>('InstalledEntry', ledgerInfoFields
   type: 'installed',
 })
 
+const forked = record<core.ForkedEntry>(
+  'ForkedEntry',
+  { ledger: ledgerId, seqs: ranges },
+  { type: 'forked' },
+)
+
 const moved = record<core.MovedEntry>('MovedEntry', ledgerInfoFields, { type: 'moved' })
 
 /** Every entry of a journal. */
@@ -170,4 +176,5 @@ export const entries = union<core.Entry>('Entry', 'entry', {
   sealed,
   installed,
   moved,
+  forked,
 })

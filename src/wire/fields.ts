@@ -6,6 +6,7 @@ import {
   maxNodeIdBytes,
   maxPeerIdBytes,
   maxPriority,
+  maxSeq,
   maxQueueBytes,
   maxRangesPerSet,
   maxTasksPerChunk,
@@ -92,6 +93,18 @@ export const priority = varintField<number>(
   value => (checkPriority(value) < 0 ? -2 * value - 1 : 2 * value),
   wire => checkPriority(wire % 2 === 0 ? wire / 2 : -(wire + 1) / 2),
 )
+
+/** How far the numbers of tasks lie from those of the same ones elsewhere. */
+export const shift = varintField<number>(
+  'sint32',
+  value => (checkShift(value) < 0 ? -2 * value - 1 : 2 * value),
+  wire => checkShift(wire % 2 === 0 ? wire / 2 : -(wire + 1) / 2),
+)
+
+function checkShift(value: number): number {
+  if (Number.isInteger(value) && Math.abs(value) < maxSeq) return value
+  throw new Problem(`${value} is not an integer within ${maxSeq} of 0`)
+}
 
 export const flag = varintField<boolean>('bool', Number, wire => wire !== 0)
 

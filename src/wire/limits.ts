@@ -54,6 +54,9 @@ export const maxLeasesPerMessage = 4096
 /** Most voters of a ledger. A majority of seven survives three failures. */
 export const maxVoters = 7
 
+/** Most generations of a task. */
+export const maxGeneration = 1_000_000
+
 /** Most multiaddrs of one peer. */
 export const maxAddresses = 32
 

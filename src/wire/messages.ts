@@ -41,6 +41,7 @@ import { checkGrants } from './checks.ts'
 import { Problem } from './problem.ts'
 import { list, optional, record, union, wrapped } from './records.ts'
 import {
+  fork,
   acceptedValues,
   backlog,
   ballot,
@@ -257,7 +258,7 @@ const unwatch = record<core.Unwatch>(
 
 const outcomesMessage = record<core.Outcomes>(
   'Outcomes',
-  { ledger: ledgerId, values: valuesList },
+  { ledger: ledgerId, values: valuesList, fork: optional(fork) },
   { type: 'outcomes' },
 )
 

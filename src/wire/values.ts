@@ -1,5 +1,6 @@
 import type { Ballot } from '../core/ballot.ts'
 import type { TaskKey } from '../core/entries.ts'
+import type { Fork } from '../core/forks.ts'
 import type {
   AcceptedValues,
   Backlog,
@@ -34,6 +35,7 @@ import {
   queue,
   text,
   ranges,
+  shift,
   storageId,
   uint32,
 } from './fields.ts'
@@ -42,6 +44,7 @@ import { enums } from './generated/schema.ts'
 import {
   maxAddresses,
   maxFrameBytes,
+  maxGeneration,
   maxGroupsPerMessage,
   maxKeyBytes,
   maxPayloadBytes,
@@ -53,7 +56,7 @@ import {
 } from './limits.ts'
 import { checkLengths } from './checks.ts'
 import { Problem } from './problem.ts'
-import { list, record } from './records.ts'
+import { list, optional, record } from './records.ts'
 
 /* What messages and entries are made of. */
 
@@ -143,6 +146,12 @@ const taskSpec = record<TaskSpec>('TaskSpec', {
   resultTtlMs: ms,
 })
 
+export const fork = record<Fork>('Fork', {
+  ledger: ledgerId,
+  shift,
+  generation: integer(2, maxGeneration),
+})
+
 export const chunk = record<Chunk>(
   'Chunk',
   {
@@ -155,10 +164,13 @@ export const chunk = record<Chunk>(
     payload: blob(maxFrameBytes),
     startWithinMs: ms,
     endWithinMs: ms,
+    fork: optional(fork),
   },
   {
-    check({ first, count, lengths, payload }) {
+    check({ first, count, lengths, payload, fork }) {
       if (first + count > maxSeq) throw new Problem(`a number of ${maxSeq} or more`)
+      const before = first + (fork?.shift ?? 0)
+      if (before < 0 || before + count > maxSeq) throw new Problem(`${before} as a number before`)
       checkLengths(lengths, count, payload.length, maxPayloadBytes)
     },
   },

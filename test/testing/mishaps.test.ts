@@ -173,6 +173,23 @@ describe('what can be done to a test cluster', () => {
     assert.ok(await result)
   })
 
+  test('tasks whose voters are lost go on as another generation where that is wanted', async () => {
+    await using c = await createTestCluster({ nodes: 3, seed: 6, orphans: 'fork', tasks: [resize] })
+    const [handle] = await c.node(0).publishMany(resize, inputsOf(1), { delayMs: 60_000 })
+    const warned = Promise.withResolvers<string>()
+    c.node(0).addEventListener('warning', ({ detail }) => warned.resolve(detail.message))
+    for (const index of [1, 2]) {
+      await c.loseDisk(index)
+      await c.restart(index)
+    }
+    const outcome = await handle?.outcome()
+    assert.equal(outcome?.state, 'done')
+    assert.equal(outcome.generation, 2)
+    assert.match(outcome.forkId ?? '', /^[0-9a-f]{32}-0$/)
+    assert.notEqual(outcome.forkId, outcome.taskId)
+    assert.match(await warned.promise, /kept 1 tasks of ledger .* as generation 2/)
+  })
+
   test('a disk that is lost among three takes nothing along', async () => {
     await using c = await createTestCluster({ nodes: 3, tasks: [resize] })
     const handles = await c.node(0).publishMany(resize, inputsOf(10), { delayMs: 5_000 })

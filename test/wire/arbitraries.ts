@@ -3,8 +3,8 @@ import type { Ballot } from '../../src/core/ballot.ts'
 import type { RegisterGroup } from '../../src/core/change-messages.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type * as core from '../../src/core/messages.ts'
-import { countOf } from '../../src/core/ranges.ts'
-import type { Ranges } from '../../src/core/ranges.ts'
+import { countOf, type Ranges } from '../../src/core/ranges.ts'
+import { fork, forked } from './fork-arbitrary.ts'
 import { maxPriority, maxSeq, maxUint32, maxVoters } from '../../src/wire/limits.ts'
 
 /* Values that the wire carries, of every kind and up to a modest size. */
@@ -24,8 +24,7 @@ const wordOrNone = fc.string({ unit: 'binary', maxLength: 20 })
 const uint32 = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: maxUint32 }))
 const lsn = fc.oneof(fc.nat(300), fc.maxSafeNat())
 const ms = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 8_640_000_000_000_000 }))
-const ledger = hex(32)
-const storageId = hex(32)
+const [ledger, storageId] = [hex(32), hex(32)]
 const storageIdOrNone = fc.oneof(storageId, fc.constant(''))
 const peer = word
 const node = fc.tuple(peer, hex(16)).map(([peer, incarnation]) => `${peer}.${incarnation}`)
@@ -94,11 +93,12 @@ export const chunk: fc.Arbitrary<core.Chunk> = fc
       spec,
       record({ ageMs: ms, delayMs: ms, startWithinMs: ms, endWithinMs: ms }),
       column(count),
+      fork,
     ),
   )
-  .map(([count, first, spec, timing, { lengths, blob }]) => {
-    return { first, count, spec, ...timing, lengths, payload: blob }
-  })
+  .map(([count, first, spec, timing, { lengths, blob }, fork]) =>
+    forked({ first, count, spec, ...timing, lengths, payload: blob }, fork),
+  )
 
 const outcomeKind = fc.constantFrom('done', 'failed', 'cancelled')
 const failedReason = fc.constantFrom(
@@ -323,7 +323,7 @@ export const messages: Members<core.Message> = {
   }),
   watch: member('watch', { ledger, seqs, progress: fc.boolean() }),
   unwatch: member('unwatch', { ledger, seqs }),
-  outcomes: member('outcomes', { ledger, values: valuesList }),
+  outcomes: member('outcomes', { ledger, values: valuesList, fork }),
   sync: member('sync', { queues, slots: uint32 }),
   backlogs: member('backlogs', {
     ledgers: fc.array(record({ info, counter: uint32, classes: fc.array(backlog, few) }), few),
@@ -411,6 +411,7 @@ export const entries: Members<Entry> = {
   accepted: member('accepted', { ledger, ballot, dueWallMs: ms, values: valuesList }),
   settled: member('settled', { ledger, outcomes, settledWallMs: msOrNone }),
   collected: member('collected', { ledger, ...collectedSets }),
+  forked: member('forked', { ledger, seqs }),
   retired: member('retired', {
     ledger,
     epoch: uint32,

@@ -23,7 +23,7 @@ function store(lengths: number[], extra: object = {}): Message {
     type: 'store',
     ...ofLedger,
     fresh: true,
-    chunks: [{ ...chunk, lengths: Uint32Array.from(lengths), payload, ...extra }],
+    chunks: [{ ...chunk, lengths: Uint32Array.from(lengths), payload, fork: undefined, ...extra }],
     grant: undefined,
   }
 }

@@ -31,6 +31,7 @@ const chunk: Chunk = {
   payload: new Uint8Array(131).fill(0x61),
   startWithinMs: 0,
   endWithinMs: 0,
+  fork: undefined,
 }
 
 const failed: Values = {
@@ -159,7 +160,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
   collected: { type: 'collected', ...ofLedger, end: 1_000_000, ...collected },
   watch: { type: 'watch', ledger, seqs, progress: true },
   unwatch: { type: 'unwatch', ledger, seqs },
-  outcomes: { type: 'outcomes', ledger, values: [failed, pending] },
+  outcomes: { type: 'outcomes', ledger, values: [failed, pending], fork: undefined },
   sync: { type: 'sync', queues: ['thumbnail', 'mail'], slots: 0 },
   backlogs: {
     type: 'backlogs',
@@ -232,6 +233,8 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
   moved: { type: 'moved', ledger, epoch: 0, info },
 }
 
+const fork = { ledger: 'f0'.repeat(16), shift: -199_000, generation: 2 }
+
 const taskKey = { key: 'order 17', digest: 'J5nq7ygbUMWc' }
 
 /** Messages with fields that came later. */
@@ -245,6 +248,8 @@ const laterMessages: Record<string, Message> = {
   'renewed-elsewhere': { ...messages.renewed, elsewhere: lostLeases },
   'sync-waits': { ...messages.sync, slots: 4 },
   'backlogs-offered': { ...messages.backlogs, offered: true },
+  'outcomes-forked': { ...messages.outcomes, fork },
+  'store-forked': { ...messages.store, chunks: [{ ...chunk, fork }] },
 }
 
 /** Envelopes by the type of their message. */
@@ -316,6 +321,7 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
   sealed: { type: 'sealed', ...info },
   installed: { type: 'installed', ...info },
   moved: { type: 'moved', ...info },
+  forked: { type: 'forked', ledger, seqs },
 }
 
 /** Entries with fields that came later. */
@@ -331,6 +337,7 @@ const laterEntries: Record<string, Entry> = {
     ...entriesByType.stored,
     chunk: { ...chunk, startWithinMs: 30_000, endWithinMs: 3_600_000 },
   },
+  'stored-forked': { ...entriesByType.stored, chunk: { ...chunk, fork } },
 }
 
 /** Journal entries by type. */

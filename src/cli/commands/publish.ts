@@ -154,8 +154,10 @@ async function showResult(
   }
 }
 
-function recordOf({ taskId, state, result, raw, reason, error, node, attempt }: OutcomeReply) {
-  return { taskId, state, result: result ?? null, raw, reason, error, node, attempt }
+function recordOf(reply: OutcomeReply) {
+  const { taskId, state, result, raw, reason, error, node, attempt, generation, forkId } = reply
+  const which = { generation, forkId }
+  return { taskId, state, result: result ?? null, raw, reason, error, node, attempt, ...which }
 }
 
 function showEnding(outcome: OutcomeReply, output: Output): void {

@@ -44,6 +44,7 @@ interface UpFlags {
   readonly label?: Readonly<Record<string, string>>
   readonly lease?: number
   readonly listen?: readonly string[]
+  readonly orphans: 'wait' | 'fork'
 }
 
 /** `meshwork up [FILE or DIR]`: starts a node and keeps it up. */
@@ -75,6 +76,14 @@ export function upCommand(terminal: Terminal): Command {
       '--lease <duration>',
       'how long a task waits for its worker when that has vanished (default: 30s)',
       parseDuration,
+    )
+    .addOption(
+      new Option(
+        '--orphans <what>',
+        'tasks whose voters are lost wait for them, or are published anew (fork), to end once per generation',
+      )
+        .choices(['wait', 'fork'])
+        .default('wait'),
     )
     .option('--allow-run', 'run the commands of run and map, of whoever is in the mesh')
     .option('--label <name=value>', 'fact about this node; may be repeated', addLabel)
@@ -126,6 +135,7 @@ async function startNode(
     mdns: options.mdns,
     gossip: flags.gossip,
     leaseMs: flags.lease,
+    orphans: flags.orphans,
   })
 }
 

@@ -28,7 +28,8 @@ export class NumberedOnce extends Checker {
   }
 
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
-    if (entry.type !== 'stored') return
+    // Another generation of a task is asked for by nobody.
+    if (entry.type !== 'stored' || entry.chunk.fork !== undefined) return
     const producer = this.history.ledger(entry.ledger).info?.producer ?? ''
     if (peerOf(producer) === actor.peer) this.#pending[actor.index]?.push({ lsn, entry })
   }

@@ -2,6 +2,7 @@ import { type Collected, type CollectedKind, collectedKinds } from '../../core/c
 import type { OutcomesCollected, OutcomesKnown } from '../../core/effects.ts'
 import type { Entry } from '../../core/entries.ts'
 import type { LedgerId, Lsn, PeerId } from '../../core/ids.ts'
+import type { Fork } from '../../core/forks.ts'
 import type { DecidedRange, Message, Values } from '../../core/messages.ts'
 import { type Ranges, seqsOf } from '../../core/ranges.ts'
 import type { Actor } from '../observer.ts'
@@ -9,13 +10,14 @@ import type { TaskHistory } from '../task-history.ts'
 import { Checker } from './checker.ts'
 
 /**
- * S2: a decided outcome never changes, and no user is shown another. Whatever is shown to a
+ * S2: a decided outcome never changes, and no user is shown another: of each generation of a task, where
+ * its voters were lost and a survivor has published it anew. Whatever is shown to a
  * user, written down as settled or told to others as decided must be, byte for byte, what a
  * majority holds on disk at that moment; and no later ballot may carry anything else.
  */
 export class OutcomesAgree extends Checker {
-  override outcomes(actor: Actor, { ledger, values }: OutcomesKnown): void {
-    for (const some of values) this.#compare(`${actor.peer} shows`, ledger, some)
+  override outcomes(actor: Actor, { ledger, values, fork }: OutcomesKnown): void {
+    for (const some of values) this.#compare(`${actor.peer} shows`, ledger, some, fork)
   }
 
   override outcomesCollected(actor: Actor, told: OutcomesCollected): void {
@@ -51,7 +53,7 @@ export class OutcomesAgree extends Checker {
     if (type === 'collected') this.#allCollected(`${actor.peer} says`, message.ledger, message)
     if (type === 'outcomes') {
       for (const values of message.values)
-        this.#compare(`${actor.peer} says`, message.ledger, values)
+        this.#compare(`${actor.peer} says`, message.ledger, values, message.fork)
     }
     if (type !== 'settle') return
     for (const values of message.values)
@@ -88,10 +90,14 @@ export class OutcomesAgree extends Checker {
     this.violation('S2', `${who} ${kind} for ${task.name}, which is ${truth}`, task.ledger)
   }
 
-  #compare(who: string, ledger: LedgerId, values: Values): void {
+  #compare(who: string, ledger: LedgerId, values: Values, fork?: Fork): void {
     const { digests } = this.history
     digests.forEach(values, (seq, digest) => {
-      const task = this.history.task(ledger, seq)
+      const first = this.history.task(ledger, seq)
+      const task = fork === undefined ? first : this.history.task(fork.ledger, seq + fork.shift)
+      if (task.payloadDigest !== first.payloadDigest) {
+        this.violation('S2', `${who} ${task.name} to be ${first.name}, which is another task`)
+      }
       if (task.decided?.digest === digest) return
       const truth = task.decided === undefined ? 'undecided' : digests.describe(task.decided.digest)
       const said = `${who} ${digests.describe(digest)} for ${task.name}`

@@ -7,6 +7,9 @@ import type { Actor } from '../observer.ts'
 import type { TaskHistory } from '../task-history.ts'
 import { Checker } from './checker.ts'
 
+/** No ballot has this key. */
+const anybody = -1
+
 /** The highest ballot of some vote; counter 0 for none. */
 interface Vote {
   counter: number
@@ -78,6 +81,7 @@ export class VotersKeepTheirWord extends Checker {
         }
       }
     }
+    if (entry.type === 'installed') this.#merged(actor, entry.ledger)
     if (entry.type === 'granted' || entry.type === 'accepted') {
       const vote = { counter: entry.ballot.counter, key: this.history.ballotKey(entry.ballot) }
       const verb = entry.type === 'granted' ? 'promises' : 'accepts'
@@ -125,7 +129,8 @@ export class VotersKeepTheirWord extends Checker {
       const name = (): string =>
         `${actor.peer} ${verb} ballot ${vote.counter} for ${ledger.slice(0, 8)}-${seq}`
       if (register.settled) this.violation('voter', `${name()}, which it has settled`)
-      if (vote.counter <= promised.counter && vote.key !== promised.key) {
+      const isOther = promised.key !== anybody && vote.key !== promised.key
+      if (vote.counter < promised.counter || (vote.counter === promised.counter && isOther)) {
         this.violation('voter', `${name()} after it promised ${promised.counter}`)
       }
       if (verb === 'accepts') {
@@ -135,6 +140,18 @@ export class VotersKeepTheirWord extends Checker {
         register.accepted = Math.max(register.accepted, vote.counter)
       }
       raise(promised, vote)
+    }
+  }
+
+  /**
+   * Of two ballots with one counter, which voters of the epoch before have promised to different
+   * proposers, either may be the merged one: at most one of them has a majority.
+   */
+  #merged(actor: Actor, ledger: LedgerId): void {
+    for (const [task, { promised, binding }] of this.#registers[actor.index] ?? []) {
+      if (task.ledger.id !== ledger) continue
+      promised.key = anybody
+      binding.key = anybody
     }
   }
 

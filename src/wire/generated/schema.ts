@@ -73,7 +73,9 @@ export const schema = {
     payload: [7, 'bytes'],
     startWithinMs: [8, 'uint64'],
     endWithinMs: [9, 'uint64'],
+    fork: [10, 'Fork'],
   },
+  Fork: { ledger: [1, 'bytes'], shift: [2, 'sint32'], generation: [3, 'uint32'] },
   Values: {
     seqs: [1, 'bytes'],
     kind: [2, 'enum'],
@@ -247,7 +249,7 @@ export const schema = {
   },
   Watch: { ledger: [1, 'bytes'], seqs: [2, 'bytes'], progress: [3, 'bool'] },
   Unwatch: { ledger: [1, 'bytes'], seqs: [2, 'bytes'] },
-  Outcomes: { ledger: [1, 'bytes'], values: [2, 'Values[]'] },
+  Outcomes: { ledger: [1, 'bytes'], values: [2, 'Values[]'], fork: [3, 'Fork'] },
   Progress: {
     ledger: [1, 'bytes'],
     seq: [2, 'uint32'],
@@ -380,6 +382,7 @@ export const schema = {
     collected: [13, 'CollectedEntry', 'entry'],
     retired: [14, 'RetiredEntry', 'entry'],
     keyed: [15, 'KeyedEntry', 'entry'],
+    forked: [16, 'ForkedEntry', 'entry'],
   },
   OpenedEntry: {
     ledger: [1, 'bytes'],
@@ -473,6 +476,7 @@ export const schema = {
     producer: [3, 'string'],
     voters: [4, 'Voter[]'],
   },
+  ForkedEntry: { ledger: [1, 'bytes'], seqs: [2, 'bytes'] },
   MovedEntry: {
     ledger: [1, 'bytes'],
     epoch: [2, 'uint32'],

@@ -1,0 +1,58 @@
+import type { Fork, ForkRun } from './forks.ts'
+import type { LedgerId } from './ids.ts'
+import type { Values } from './messages.ts'
+import { intersect, type Ranges } from './ranges.ts'
+import { pickValues } from './values.ts'
+import { valuesOf, type VoterState } from './voter.ts'
+
+/** Outcomes under the name that the tasks had at first, and where they are from. */
+export interface ForkedOutcomes {
+  readonly ledger: LedgerId
+  readonly values: Values
+  readonly fork: Fork
+}
+
+/** The outcomes that later generations of some tasks are known to have. */
+export function* laterOutcomes(
+  voter: VoterState,
+  root: LedgerId,
+  seqs: Ranges,
+): Generator<ForkedOutcomes> {
+  for (const run of voter.forks.get(root) ?? []) {
+    const ledger = voter.ledgers.get(run.ledger)
+    const { shift } = run.fork
+    const here = shifted(intersect(seqs, [run.first + shift, run.count]), -shift)
+    if (ledger === undefined || here.length === 0) continue
+    for (const values of valuesOf(ledger, intersect(here, ledger.settled))) {
+      yield firstNames(root, run, values)
+    }
+  }
+}
+
+/** Outcomes as those who know only the first generation wait for them. */
+export function* asFirstGeneration(
+  voter: VoterState,
+  ledger: LedgerId,
+  values: Values,
+): Generator<ForkedOutcomes> {
+  for (const [root, runs] of voter.forks) {
+    for (const run of runs) {
+      if (run.ledger !== ledger) continue
+      const part = pickValues(values, [run.first, run.count])
+      if (part !== undefined) yield firstNames(root, run, part)
+    }
+  }
+}
+
+function firstNames(root: LedgerId, { ledger, fork }: ForkRun, values: Values): ForkedOutcomes {
+  const { shift, generation } = fork
+  return {
+    ledger: root,
+    values: { ...values, seqs: shifted(values.seqs, shift) },
+    fork: { ledger, shift: -shift, generation },
+  }
+}
+
+function shifted(seqs: Ranges, by: number): number[] {
+  return seqs.map((number, i) => (i % 2 === 0 ? number + by : number))
+}

@@ -1,0 +1,139 @@
+import { forkedFrom } from './forks.ts'
+import type { Millis } from './ids.ts'
+import { addRuns } from './intervals.ts'
+import type { Ledger } from './ledger.ts'
+import { recordsOf } from './ledger-records.ts'
+import type { Membership } from './membership.ts'
+import type { Chunk, Voter } from './messages.ts'
+import { hasOpenTasks, latestInfo, votedLedger } from './office.ts'
+import { persist } from './outbox.ts'
+import { openLedger, publish } from './producer.ts'
+import { majorityOf } from './quorum.ts'
+import { contains, countOf, subtract } from './ranges.ts'
+import type { Machine } from './state.ts'
+
+/**
+ * How long a majority of a ledger's voters must be out of reach before a survivor gives it up, in
+ * milliseconds: long enough for a machine to be repaired, and for everybody to wait that long.
+ */
+export const orphanMs = 600_000
+
+/** The same where a majority has come back on other storages: it cannot come back any more. */
+export const forsakenMs = 10_000
+
+/** Tasks that are published anew in one turn. */
+const maxForked = 4_096
+
+/** The number of requests of the node itself, for which nobody waits; those of guests count from −1. */
+export const forkRequest = Number.MIN_SAFE_INTEGER
+
+/**
+ * Notes which ledgers have lost their majority, and publishes their open tasks anew where that is
+ * wanted and no other survivor comes first.
+ */
+export function tickOrphans(machine: Machine, now: Millis): void {
+  const { voter, watch, init, leaving, isHandingOver } = machine
+  let left = maxForked
+  for (const ledger of [...voter.ledgers.values()]) {
+    const { ledger: id } = ledger.info
+    if (!hasOpenTasks(ledger) || hasMajority(machine, ledger)) {
+      voter.lonely.delete(id)
+      continue
+    }
+    const since = voter.lonely.get(id) ?? now
+    if (!voter.lonely.has(id) && watch.application.has(id)) {
+      watch.rewatchAt = Math.min(watch.rewatchAt, now)
+    }
+    voter.lonely.set(id, since)
+    if (init.orphans !== 'fork' || leaving || isHandingOver) continue
+    const waitMs = isForsaken(machine, ledger) ? forsakenMs : orphanMs
+    if (left > 0 && now >= since + waitMs && comesFirst(machine, ledger)) {
+      left -= forkOpen(machine, ledger, left, now)
+    }
+  }
+}
+
+function hasMajority(machine: Machine, ledger: Ledger): boolean {
+  const { voters } = latestInfo(ledger)
+  return voters.filter(one => isUp(machine, one)).length >= majorityOf(voters.length)
+}
+
+function isUp({ voter, members }: Machine, { peer, storageId }: Voter): boolean {
+  if (peer === voter.peer) return storageId === voter.storageId
+  const known = members.peers.get(peer)
+  return known?.up === true && known.hello?.storageId === storageId
+}
+
+/** Whether so many voters have lost their storage that the others are no majority. */
+function isForsaken({ voter, members }: Machine, ledger: Ledger): boolean {
+  const { voters } = latestInfo(ledger)
+  const left = voters.filter(({ peer, storageId }) => {
+    return (
+      storageId === (peer === voter.peer ? voter.storageId : storageOf(members, peer, storageId))
+    )
+  })
+  return left.length < majorityOf(voters.length)
+}
+
+/** The storage that a peer has now; where that is not known, the one that it had. */
+function storageOf(members: Membership, peer: string, before: string): string {
+  const known = members.peers.get(peer)
+  const hello = known?.up === true ? known.hello : undefined
+  return hello === undefined || hello.guest ? before : hello.storageId
+}
+
+/** Voters come first, in their order; a copy is of use where none of them is left. */
+function comesFirst(machine: Machine, ledger: Ledger): boolean {
+  const first = latestInfo(ledger).voters.find(one => isUp(machine, one))
+  return first === undefined || first.peer === machine.voter.peer
+}
+
+/** Publishes open tasks as their next generation. Returns how many. */
+function forkOpen(machine: Machine, ledger: Ledger, limit: number, now: Millis): number {
+  const { voter, producer, outbox, members } = machine
+  const { ledger: id } = ledger.info
+  let open = subtract(subtract(ledger.stored, ledger.settled), ledger.forked)
+  for (const known of forkedFrom(voter, id)) open = subtract(open, known)
+  if (open.length === 0) return 0
+  const own = producer.current && votedLedger(voter, producer.current.info.ledger)
+  if (own === undefined || !hasMajority(machine, own)) {
+    if (producer.next === undefined) openLedger(producer, voter, outbox, members, now)
+    return 0
+  }
+  let count = 0
+  let generation = 0
+  for (const chunk of recordsOf(ledger, open, now)) {
+    if (count >= limit) break
+    const first = machine.producer.current?.next ?? 0
+    publish(producer, voter, outbox, waitingOf(chunk, id, now), now)
+    // Without room for it, it is tried again.
+    if (!contains(own.stored, first)) break
+    const seqs = [chunk.first, chunk.count]
+    addRuns(ledger.forked, seqs)
+    persist(outbox, { type: 'forked', ledger: id, seqs })
+    count += countOf(seqs)
+    generation = generationAfter(chunk)
+  }
+  if (count > 0) {
+    outbox.effects.push({
+      type: 'report',
+      event: { type: 'forked', ledger: id, count, generation },
+    })
+  }
+  return count
+}
+
+function waitingOf(chunk: Chunk, ledger: string, now: Millis): Parameters<typeof publish>[3] {
+  const { spec, lengths, payload, ageMs, delayMs, startWithinMs, endWithinMs, first, fork } = chunk
+  const generation = generationAfter(chunk)
+  const before = fork ?? { ledger, shift: 0 }
+  return {
+    ...{ request: forkRequest, since: now, spec, lengths, payload },
+    ...{ ageMs, delayMs, startWithinMs, endWithinMs },
+    fork: { ledger: before.ledger, shift: before.shift + first, generation },
+  }
+}
+
+function generationAfter({ fork }: Chunk): number {
+  return (fork?.generation ?? 1) + 1
+}
