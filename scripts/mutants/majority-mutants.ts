@@ -162,8 +162,8 @@ export const majorityMutants: readonly Mutant[] = [
     [
       {
         file: 'claim.ts',
-        from: '  const until = sorted[majorityOf(sorted.length) - 1] ?? 0',
-        to: '  const until = sorted[0] ?? 0',
+        from: '  const until = largest(claiming.until, majorityOf(claiming.until.length))',
+        to: '  const until = largest(claiming.until, 1)',
       },
     ],
     { quick: false, seeds: { count: 300, faults: ['partitions'] } },
