@@ -1,7 +1,6 @@
 /* How fast clusters are simulated, and what a task costs in meshes of 3 to 1,000 nodes. */
 import { parseArgs } from 'node:util'
-import { drawBatch } from '../src/simulator/batches.ts'
-import { Prng } from '../src/simulator/prng.ts'
+import { countSent, publishWork } from '../src/simulator/message-cost.ts'
 import { Simulation } from '../src/simulator/simulation.ts'
 import { Workload } from '../src/simulator/workload.ts'
 
@@ -61,17 +60,17 @@ function cost(nodes: number, tasks: number): Record<string, unknown> {
   const took = stopwatch()
   simulation.run(joinMs)
   const joined = took()
-  const idle = countDuring(simulation, () => simulation.run(idleMs))
-  const single = countDuring(simulation, () => {
+  const idle = countSent(simulation, () => simulation.run(idleMs))
+  const single = countSent(simulation, () => {
     for (let i = 0; i < singles; i++) {
-      publish(simulation, i, 1)
+      publishWork(simulation, i, 1)
       simulation.run(apartMs)
     }
     simulation.settle(settleMsMax)
   })
   const singleMs = singles * apartMs
-  const atOnce = countDuring(simulation, () => {
-    for (let i = 0; i * 100 < tasks; i++) publish(simulation, i, Math.min(100, tasks - i * 100))
+  const atOnce = countSent(simulation, () => {
+    for (let i = 0; i * 100 < tasks; i++) publishWork(simulation, i, Math.min(100, tasks - i * 100))
     simulation.settle(settleMsMax)
   })
   const { wallMs, cpuMs } = took()
@@ -85,34 +84,6 @@ function cost(nodes: number, tasks: number): Record<string, unknown> {
     perTaskAtOnce: perTask(atOnce, tasks),
     violations: simulation.violations.length,
   }
-}
-
-/** One of the first ten nodes publishes tasks that take half a second. */
-function publish({ applications, nodes }: Simulation, number: number, count: number): void {
-  const prng = Prng.named(number, 'scale')
-  const batch = drawBatch(
-    { queues: ['work'], plain: true, resultTtlsMs: [86_400_000], copiesOf: [0] },
-    prng,
-  )
-  const [plan] = batch.plans
-  if (plan === undefined) return
-  const plans = Array.from({ length: count }, () => ({ ...plan, durationMs: 500 }))
-  const spec = { ...batch.spec, priority: 0 }
-  const timing = { ageMs: 0, delayMs: 0, startWithinMs: 0, endWithinMs: 0 }
-  const publisher = applications[number % Math.min(10, nodes.length)]
-  publisher?.publish({ spec, timing, plans, fillBytes: 0, keyed: false, copies: 0 })
-}
-
-/** How many direct messages are sent meanwhile. */
-function countDuring(simulation: Simulation, work: () => void): number {
-  const sent = (): number => {
-    let sum = 0
-    for (const [name, count] of simulation.counts) if (name.startsWith('sent ')) sum += count
-    return sum
-  }
-  const before = sent()
-  work()
-  return sent() - before
 }
 
 function stopwatch(): () => { wallMs: number; cpuMs: number } {

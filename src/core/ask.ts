@@ -133,19 +133,30 @@ export function onClaimed(
   if (v < 0 || !sameBallot(claiming.ballot, claimed.ballot)) return
   const sentAt = claiming.sentAt[v] as number
   if (sentAt > 0 && from !== proposer.self) sawAnswer(proposer.pace, now - sentAt)
-  if (claiming.count === 0) pick(proposer, claiming, claimed.granted)
   claiming.answered |= 1 << v
+  if (claiming.count === 0) pick(proposer, outbox, claiming, claimed, now)
   claiming.chunks.push(...claimed.chunks)
   noteGrants(claiming, v, claimed)
   noteRefusals(proposer, outbox, claiming, v, claimed, now)
   count(proposer, outbox, claiming, now)
 }
 
-/** Of any task, the first voter's answer tells which ones the claim is about. */
-function pick(proposer: ProposerState, claiming: Claiming, granted: Ranges): void {
+/**
+ * Of any task, the first voter's answer tells which ones the claim is about. One that grants nobody
+ * anything for a while leaves it to the next one.
+ */
+function pick(
+  proposer: ProposerState,
+  outbox: Outbox,
+  claiming: Claiming,
+  { granted, refused }: Claimed,
+  now: Millis,
+): void {
   const { info, any: classes } = claiming
   if (granted.length > 0) fixSeqs(claiming, granted)
-  else proposer.news.exhausted.push({ ledger: info.ledger, classes })
+  else if (refused.some(({ reason }) => reason === 'blocked'))
+    askNext(proposer, outbox, claiming, now)
+  else proposer.news.exhausted.push({ info, classes, silent: false })
 }
 
 /** A grant for a claim that is over: its lease must not live on. */

@@ -15,8 +15,8 @@ export function onDirectGrant(machine: Machine, { grant, chunks }: Store, now: M
   if (grant === undefined || chunk === undefined || chunks.length > 1) return
   if (grant.ballot.proposer !== machine.node || !isFresh(machine, grant)) return
   if (!takesOn(machine, chunk.spec, chunk.count)) return
-  const claiming = claimOf(grant, chunk, now)
   const { proposer } = machine
+  const claiming = claimOf(grant, chunk, grant.info.producer === machine.node, now)
   proposer.claims.set(claiming.id, claiming)
   proposer.byBallot.set(`${grant.info.ledger}|${grant.ballot.counter}`, claiming)
   sawCounter(proposer, grant.info.ledger, grant.ballot.counter)
@@ -27,7 +27,13 @@ function isFresh({ proposer }: Machine, { info, ballot, claimId }: DirectGrant):
   return ballot.counter > (proposer.counters.get(info.ledger) ?? 0) && !proposer.claims.has(claimId)
 }
 
-function claimOf({ info, claimId, ballot }: DirectGrant, chunk: Chunk, now: Millis): Claiming {
+/** To a producer that claims its own tasks the time is known at which it has asked their voters. */
+function claimOf(
+  { info, claimId, ballot }: DirectGrant,
+  chunk: Chunk,
+  own: boolean,
+  now: Millis,
+): Claiming {
   const claiming = createClaiming({
     id: claimId,
     info,
@@ -42,8 +48,9 @@ function claimOf({ info, claimId, ballot }: DirectGrant, chunk: Chunk, now: Mill
     hand: undefined,
     tries: 0,
     queue: chunk.spec.queue,
-    direct: true,
+    direct: !own,
   })
+  if (own) claiming.sentAt.fill(now)
   claiming.asked = (1 << info.voters.length) - 1
   claiming.chunks.push(chunk)
   return claiming

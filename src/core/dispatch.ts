@@ -1,16 +1,19 @@
+import { type Avoided, avoidUntil, withoutAvoided } from './avoided.ts'
 import { isAsking } from './claim.ts'
 import { type Hints } from './hints.ts'
 import type { LedgerId, Millis } from './ids.ts'
 import { addRun } from './intervals.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
-import { fullPeers, type Membership } from './membership.ts'
+import type { Membership } from './membership.ts'
 import type { LedgerInfo, TaskClass, TaskSpec } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { openClaim } from './ask.ts'
+import { hasAudience } from './announce.ts'
 import type { ProposerState } from './proposer.ts'
 import { hashText, mix, nextFraction } from './random.ts'
-import { majorityOf } from './quorum.ts'
-import { countOf, type Ranges, subtract, union } from './ranges.ts'
+import { rankIn, rivalsFor } from './rivals.ts'
+import { majorityOf, voterIndex } from './quorum.ts'
+import { countOf, type Ranges, subtract } from './ranges.ts'
 import { makeDue } from './voter.ts'
 
 /** Tasks that one claim asks for at the most. */
@@ -35,21 +38,16 @@ const ageingMs = 60_000
 /** Time over which the rate of finished tasks is averaged, in milliseconds. */
 const rateMs = 50
 
-/** How long hearsay about a class is left alone once a voter was asked to pick from it. */
-const anyWaitMs = 500
+/** How long a first voter that was silent, or had nothing that this node sees, is not asked to pick. */
+const unpickedMs = 5_000
+const missedMs = 1_000
+
+/** How long what the first voter was asked for, or does not have, is left alone: it is on its way. */
+const givenMs = 50
 
 /** Runs that take less are short, in milliseconds; how long their first beat may wait. */
 const shortRunMs = 50
 const deferBeatMs = 200
-
-/** Sets of tasks per ledger that are left alone, each until a time of its own. */
-const maxAvoided = 64
-
-/** Tasks that are not to be claimed for a while: somebody else has just won them. */
-interface Avoided {
-  readonly seqs: Ranges
-  readonly until: Millis
-}
 
 /** What a node serves, and what it has learnt about the pace of its work. */
 export interface DispatchState {
@@ -66,6 +64,8 @@ export interface DispatchState {
   readonly avoided: Map<LedgerId, Avoided[]>
   readonly contention: Map<LedgerId, number>
   readonly servedAt: Map<LedgerId, number>
+  /** Until when tasks of a ledger are claimed by number, instead of letting its first voter pick. */
+  readonly unpicked: Map<LedgerId, Millis>
   serves: number
   /** When something that is waited for may be claimed. */
   wakeAt: Millis
@@ -100,6 +100,7 @@ export function createDispatch(
     avoided: new Map(),
     contention: new Map(),
     servedAt: new Map(),
+    unpicked: new Map(),
     serves: 0,
     wakeAt: Infinity,
   }
@@ -125,14 +126,8 @@ export function avoid(
   forMs: number,
   now: Millis,
 ): void {
-  const list = (dispatch.avoided.get(ledger) ?? []).filter(({ until }) => until > now)
-  list.push({ seqs, until: now + forMs })
-  while (list.length > maxAvoided) {
-    // What was forgotten would be claimed again at once: two that end soon are kept as one.
-    const [first, second] = list.splice(0, 2) as [Avoided, Avoided]
-    const until = Math.max(first.until, second.until)
-    list.unshift({ seqs: union(first.seqs, second.seqs), until })
-  }
+  const list = dispatch.avoided.get(ledger) ?? []
+  avoidUntil(list, seqs, now + forMs, now)
   dispatch.avoided.set(ledger, list)
 }
 
@@ -141,6 +136,7 @@ export function forgetLedger(dispatch: DispatchState, ledger: LedgerId): void {
   dispatch.avoided.delete(ledger)
   dispatch.contention.delete(ledger)
   dispatch.servedAt.delete(ledger)
+  dispatch.unpicked.delete(ledger)
 }
 
 /** How long to stay away from what was lost: random, doubling, at most 5 s. */
@@ -228,7 +224,10 @@ function candidatesFor(
     seenAt: Candidate['seenAt'],
   ) => {
     if (!hasMajority(proposer, info)) return
-    const open = withoutAvoided(dispatch, info.ledger, withoutOwn(proposer, info.ledger, seqs), now)
+    const avoided = dispatch.avoided.get(info.ledger) ?? []
+    const others = withoutOwn(proposer, info.ledger, seqs)
+    const { open, wakeAt } = withoutAvoided(avoided, others, now)
+    dispatch.wakeAt = Math.min(dispatch.wakeAt, wakeAt)
     if (open.length === 0) return
     const priority = taskClass.priority + Math.floor(Math.max(0, now - publishedAt) / ageingMs)
     const served = dispatch.servedAt.get(info.ledger) ?? 0
@@ -273,22 +272,6 @@ function withoutOwn(proposer: ProposerState, ledger: LedgerId, seqs: Ranges): Ra
   return open
 }
 
-function withoutAvoided(
-  dispatch: DispatchState,
-  ledger: LedgerId,
-  seqs: Ranges,
-  now: Millis,
-): Ranges {
-  let open = seqs
-  for (const { seqs: avoided, until } of dispatch.avoided.get(ledger) ?? []) {
-    if (until <= now) continue
-    const rest = subtract(open, avoided)
-    if (countOf(rest) < countOf(open)) dispatch.wakeAt = Math.min(dispatch.wakeAt, until)
-    open = rest
-  }
-  return open
-}
-
 /** Higher priority first; of equals, the ledger that was served least recently. */
 function claimBest(
   dispatch: DispatchState,
@@ -310,27 +293,58 @@ function claimBest(
     dispatch.serves += 1
     dispatch.servedAt.set(ledger, dispatch.serves)
     const contended = (dispatch.contention.get(ledger) ?? 0) > 0
-    const votes = proposer.voter?.ledgers.get(ledger)?.office === 'voter'
-    // Who cannot see what is free lets the first voter pick, once hearsay has led astray.
     const { priority, requires } = candidate.taskClass
-    const any = contended && !votes ? [{ queue, priority, requires }] : []
-    if (any.length > 0) avoid(dispatch, ledger, candidate.open, anyWaitMs, now)
+    const picked = isPicked(dispatch, proposer, members, candidate.info, now)
+    const any = picked ? [{ queue, priority, requires }] : []
     const claim = {
       info: candidate.info,
       intent: 'run',
       seqs: any.length > 0 ? [] : seqs,
       any,
-      anyCount: any.length > 0 ? want : 0,
-      sequential: contended,
+      anyCount: any.length > 0 ? countOf(seqs) : 0,
+      sequential: contended && !picked,
       queue,
       cancel: undefined,
       hand: undefined,
       tries: 0,
     } as const
     openClaim(proposer, outbox, claim, now)
+    // What is picked need not be what is seen here: that is not asked for twice meanwhile.
+    if (picked) avoid(dispatch, ledger, seqs, givenMs, now)
     return true
   }
   return false
+}
+
+/**
+ * Whether the first live voter is to pick what a worker gets, so that no two are given the same. It
+ * picks for itself, and where all workers vote each sees well enough what the others have.
+ */
+function isPicked(
+  dispatch: DispatchState,
+  { self, up }: ProposerState,
+  members: Membership,
+  info: LedgerInfo,
+  now: Millis,
+): boolean {
+  const first = info.voters.find(({ peer }) => up.has(peer))?.peer
+  if (first === self || (dispatch.unpicked.get(info.ledger) ?? 0) > now) return false
+  return voterIndex(info, self) < 0 || hasAudience(members, info)
+}
+
+/** The first voter has not answered who asked it to pick, or it had nothing to give. */
+export function sawUnpicked(
+  dispatch: DispatchState,
+  ledger: LedgerId,
+  own: Ledger | undefined,
+  silent: boolean,
+  now: Millis,
+): void {
+  dispatch.unpicked.set(ledger, now + (silent ? unpickedMs : missedMs))
+  if (silent || own === undefined) return
+  for (const ready of own.ready) {
+    if (ready.length > 0) avoid(dispatch, ledger, [...ready], givenMs, now)
+  }
 }
 
 /** Tasks whose turn it is for this worker: its own blocks first, others' after their stagger. */
@@ -376,22 +390,4 @@ function select(
     left -= some
   }
   return taken
-}
-
-/** Hashes of the other workers that serve a queue and are not known to be full. */
-function rivalsFor(members: Membership, queue: string, now: Millis): number[] {
-  const rivals: number[] = []
-  for (const { hello, hash, free, freeAt } of fullPeers(members)) {
-    if (hello.concurrency === 0 || !hello.queues.includes(queue)) continue
-    if (free === 0 && now - freeAt < 4_000) continue
-    rivals.push(hash)
-  }
-  return rivals
-}
-
-function rankIn(self: number, rivals: readonly number[], block: number): number {
-  const mine = mix(self, block)
-  let rank = 0
-  for (const rival of rivals) if (mix(rival, block) > mine) rank += 1
-  return rank
 }

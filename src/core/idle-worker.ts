@@ -1,11 +1,13 @@
 import { type DispatchState, use } from './dispatch.ts'
-import type { Millis, NodeId } from './ids.ts'
-import { fullPeers, type Membership, type Peer } from './membership.ts'
+import type { Millis, NodeId, PeerId } from './ids.ts'
+import { fullPeers, type Peer } from './membership.ts'
 import type { Hello, TaskSpec } from './messages.ts'
 import type { ProposerState } from './proposer.ts'
 import { mix } from './random.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
+import { fullMs } from './rivals.ts'
+import { voterIndex } from './quorum.ts'
 import type { Leases } from './lease.ts'
 import { tentativeMs } from './voter.ts'
 import { isLarge, useRoom, waitingRoom } from './waiting.ts'
@@ -13,12 +15,9 @@ import { isLarge, useRoom, waitingRoom } from './waiting.ts'
 /** Tasks of one publish that are granted to a worker at once, at the most. */
 export const maxDirectTasks = 8
 
-/** How long a worker is left alone that has said it is full, in milliseconds. */
-const fullMs = 4_000
-
 /**
- * The worker that some new tasks are granted to in their STORE: the one with the most room, where
- * nothing waits before them and this node cannot run them itself, which it does as soon.
+ * The worker that some new tasks are granted to in their STORE, where nothing waits before them: the
+ * one with the most room. Room of those that keep them counts double, and this node is asked first.
  */
 export function idleWorker(
   machine: Machine,
@@ -26,47 +25,46 @@ export function idleWorker(
   count: number,
   now: Millis,
 ): NodeId | undefined {
-  const { producer, proposer, dispatch, members, voter, announce } = machine
+  const { producer, dispatch, proposer, members, voter, announce } = machine
   const { current } = producer
   // What labels others have is not known here.
   if (count > maxDirectTasks || spec.requires !== '' || current === undefined) return undefined
   // Such a worker trusts its lease for a second at first, which is too short where answers are slow.
   if (voter.tentativeMs > tentativeMs) return undefined
   if (hasBacklog(machine, spec.queue)) return undefined
-  if (hasSlots(dispatch, proposer, spec.queue, count)) return undefined
+  const { info, next } = current
   const { waiters } = announce
   const large = isLarge(members)
+  const votes = (peer: PeerId): boolean => voterIndex(info, peer) >= 0
   const roomOf = ({ peer, node, hello, free, freeAt }: Peer & { hello: Hello }): number => {
-    if (large) return waitingRoom(waiters, peer, spec.queue, now)
+    if (large && !votes(peer)) return waitingRoom(waiters, peer, spec.queue, now)
     if (!hello.queues.includes(spec.queue) || (free === 0 && now - freeAt < fullMs)) return 0
     return hello.concurrency - heldBy(voter.leases, node)
   }
-  const best = roomiest(members, roomOf, count, current.next)
-  if (large && best !== undefined) useRoom(waiters, best.peer, count)
-  return best?.node
+  const own = slotsFor(dispatch, proposer, spec.queue)
+  let best = {
+    node: machine.node,
+    peer: producer.self.peer,
+    worth: own < count ? 0 : 2 * own,
+    weight: Infinity,
+  }
+  for (const peer of fullPeers(members)) {
+    const room = roomOf(peer)
+    if (room < count) continue
+    const worth = votes(peer.peer) ? 2 * room : room
+    const weight = mix(next, peer.hash)
+    if (worth < best.worth || (worth === best.worth && weight <= best.weight)) continue
+    best = { node: peer.node, peer: peer.peer, worth, weight }
+  }
+  if (best.worth === 0) return undefined
+  if (large) useRoom(waiters, best.peer, count)
+  return best.node
 }
 
 function hasBacklog({ producer, voter }: Machine, queue: string): boolean {
   const ledger = voter.ledgers.get(producer.current?.info.ledger ?? '')
   if (ledger === undefined) return true
   return ledger.readySpecs.some(index => ledger.specs[index]?.queue === queue)
-}
-
-/** Of the peers with enough room one with most of it. */
-function roomiest(
-  members: Membership,
-  roomOf: (peer: Peer & { hello: Hello }) => number,
-  count: number,
-  salt: number,
-): Peer | undefined {
-  let best: { peer: Peer; room: number; weight: number } | undefined
-  for (const peer of fullPeers(members)) {
-    const room = roomOf(peer)
-    const weight = mix(salt, peer.hash)
-    const better = room > (best?.room ?? 0) || (room === best?.room && weight > best.weight)
-    if (room >= count && better) best = { peer, room, weight }
-  }
-  return best?.peer
 }
 
 /** Tasks that a worker holds, as far as this voter knows. */
@@ -83,18 +81,13 @@ export function takesOn(
   count: number,
 ): boolean {
   const labelled = requires === '' || requires.split(',').every(it => dispatch.labels.has(it))
-  return !leaving && labelled && hasSlots(dispatch, proposer, queue, count)
+  return !leaving && labelled && slotsFor(dispatch, proposer, queue) >= count
 }
 
-/** Whether so many more tasks of a queue would run at once. */
-function hasSlots(
-  dispatch: DispatchState,
-  proposer: ProposerState,
-  queue: string,
-  count: number,
-): boolean {
+/** How many more tasks of a queue would run here at once. */
+function slotsFor(dispatch: DispatchState, proposer: ProposerState, queue: string): number {
   const slots = dispatch.draining ? undefined : dispatch.queues.get(queue)
-  if (slots === undefined) return false
+  if (slots === undefined) return 0
   const { live, perQueue } = use(proposer)
-  return live + count <= dispatch.concurrency && (perQueue.get(queue) ?? 0) + count <= slots
+  return Math.min(dispatch.concurrency - live, slots - (perQueue.get(queue) ?? 0))
 }

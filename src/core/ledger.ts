@@ -1,4 +1,5 @@
 import { type Ballot, noBallot } from './ballot.ts'
+import type { Avoided } from './avoided.ts'
 import { type CollectedSets, collectedState, noneCollected } from './collected.ts'
 import type { LedgerId, Lsn, Millis, NodeId } from './ids.ts'
 import { addRun, removeRun } from './intervals.ts'
@@ -88,6 +89,8 @@ export interface Ledger {
   readonly retryAt: Map<number, Millis>
   /** When a limit of tasks must be looked at; a min-heap by `at`. */
   readonly limits: Delayed[]
+  /** Tasks that somebody was granted here and has not won: others hold them, as far as they can tell. */
+  readonly unwon: Avoided[]
   /** Until then nobody new is granted a run: a restart may have forgotten a lease. */
   blockedUntil: Millis
   /** Something has changed since fellow voters were told. */
@@ -137,6 +140,7 @@ export function createLedger(
     delayed: [],
     retryAt: new Map(),
     limits: [],
+    unwon: [],
     blockedUntil: 0,
     changed: true,
     openedAt: 0,

@@ -1,5 +1,5 @@
 import { announceFresh, announceWakeAt, hasAudience } from './announce.ts'
-import { sawRoundTrip, avoid, contend, dispatchWork, sawFreed } from './dispatch.ts'
+import { sawRoundTrip, avoid, contend, dispatchWork, sawFreed, sawUnpicked } from './dispatch.ts'
 import { tellDrained } from './drain.ts'
 import type { Effect } from './effects.ts'
 import type { Entry } from './entries.ts'
@@ -22,7 +22,7 @@ import type { LedgerInfo, Hint } from './messages.ts'
 import { forkRequest } from './orphans.ts'
 import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
-import { answerCancels, noNews } from './proposer.ts'
+import { answerCancels, noNews, type ProposerNews } from './proposer.ts'
 import { receiveLoopback } from './receive.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from './recovery.ts'
 import { proposerWakeAt } from './proposer-wake.ts'
@@ -31,6 +31,7 @@ import { noteTold } from './retention.ts'
 import { routeInput } from './route.ts'
 import type { Machine } from './state.ts'
 import { gossip } from './tick.ts'
+import { votedLedger } from './office.ts'
 import { compareWith } from './voter-compare.ts'
 import { voterWakeAt, weighEvidence } from './voter.ts'
 import { tellNews } from './watch-collected.ts'
@@ -216,7 +217,7 @@ function takeNews(machine: Machine, now: Millis): boolean {
     const forMs = reason === 'held' || reason === 'not-due' ? Math.min(5_000, ms) : 250
     if (from !== machine.init.peer) avoid(dispatch, ledger, seqs, forMs, now)
   }
-  for (const { ledger, classes } of news.exhausted) dropClasses(announce.hints, ledger, classes)
+  for (const it of news.exhausted) onUnpicked(machine, it, now)
   for (const { ledger, seqs } of news.lost) {
     dropHint(announce.hints, ledger, seqs)
     avoid(dispatch, ledger, seqs, contend(dispatch, proposer, ledger), now)
@@ -226,6 +227,17 @@ function takeNews(machine: Machine, now: Millis): boolean {
     outbox.effects.push({ type: 'cancel-ended', request, cancelled, tooLate })
   }
   return news.freed.length > 0 || news.lost.length > 0
+}
+
+/** The voter that was to pick a task has given none: what was heard of is gone, or not there yet. */
+function onUnpicked(
+  { voter, dispatch, announce }: Machine,
+  { info, classes, silent }: ProposerNews['exhausted'][number],
+  now: Millis,
+): void {
+  const own = votedLedger(voter, info.ledger)
+  if (silent || own !== undefined) sawUnpicked(dispatch, info.ledger, own, silent, now)
+  else dropClasses(announce.hints, info.ledger, classes)
 }
 
 function work(machine: Machine, now: Millis): boolean {

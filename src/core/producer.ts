@@ -290,7 +290,6 @@ function assign(
     storeFirst(producer, voter, outbox, info, store, now)
     at = to
   }
-  producer.fresh.add(info.ledger)
   const { ledger } = info
   const event = { type: 'published', ledger, seqs, queue: spec.queue } as const
   outbox.effects.push({ type: 'report', event })
@@ -336,10 +335,12 @@ function sendStore(
   peer: PeerId,
   grant?: DirectGrant,
 ): void {
-  if (peer === producer.self.peer) return
+  const own = peer === producer.self.peer
+  if (own && grant?.ballot.proposer !== producer.node) return
   const { ledger, epoch } = info
   const store = { type: 'store', ledger, epoch, fresh: true, chunks: [chunk] } as const
-  send(outbox, peer, grant === undefined ? store : { ...store, grant }, lsn)
+  // What is stored here already need not be durable for the worker to know of its claim.
+  send(outbox, peer, grant === undefined ? store : { ...store, grant }, own ? 0 : lsn)
 }
 
 /** Counts who holds the chunks; a majority, or more where more is asked for, makes them published. */
@@ -361,7 +362,7 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
     const isDecided = index >= 0 && settled === chunk.count
     if (index >= 0) {
       const held = settled + countOf(intersect(whole, stored.stored))
-      if (held === chunk.count) storing.stored |= 1 << index
+      if (held === chunk.count) noteHolder(producer, storing, index)
       else if (intersect(whole, stored.full).length > 0) storing.waitUntil = now + stored.fullMs
     }
     const needed = Math.max(majorityOf(info.voters.length), storing.copies)
@@ -370,6 +371,15 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
     else finishChunk(producer, storing)
   }
   producer.storing = rest
+}
+
+/** Others hear of tasks when a majority holds them: before, a claim would find them missing. */
+function noteHolder(producer: ProducerState, storing: Storing, index: number): void {
+  const { ledger, voters } = storing.info
+  const before = bitsIn(storing.stored)
+  storing.stored |= 1 << index
+  const majority = majorityOf(voters.length)
+  if (before < majority && bitsIn(storing.stored) >= majority) producer.fresh.add(ledger)
 }
 
 /**

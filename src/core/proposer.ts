@@ -31,8 +31,8 @@ export interface ProposerNews {
   }[]
   /** Claimed tasks that somebody else has, or that are settled. */
   readonly refused: { ledger: LedgerId; refusal: Refusal; from: PeerId }[]
-  /** Classes of which the voter that was to pick a task has none to give. */
-  readonly exhausted: { ledger: LedgerId; classes: readonly TaskClass[] }[]
+  /** Classes of which the voter that was to pick a task has none to give, or has not said so in time. */
+  readonly exhausted: { info: LedgerInfo; classes: readonly TaskClass[]; silent: boolean }[]
   /** Claims for a run that ended without one, by task. */
   readonly lost: { ledger: LedgerId; seqs: Ranges }[]
   /** Runs that ended, so that their slots are free. */

@@ -145,10 +145,10 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       return onClose(voter, outbox, from, message)
     case 'store':
       onDirectGrant(machine, message, now)
-      // A worker that does not vote gets a STORE only for the records that it is to run.
+      // A worker that does not vote, or has published them itself, gets a STORE only for its claim.
       if (
         message.grant?.ballot.proposer === machine.node &&
-        votedLedger(voter, message.ledger) === undefined
+        (from === machine.init.peer || votedLedger(voter, message.ledger) === undefined)
       )
         return
       return onStore(voter, outbox, from, message, now)
@@ -161,7 +161,10 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       const freed = onRelease(voter, outbox, message, now)
       if (freed && ledger !== undefined) announceAgain(announce, ledger, now)
       // The worker that these tasks were claimed for does not run them: others hear of them now.
-      if (isDirect(message.claimId)) machine.producer.fresh.add(message.ledger)
+      if (isDirect(message.claimId)) {
+        machine.producer.fresh.add(message.ledger)
+        Object.assign(peerAt(machine.members, from), { free: 0, freeAt: now })
+      }
       return
     }
     case 'settle':

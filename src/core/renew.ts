@@ -257,6 +257,8 @@ function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now
   const voters = claiming.info.voters.length
   if (claiming.count === 0) {
     awaitLate(proposer.pace, claiming.id, claiming.startedAt)
+    const { info, any: classes } = claiming
+    proposer.news.exhausted.push({ info, classes, silent: true })
     claiming.answered = (1 << voters) - 1
     claiming.asked = claiming.answered
     count(proposer, outbox, claiming, now)

@@ -1,4 +1,6 @@
 import { sameBallot } from './ballot.ts'
+import { avoidUntil } from './avoided.ts'
+import { isDirect } from './direct-grant.ts'
 import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import { acceptedAt, findPage, type Ledger, promisedAt } from './ledger.ts'
 import {
@@ -209,6 +211,8 @@ export function onRelease(
   const seqs = isMeant ? intersect(lease.seqs, release.seqs) : []
   if (seqs.length > 0) {
     giveBack(voter, outbox, { ledger: release.ledger, claimId, ballot, seqs }, now)
+    const until = now + voter.tentativeMs
+    if (!wasWon && !isDirect(claimId)) avoidUntil(ledger.unwon, seqs, until, now)
   }
   if (session.leases.size === 0 && session.lapsed.length === 0) {
     voter.leases.sessions.delete(ballot.proposer)

@@ -1,3 +1,4 @@
+import { withoutAvoided } from './avoided.ts'
 import { counterLeap, sameBallot } from './ballot.ts'
 import type { Millis, NodeId, PeerId } from './ids.ts'
 import { peerOf } from './ids.ts'
@@ -64,7 +65,7 @@ export function onClaim(
   if (peerOf(ballot.proposer) !== from) return
   lapseLeases(voter.leases, voter.ledgers, now)
   makeDue(ledger, now)
-  const seqs = claim.any.length > 0 ? pick(ledger, claim.any, claim.anyCount) : claim.seqs
+  const seqs = claim.any.length > 0 ? pick(ledger, claim.any, claim.anyCount, now) : claim.seqs
   const verdict: Verdict = { granted: [], again: [], held: [], valueBytes: 0, refused: new Map() }
   const proposer = proposerAt(ledger, ballot.proposer)
   if (ballot.counter > ledger.counter + counterLeap || proposer < 0) {
@@ -79,13 +80,15 @@ export function onClaim(
   answer(voter, outbox, ledger, from, claim, verdict, now)
 }
 
-/** The first tasks of the first class that has some ready. */
-function pick(ledger: Ledger, classes: readonly TaskClass[], count: number): Ranges {
+/** The first tasks of the first class that has some ready, but for what others seem to hold. */
+function pick(ledger: Ledger, classes: readonly TaskClass[], count: number, now: Millis): Ranges {
   for (const { queue, priority, requires } of classes) {
     for (const index of ledger.readySpecs) {
       const spec = ledger.specs[index] as TaskSpec
       const same = spec.queue === queue && spec.priority === priority && spec.requires === requires
-      if (same) return take(ledger.ready[index] as number[], count)
+      if (!same) continue
+      const { open } = withoutAvoided(ledger.unwon, ledger.ready[index] ?? [], now)
+      if (open.length > 0) return take(open, count)
     }
   }
   return []

@@ -228,7 +228,9 @@ describe('one after the other', () => {
     })
     worker.answer('v0', claiming, { granted: [], grants: [], leaseMs: 0 })
     assert.equal(worker.proposer.claims.size, 0)
-    assert.deepEqual(worker.proposer.news.exhausted, [{ ledger: ledgerId, classes: claiming.any }])
+    assert.deepEqual(worker.proposer.news.exhausted, [
+      { info: worker.info, classes: claiming.any, silent: false },
+    ])
   })
 })
 

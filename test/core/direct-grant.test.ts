@@ -51,6 +51,20 @@ describe('a new task', () => {
     assert.match(cluster.text, /b → a {2}CLAIM /)
   })
 
+  it('runs where it was published if nobody else has more room, as cheaply', () => {
+    const cluster = three(2, 2)
+    const info = () => cluster.node('b').machine.producer.current?.info
+    cluster.until(() => info()?.voters.length === 3, 10_000)
+    cluster.publish('b', ['one'])
+    cluster.run(5)
+    assert.equal(cluster.runsOf('b').length, 1)
+    assert.doesNotMatch(cluster.text, / CLAIM /)
+    cluster.publish('b', ['two'])
+    cluster.run(5)
+    assert.equal(cluster.runsOf('c').length, 1, 'which has two slots, where b has one left')
+    assert.doesNotMatch(cluster.text, / CLAIM /)
+  })
+
   it('goes to the worker with the most room', () => {
     const cluster = three(1, 3)
     cluster.publish('a', ['one', 'two'])
@@ -66,7 +80,6 @@ describe('no worker is chosen', () => {
       'where labels are required',
       one => [one.node('a').machine, { ...plainSpec, requires: 'gpu=1' }, 1, one.now],
     ],
-    ['where this node runs them itself', one => [one.node('b').machine, plainSpec, 1, one.now]],
     ['for more than any has room for', one => [one.node('a').machine, plainSpec, 3, one.now]],
     [
       'for a queue that nobody serves',

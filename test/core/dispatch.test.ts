@@ -9,6 +9,7 @@ import {
   maxClaimsInFlight,
   maxClaimTasks,
   sawFreed,
+  sawUnpicked,
   staggerMs,
   use,
 } from '../../src/core/dispatch.ts'
@@ -16,7 +17,7 @@ import { addHint, type Hints } from '../../src/core/hints.ts'
 import type { Membership } from '../../src/core/membership.ts'
 import type { LedgerInfo } from '../../src/core/messages.ts'
 import { countOf } from '../../src/core/ranges.ts'
-import { infoOf, ledgerId } from './fixtures.ts'
+import { infoOf, ledgerId, TestVoter } from './fixtures.ts'
 import { join, noMembers } from './peers.ts'
 import { recordsOf, TestProposer } from './test-proposer.ts'
 
@@ -29,12 +30,13 @@ interface Heard {
   readonly seqs?: number[]
 }
 
-/** A worker and what it has heard of. */
+/** A worker and what it has heard of, which claims it by number unless the first voter picks. */
 class TestDispatch {
   readonly worker = new TestProposer()
   readonly dispatch: DispatchState
   readonly members: Membership = noMembers()
   readonly hints: Hints = new Map()
+  picked = false
 
   constructor(
     queues: Readonly<Record<string, number>> = { hash: 4 },
@@ -51,6 +53,7 @@ class TestDispatch {
     const info: LedgerInfo = { ...infoOf(['v0', 'v1', 'v2']), ledger }
     const backlog = { queue, priority, requires, ageMs, backlog: countOf(seqs), seqs }
     addHint(this.hints, info, [backlog], this.worker.now)
+    if (!this.picked) this.dispatch.unpicked.set(ledger, Infinity)
   }
 
   /** What is claimed now, one item per claim. */
@@ -303,6 +306,97 @@ describe('what was lost', () => {
     test.work()
     const [claiming] = test.worker.proposer.claims.values()
     assert.equal(claiming?.sequential, true)
-    assert.equal(claiming?.any.length, 1, 'the first voter picks for who does not vote')
+  })
+})
+
+describe('what a worker that does not vote gets', () => {
+  function setup(concurrency = 4) {
+    const test = new TestDispatch({ hash: concurrency }, concurrency)
+    test.picked = true
+    const asked = (ms = 0) => {
+      test.work(ms)
+      return test.worker.sentOf('claim').map(({ to, message: { seqs, any, anyCount } }) => {
+        return [to, seqs, any.length, anyCount]
+      })
+    }
+    return { test, worker: test.worker, asked }
+  }
+
+  it('is picked by the first live voter, which alone is asked', () => {
+    const { test, worker, asked } = setup()
+    test.hear({})
+    worker.proposer.up.delete('v0')
+    dispatchWork(
+      test.dispatch,
+      worker.proposer,
+      worker.outbox,
+      test.members,
+      test.hints,
+      worker.now,
+    )
+    const [claim, ...more] = worker.sentOf('claim')
+    assert.deepEqual(more, [])
+    assert.deepEqual([claim?.to, claim?.message.seqs, claim?.message.anyCount], ['v1', [], 4])
+    assert.deepEqual(asked(), [])
+  })
+
+  it('is no more than it has heard of, which is not asked for twice', () => {
+    const { test, worker } = setup()
+    test.hear({ seqs: [0, 2] })
+    test.work()
+    test.work()
+    const claims = [...worker.proposer.claims.values()]
+    assert.deepEqual(
+      claims.map(({ anyCount }) => anyCount),
+      [2],
+    )
+  })
+
+  it('is claimed by number while the first voter does not answer', () => {
+    const { test, worker } = setup()
+    test.hear({})
+    sawUnpicked(test.dispatch, ledgerId, undefined, true, worker.now)
+    assert.deepEqual(test.work()[0]?.seqs, [0, 4])
+    test.finishAll()
+    test.work(10_000)
+    const [claiming] = worker.proposer.claims.values()
+    assert.equal(claiming?.any.length, 1)
+  })
+})
+
+describe('what a voter gets', () => {
+  function setup() {
+    const own = TestVoter.holding(9, { peer: 'v1' })
+    const worker = new TestProposer(['v0', 'v1', 'v2'], 5, { self: 'v1', voter: own.voter })
+    const served = [{ queue: 'hash', concurrency: 2 }]
+    const dispatch = createDispatch('v1', served, 2)
+    const members = noMembers()
+    const claims = () => {
+      dispatchWork(dispatch, worker.proposer, worker.outbox, members, new Map(), worker.now)
+      return [...worker.proposer.claims.values()].map(({ seqs, any }) => [
+        countOf(seqs),
+        any.length,
+      ])
+    }
+    return { own, worker, dispatch, members, claims }
+  }
+
+  it('it claims by number where all workers vote', () => {
+    assert.deepEqual(setup().claims(), [[2, 0]])
+  })
+
+  it('is picked by the first voter where others work, too', () => {
+    const { members, claims } = setup()
+    join(members, 'worker', 0, { queues: ['mail'] })
+    assert.deepEqual(claims(), [[0, 1]])
+  })
+
+  it('it claims by number what the first voter does not have, a moment later', () => {
+    const { own, worker, dispatch, members, claims } = setup()
+    join(members, 'worker', 0, { queues: ['mail'] })
+    sawUnpicked(dispatch, ledgerId, own.voter.ledgers.get(ledgerId), false, worker.now)
+    assert.deepEqual(claims(), [])
+    worker.now = dispatch.wakeAt
+    assert.deepEqual(claims(), [[2, 0]])
   })
 })

@@ -19,26 +19,34 @@ import { randomFrom } from '../../src/core/random.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
 import { beatAll, tickProposer } from '../../src/core/renew.ts'
 import { onAccepted, onFinished } from '../../src/core/settle.ts'
+import type { VoterState } from '../../src/core/voter.ts'
 import { bytes, chunkOf, grantOf, infoOf, leaseMs, ledgerId, valuesOf } from './fixtures.ts'
 
 export type Want = Partial<Parameters<typeof openClaim>[2]>
 
-/** A worker that votes on nothing, with the voters' answers given by hand. */
+/** A worker that votes on nothing unless it is given a voter, with the voters' answers given by hand. */
 export class TestProposer {
   readonly info: LedgerInfo
   readonly outbox: Outbox = createOutbox('w')
   readonly proposer: ProposerState
   now = 1_000
 
-  constructor(voters: readonly string[] = ['v0', 'v1', 'v2'], maxDeliveries = 5) {
+  constructor(
+    voters: readonly string[] = ['v0', 'v1', 'v2'],
+    maxDeliveries = 5,
+    { self, voter }: { self: string; voter: VoterState | undefined } = {
+      self: 'w',
+      voter: undefined,
+    },
+  ) {
     this.info = infoOf(voters)
     this.proposer = createProposer({
-      self: 'w',
-      node: 'w.1',
+      self,
+      node: `${self}.1`,
       leaseMs,
       maxDeliveries,
       random: randomFrom([1, 2, 3, 4]),
-      voter: undefined,
+      voter,
     })
     for (const peer of voters) this.proposer.up.add(peer)
   }
