@@ -144,7 +144,7 @@ export const durabilityMutants: readonly Mutant[] = [
         to: '  if (echoStorageId === init.storageId && echoLsn > Infinity) {',
       },
     ],
-    { seeds: { count: 60, faults: ['rollbacks'] } },
+    { seeds: { count: 150, faults: ['rollbacks'] } },
   ),
   mutant(
     'record-before-durable',
@@ -155,6 +155,11 @@ export const durabilityMutants: readonly Mutant[] = [
         file: 'claim-records.ts',
         from: '  return held === undefined ? 0 : recordLsn(held, seqs)',
         to: '  return 0',
+      },
+      {
+        file: 'producer.ts',
+        from: '{ ...store, grant }, own ? 0 : lsn)',
+        to: '{ ...store, grant }, 0)',
       },
     ],
     { seeds: { count: 60, faults: ['outages', 'slow-disks'] } },

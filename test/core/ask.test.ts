@@ -220,6 +220,18 @@ describe('one after the other', () => {
     )
   })
 
+  it('any task, where the first voter grants nothing after a restart: the next one picks', () => {
+    const worker = new TestProposer()
+    const any = [{ queue: 'hash', priority: 0, requires: '' }]
+    const claiming = worker.claim([], { any, anyCount: 3 })
+    worker.take()
+    const refused = [{ reason: 'blocked', seqs: [4, 2], ms: 30_000, counter: 0 }] as const
+    worker.answer('v0', claiming, { granted: [], grants: [], leaseMs: 0, refused })
+    const [next, ...more] = worker.sentOf('claim')
+    assert.deepEqual([next?.to, next?.message.any, more], ['v1', any, []])
+    assert.deepEqual(worker.proposer.news.exhausted, [])
+  })
+
   it('any task where there is none ends the claim', () => {
     const worker = new TestProposer()
     const claiming = worker.claim([], {

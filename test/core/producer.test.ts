@@ -242,6 +242,16 @@ describe('a published task', () => {
     assert.deepEqual(test.producer.storing, [])
   })
 
+  it('is told to others once a majority holds it, so that nobody finds it missing', () => {
+    const test = new TestProducer()
+    test.openAll()
+    test.publish(2)
+    test.stored('p', { stored: [0, 2] })
+    assert.equal(test.producer.fresh.size, 0)
+    test.stored('a', { stored: [0, 2] })
+    assert.equal(test.producer.fresh.size, 1)
+  })
+
   it('ends, of no voters, when a majority has forgotten its ledger', () => {
     const test = new TestProducer()
     test.openAll()

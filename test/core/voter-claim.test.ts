@@ -242,6 +242,19 @@ describe('CLAIM any', () => {
     assert.deepEqual(voter.claim(ballot(2), [], { any, anyCount: 2 }).granted, [0, 2])
   })
 
+  it('leaves what somebody was given and has not won to others for a second', () => {
+    const voter = TestVoter.holding(3)
+    const pick = (counter: number) =>
+      voter.claim(ballot(counter), [], { any: [hash], anyCount: 1 }).granted
+    assert.deepEqual(pick(1), [0, 1])
+    voter.release(ballot(1), [0, 1])
+    assert.deepEqual(pick(2), [1, 1])
+    assert.deepEqual(voter.claim(ballot(3), [0, 1]).granted, [0, 1], 'to whoever asks for it')
+    voter.release(ballot(3), [0, 1])
+    voter.now += 1_000
+    assert.deepEqual(pick(4), [0, 1])
+  })
+
   it('picks nothing where no class has any', () => {
     const voter = TestVoter.holding(1)
     const any = [{ ...hash, queue: 'other' }]
