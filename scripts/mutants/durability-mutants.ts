@@ -162,6 +162,6 @@ export const durabilityMutants: readonly Mutant[] = [
         to: '{ ...store, grant }, 0)',
       },
     ],
-    { seeds: { count: 60, faults: ['outages', 'slow-disks'] } },
+    { seeds: { count: 150, faults: ['outages', 'slow-disks'] } },
   ),
 ]

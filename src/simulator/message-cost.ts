@@ -27,10 +27,10 @@ export function publishWork(
 }
 
 /** How many direct messages are sent while something is done. */
-export function countSent({ counts }: Simulation, work: () => void): number {
+export function countSent(simulation: Simulation, work: () => void): number {
   const sent = (): number => {
     let sum = 0
-    for (const [name, count] of counts) if (name.startsWith('sent ')) sum += count
+    for (const [name, count] of simulation.counts) if (name.startsWith('sent ')) sum += count
     return sum
   }
   const before = sent()

@@ -34,16 +34,20 @@ describe('direct messages per task', () => {
     costs = [3, 10, 30].map(costOf)
   })
 
-  // At best: two for each of STORE, CLAIM, RENEW, SETTLE at two other voters, and DECIDED.
+  // A publisher or another voter that runs it: two messages each for STORE, STORED, CLAIMED, RENEW,
+  // RENEWED, SETTLE, ACCEPTED and DECIDED; less what idle nodes compare more often than busy ones.
   it('are those of one claim where tasks come one by one, however many nodes are idle', () => {
-    for (const { nodes, single } of costs) assert.ok(single <= 20, `${nodes} nodes: ${single}`)
+    for (const { nodes, single } of costs) {
+      assert.ok(single >= 12 && single <= 20, `${nodes} nodes: ${single}`)
+    }
   })
 
   // A worker that votes asks two others, one that does not asks three.
   it('are no more than half as many again in a larger mesh, where many come at once', () => {
-    const [three] = costs
+    const least = costs[0]?.atOnce ?? 0
+    assert.ok(least >= 5)
     for (const { nodes, atOnce } of costs) {
-      assert.ok(atOnce <= 1.5 * (three?.atOnce ?? 0), `${nodes} nodes: ${atOnce}`)
+      assert.ok(atOnce <= 1.5 * least, `${nodes} nodes: ${atOnce}`)
     }
   })
 })
