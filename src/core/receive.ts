@@ -163,7 +163,8 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       // The worker that these tasks were claimed for does not run them: others hear of them now.
       if (isDirect(message.claimId)) {
         machine.producer.fresh.add(message.ledger)
-        Object.assign(peerAt(machine.members, from), { free: 0, freeAt: now })
+        const worker = machine.members.peers.get(from)
+        if (worker !== undefined) Object.assign(worker, { free: 0, freeAt: now })
       }
       return
     }
