@@ -376,10 +376,8 @@ export function onStored(producer: ProducerState, from: PeerId, stored: Stored, 
 /** Others hear of tasks when a majority holds them: before, a claim would find them missing. */
 function noteHolder(producer: ProducerState, storing: Storing, index: number): void {
   const { ledger, voters } = storing.info
-  const before = bitsIn(storing.stored)
   storing.stored |= 1 << index
-  const majority = majorityOf(voters.length)
-  if (before < majority && bitsIn(storing.stored) >= majority) producer.fresh.add(ledger)
+  if (bitsIn(storing.stored) === majorityOf(voters.length)) producer.fresh.add(ledger)
 }
 
 /**
