@@ -1,6 +1,7 @@
 import type { Lsn, Millis, NodeId, PeerId, StorageId } from './ids.ts'
 import { nodeId } from './ids.ts'
 import type { Hello, KnownPeer, Voter } from './messages.ts'
+import type { Rivals } from './rivals.ts'
 import { hashText, mix } from './random.ts'
 
 /** The wire versions that this node speaks. */
@@ -42,6 +43,16 @@ export interface Membership {
   readonly guests: Set<PeerId>
   /** Changes whenever somebody joins, leaves or offers other queues. */
   version: number
+  /** Peers that serve a queue, by its name. */
+  readonly serving: Map<string, Serving>
+}
+
+/** Live peers that work for a queue, as of one version of the membership. */
+export interface Serving {
+  readonly version: number
+  readonly peers: readonly Peer[]
+  /** All of them as rivals, once that was asked for. */
+  rivals: Rivals | undefined
 }
 
 /** What is known of a peer, made if it is new. */
@@ -86,6 +97,20 @@ export function* liveGuests(members: Membership): Generator<Peer & { hello: Hell
 /** Live peers that are no guests. */
 export function* fullPeers(members: Membership): Generator<Peer & { hello: Hello }> {
   for (const peer of livePeers(members)) if (!peer.hello.guest) yield peer
+}
+
+/** Live peers that work for a queue. Listed once as long as nobody comes or goes. */
+export function peersServing(members: Membership, queue: string): Serving {
+  const { serving, version } = members
+  const known = serving.get(queue)
+  if (known?.version === version) return known
+  const peers: Peer[] = []
+  for (const peer of fullPeers(members)) {
+    if (peer.hello.concurrency > 0 && peer.hello.queues.includes(queue)) peers.push(peer)
+  }
+  const listed: Serving = { version, peers, rivals: undefined }
+  serving.set(queue, listed)
+  return listed
 }
 
 /** Learns how much of a peer's journal is durable. */

@@ -32,6 +32,7 @@ export function onPeerUp(machine: Machine, peer: PeerId, now: Millis): void {
   known.up = true
   known.greetings += 1
   known.upSince = now
+  machine.members.version += 1
   sayHello(machine, peer, true)
 }
 

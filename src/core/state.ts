@@ -130,7 +130,7 @@ export function createMachine(init: MachineInit): Machine {
     node,
     random,
     outbox: createOutbox(peer),
-    members: { peers: new Map(), guests: new Set(), version: 0 },
+    members: { peers: new Map(), guests: new Set(), version: 0, serving: new Map() },
     voter,
     proposer: createProposer({ self: peer, node, leaseMs, maxDeliveries, random, voter }),
     producer: createProducer({ node, self, wanted: init.voters, random }),

@@ -10,6 +10,7 @@ import {
   markSilent,
   type Membership,
   peerAt,
+  peersServing,
   sawLsn,
 } from '../../src/core/membership.ts'
 import type { Hello } from '../../src/core/messages.ts'
@@ -27,6 +28,19 @@ function members(peers: Readonly<Record<string, Partial<Hello>>>, upSince = 0): 
 function chosen(all: Membership, wanted = 3, at = now): string[] {
   return chooseVoters(all, self, wanted, at).map(({ peer }) => peer)
 }
+
+describe('the peers that serve a queue', () => {
+  it('are listed anew whenever somebody comes, goes or offers something else', () => {
+    const all = members({ a: {}, b: { queues: ['other'] }, c: { concurrency: 0 }, d: { guest: true } })
+    const serving = (queue: string): string[] =>
+      peersServing(all, queue).peers.map(({ peer }) => peer)
+    assert.deepEqual(serving('hash'), ['a'])
+    assert.equal(peersServing(all, 'hash'), peersServing(all, 'hash'))
+    join(all, 'b', now)
+    assert.deepEqual(serving('hash'), ['a', 'b'])
+    assert.deepEqual(serving('nobody'), [])
+  })
+})
 
 describe('the voters of a new ledger', () => {
   const counts = [

@@ -23,7 +23,7 @@ export function helloOf(peer: string, more: Partial<Hello> = {}): Hello {
 
 /** No peers. */
 export function noMembers(): Membership {
-  return { peers: new Map(), guests: new Set(), version: 0 }
+  return { peers: new Map(), guests: new Set(), version: 0, serving: new Map() }
 }
 
 /** A peer that is connected and has said who it is. */
@@ -38,5 +38,6 @@ export function join(
   known.upSince = upSince
   known.hello = helloOf(peer, more)
   known.node = `${peer}.1`
+  members.version += 1
   return known
 }

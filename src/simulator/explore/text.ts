@@ -23,11 +23,13 @@ const silent: ReadonlySet<string> = new Set([
   'random',
   'readySpecs',
   'retention',
+  'serving',
   'specIndex',
   'specs',
   'spec',
   'storageId',
   'up',
+  'version',
   'wallOffsetMs',
 ])
 
