@@ -1,6 +1,12 @@
 import { type Mutant, mutant, type SeedPlan } from './mutant.ts'
 
-const losses: SeedPlan = { count: 100, faults: ['wipes', 'crashes', 'partitions'] }
+const losses: SeedPlan = { count: 100, faults: ['departures', 'wipes', 'leaves'] }
+
+/** Who drives a change is gone in the middle of it. */
+const interrupted: SeedPlan = {
+  count: 400,
+  faults: ['departures', 'wipes', 'crash-points', 'power'],
+}
 
 /** Bugs in finding other voters, and in going on with what somebody has begun who is gone. */
 export const healingMutants: readonly Mutant[] = [
@@ -15,7 +21,7 @@ export const healingMutants: readonly Mutant[] = [
         to: '  void now',
       },
     ],
-    { quick: false, seeds: losses },
+    { quick: false, seeds: interrupted },
   ),
   mutant(
     'chosen-not-adopted',
@@ -28,7 +34,7 @@ export const healingMutants: readonly Mutant[] = [
         to: '  void outbox',
       },
     ],
-    { quick: false, seeds: losses },
+    { quick: false, seeds: interrupted },
   ),
   mutant(
     'epoch-not-completed',
@@ -41,7 +47,7 @@ export const healingMutants: readonly Mutant[] = [
         to: '  void before, end',
       },
     ],
-    { quick: false, seeds: losses },
+    { quick: false, seeds: interrupted },
   ),
   mutant(
     'gone-not-replaced',
@@ -52,32 +58,6 @@ export const healingMutants: readonly Mutant[] = [
         file: 'heal.ts',
         from: "    openChange(changer, outbox, ledger, next, 'copying', now)",
         to: '    void next',
-      },
-    ],
-    { quick: false, seeds: losses },
-  ),
-  mutant(
-    'chosen-overruled',
-    'What may have been chosen already is carried through before anything else is wanted.',
-    [],
-    [
-      {
-        file: 'heal.ts',
-        from: '  if (succession !== undefined && succession.accepted.counter > 0) return false\n',
-        to: '',
-      },
-    ],
-    { quick: false, seeds: losses },
-  ),
-  mutant(
-    'copies-vote',
-    'A copy becomes a vote only where its storage is among the voters.',
-    [],
-    [
-      {
-        file: 'resume.ts',
-        from: "  if (isAmong(info.voters, voter)) {\n    const install = { type: 'install', ...info, before: [], end }",
-        to: "  if (voter.peer !== '') {\n    const install = { type: 'install', ...info, before: [], end }",
       },
     ],
     { quick: false, seeds: losses },

@@ -1,5 +1,6 @@
 import { changeMutants } from './change-mutants.ts'
 import { durabilityMutants } from './durability-mutants.ts'
+import { healingMutants } from './healing-mutants.ts'
 import { leaseMutants } from './lease-mutants.ts'
 import { majorityMutants } from './majority-mutants.ts'
 import type { Mutant } from './mutant.ts'
@@ -13,6 +14,7 @@ export const mutants: readonly Mutant[] = [
   ...majorityMutants,
   ...durabilityMutants,
   ...changeMutants,
+  ...healingMutants,
   ...retentionMutants,
   ...leaseMutants,
   ...sessionMutants,

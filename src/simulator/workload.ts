@@ -21,6 +21,9 @@ const hangingMs = 20_000
 
 const dayMs = 86_400_000
 
+/** How long after everything has healed some tasks are due: until then their voters must be whole. */
+const lateMs = 240_000
+
 /**
  * Users at work: they publish, cancel some of it, and watch from everywhere. Each batch draws from
  * numbers of its own, so that with fewer of them the rest stay what they are.
@@ -57,6 +60,15 @@ export class Workload {
         }
       })
     }
+    const late = Prng.named(seed, 'late')
+    if (plain || !late.chance(0.15)) return
+    const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs, copiesOf }, late))
+    const delayMs = durationMs + lateMs
+    const timing = { ...batch.timing, delayMs, startWithinMs: 0, endWithinMs: 0 }
+    const spec = { ...batch.spec, queue: late.pick(queues) }
+    simulation.after(late.between(0, durationMs), () => {
+      this.#anybody(late)?.publish({ ...batch, spec, timing })
+    })
   }
 
   /**
