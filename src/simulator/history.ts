@@ -129,7 +129,8 @@ export class History extends Observer {
   }
 
   override received(actor: Actor, _from: PeerId, message: Message): void {
-    if (message.type === 'release') this.#noteRelease(actor.peer, message, true)
+    if (message.type === 'release' && this.votes(actor, message.ledger) === message.epoch)
+      this.#noteRelease(actor.peer, message, true)
     if (message.type !== 'hello' || message.echoStorageId !== actor.storageId) return
     if (message.echoLsn > (this.#lastWritten[actor.index] ?? 0)) this.#warned.add(actor.node)
   }
@@ -161,7 +162,12 @@ export class History extends Observer {
 
   override asked(actor: Actor, to: PeerId, message: Message): void {
     if (message.type === 'open') this.#learn(message)
-    if (message.type === 'release') this.#noteRelease(to, message, false)
+    if (message.type === 'release') {
+      this.#noteRelease(to, message, false)
+      // Whoever is about to vote has not heard itself.
+      if (this.votes(actor, message.ledger) !== message.epoch)
+        this.#noteRelease(actor.peer, message, false)
+    }
     if (message.type === 'claimed') this.#noteGrantAgain(actor, message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
     this.#claimBegins(message.ledger, message.ballot)
