@@ -113,7 +113,10 @@ export class Nemesis {
   }
 
   #setWall(prng: Prng): void {
-    this.#pick(prng)?.setWall(prng.between(-3_600_000, 3_600_000))
+    const { keepMs } = this.#simulation.options
+    // What is kept for days is not forgotten by a clock that is an hour wrong.
+    const mostMs = Math.min(3_600_000, keepMs / 10)
+    this.#pick(prng)?.setWall(prng.between(-mostMs, mostMs))
     this.#simulation.count('wall clock set')
   }
 

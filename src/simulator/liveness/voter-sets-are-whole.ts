@@ -1,3 +1,4 @@
+import type { Voter } from '../../core/messages.ts'
 import type { Simulation } from '../simulation.ts'
 import type { LedgerHistory } from '../task-history.ts'
 import { type Debt, type Liveness, undecided } from './debt.ts'
@@ -25,7 +26,10 @@ function lackingIn({ nodes }: Simulation, ledger: LedgerHistory): string[] {
   const live = nodes.filter(({ guest, running }) => running && !guest)
   const voters = ledger.info?.voters ?? []
   if (live.length < voters.length) return []
+  // Of an old copy that votes on nobody may know what it has lost.
+  const isUsed = ({ storageId }: Voter): boolean =>
+    nodes.some(node => node.actor?.storageId === storageId)
   return voters
-    .filter(voter => (ledger.bitOf(voter) & ledger.lostBy) !== 0)
+    .filter(voter => (ledger.bitOf(voter) & ledger.lostBy) !== 0 && !isUsed(voter))
     .map(({ peer, storageId }) => `${peer} on ${storageId.slice(0, 8)}`)
 }
