@@ -1,5 +1,5 @@
 import { type Avoided, avoidUntil, withoutAvoided } from './avoided.ts'
-import { isAsking } from './claim.ts'
+import { type Claiming, ENDED, isAsking, tasksWhere } from './claim.ts'
 import { type Hints } from './hints.ts'
 import type { LedgerId, Millis } from './ids.ts'
 import { addRun } from './intervals.ts'
@@ -267,9 +267,16 @@ function readyAt(ledger: Ledger, seq: number): Millis {
 function withoutOwn(proposer: ProposerState, ledger: LedgerId, seqs: Ranges): Ranges {
   let open = seqs
   for (const claiming of proposer.claims.values()) {
-    if (claiming.live > 0 && claiming.info.ledger === ledger) open = subtract(open, claiming.seqs)
+    if (claiming.live > 0 && claiming.info.ledger === ledger)
+      open = subtract(open, goesOn(claiming))
   }
   return open
+}
+
+/** Tasks of a claim that are not over. Of those with it in one claim, one may be due again already. */
+function goesOn(claiming: Claiming): Ranges {
+  if (claiming.open === claiming.count || claiming.count === 0) return claiming.seqs
+  return tasksWhere(claiming, at => (claiming.phase[at] as number) < ENDED)
 }
 
 /** Higher priority first; of equals, the ledger that was served least recently. */

@@ -114,6 +114,23 @@ describe('a worker with free slots', () => {
     assert.equal(test.work().length, maxClaimsInFlight)
   })
 
+  it('claims a task again that has failed while others of the same claim run on', () => {
+    const test = new TestDispatch()
+    const { worker } = test
+    test.hear({ seqs: [0, 4] })
+    test.work()
+    const [claiming] = worker.proposer.claims.values()
+    assert.ok(claiming !== undefined)
+    worker.answer('v0', claiming, { chunks: recordsOf(claiming.seqs) })
+    worker.answer('v1', claiming)
+    worker.finish(claiming, [0, 1], 'no', 'error')
+    for (const { message } of worker.sentOf('settle')) {
+      for (const peer of ['v0', 'v1']) worker.accept(peer, message)
+    }
+    test.hear({ seqs: [0, 1] })
+    assert.deepEqual(test.work(), [{ ledger: ledgerId, seqs: [0, 1] }])
+  })
+
   it('claims only what it has the labels for', () => {
     const test = new TestDispatch({ hash: 9 }, 9, ['gpu=yes', 'os=linux'])
     test.hear({ requires: 'gpu=yes,os=mac', seqs: [0, 1] })

@@ -31,7 +31,12 @@ function chosen(all: Membership, wanted = 3, at = now): string[] {
 
 describe('the peers that serve a queue', () => {
   it('are listed anew whenever somebody comes, goes or offers something else', () => {
-    const all = members({ a: {}, b: { queues: ['other'] }, c: { concurrency: 0 }, d: { guest: true } })
+    const all = members({
+      a: {},
+      b: { queues: ['other'] },
+      c: { concurrency: 0 },
+      d: { guest: true },
+    })
     const serving = (queue: string): string[] =>
       peersServing(all, queue).peers.map(({ peer }) => peer)
     assert.deepEqual(serving('hash'), ['a'])
