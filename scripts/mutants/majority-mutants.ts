@@ -1,4 +1,11 @@
-import { type Mutant, mutant } from './mutant.ts'
+import { type Mutant, mutant, type Patch } from './mutant.ts'
+
+/** A claim is won, and begins to run, whether a majority leases its tasks or not. */
+const deadlineless: Patch = {
+  file: 'win.ts',
+  from: '  if (now >= deadlineOf(claiming)) return dropRuns(proposer, outbox, claiming, wanting)\n',
+  to: '',
+}
 
 /** Bugs in what is won, settled and decided by a majority. */
 export const majorityMutants: readonly Mutant[] = [
@@ -49,6 +56,8 @@ export const majorityMutants: readonly Mutant[] = [
         from: "  if (state === ABSENT) return refuse(verdict, 'missing', 0, 0, one)",
         to: '  if (state === ABSENT) return pushRun(verdict.again, seq, 1)',
       },
+      // The holder's deadline is no majority's, either, and would keep it from running.
+      deadlineless,
     ],
   ),
   mutant(
@@ -86,6 +95,8 @@ export const majorityMutants: readonly Mutant[] = [
         from: '      ? tally(claiming, claiming.grants[at] as number, claiming.refusals[at] as number)',
         to: "      ? (claiming.grants[at] === 0 ? 'open' : 'won')",
       },
+      // The holder's deadline is no majority's, either, and would keep it from running.
+      deadlineless,
     ],
   ),
   mutant(
