@@ -185,6 +185,8 @@ function noteGrants(claiming: Claiming, v: number, claimed: Claimed): void {
   })
   for (const accepted of claimed.accepted) {
     eachTask(claiming, accepted.values.seqs, (at, seq) => {
+      // What the majority had accepted by which it was won stays its base, whoever answers later.
+      if (claiming.phase[at] !== ASKING) return
       const base = claiming.base.get(seq)
       if (base === undefined || accepted.ballot.counter > base.ballot.counter) {
         claiming.base.set(seq, accepted)

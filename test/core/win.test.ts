@@ -41,6 +41,17 @@ describe('the base', () => {
     }
   })
 
+  it('is that of the majority by which a task was won, whatever a later answer tells', () => {
+    const worker = new TestProposer()
+    const failed = base(3, 'x.1', 'pending', '', { failures: 1 })
+    const claiming = worker.win(task, { accepted: [failed] })
+    worker.answer('v2', claiming, { accepted: [base(5, 'y.1', 'cancelled', 'late')] })
+    worker.take()
+    worker.finish(claiming, task, 'why', 'error')
+    assert.equal(worker.sentOf('settle')[0]?.message.values[0]?.failures, 2)
+    assert.equal(claiming.base.get(0)?.ballot.counter, 3)
+  })
+
   it('is not a terminal value below a later retry', () => {
     const worker = new TestProposer()
     const done = base(3, 'x.1', 'done', 'low')
