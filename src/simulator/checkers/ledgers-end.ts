@@ -1,6 +1,7 @@
 import type { Entry } from '../../core/entries.ts'
 import type { LedgerId } from '../../core/ids.ts'
 import { addRun, addRuns, removeRuns } from '../../core/intervals.ts'
+import { countOf, type Ranges } from '../../core/ranges.ts'
 import { encodeEntry } from '../../wire/codec.ts'
 import type { Actor } from '../observer.ts'
 import { Checker } from './checker.ts'
@@ -15,9 +16,12 @@ const runBytesMax = 8
 /** What one node keeps of one ledger. */
 interface KeptLedger {
   readonly open: number[]
+  /** Tasks that have been heard of. */
+  readonly known: number[]
   bytes: number
   runs: number
-  isClosed: boolean
+  /** How many tasks it has; −1 while it is not closed. */
+  end: number
   isRetired: boolean
 }
 
@@ -28,10 +32,12 @@ interface KeptLedger {
 export class LedgersEnd extends Checker {
   override quiet(actor: Actor, kept: readonly Entry[]): void {
     for (const [id, ledger] of ledgersIn(kept)) {
-      const { open, bytes, runs, isClosed, isRetired } = ledger
+      const { open, known, bytes, runs, end, isRetired } = ledger
       if (open.length > 0) continue
       const name = `${actor.peer} keeps ledger ${id.slice(0, 8)}`
-      if (isClosed) this.violation('S11', `${name}, which is closed and settled`)
+      // Tasks that nobody but their producer ever held may be gone with its disk: they never end.
+      if (end >= 0 && countOf(known) >= end)
+        this.violation('S11', `${name}, which is closed and settled`)
       const most = (isRetired ? retiredBytesMax : openBytesMax) + runs * runBytesMax
       if (bytes > most) this.violation('S11', `${name} in ${bytes} bytes, at most ${most}`)
     }
@@ -44,7 +50,7 @@ function ledgersIn(entries: readonly Entry[]): Map<LedgerId, KeptLedger> {
     if (!('ledger' in entry) || entry.type === 'submitted') continue
     let kept = ledgers.get(entry.ledger)
     if (kept === undefined) {
-      kept = { open: [], bytes: 0, runs: 0, isClosed: false, isRetired: false }
+      kept = { open: [], known: [], bytes: 0, runs: 0, end: -1, isRetired: false }
       ledgers.set(entry.ledger, kept)
     }
     kept.bytes += encodeEntry(entry).length
@@ -53,22 +59,28 @@ function ledgersIn(entries: readonly Entry[]): Map<LedgerId, KeptLedger> {
   return ledgers
 }
 
+function close({ open, known }: KeptLedger, seqs: Ranges): void {
+  removeRuns(open, seqs)
+  addRuns(known, seqs)
+}
+
 function note(kept: KeptLedger, entry: Entry): void {
   switch (entry.type) {
     case 'stored':
       addRun(kept.open, entry.chunk.first, entry.chunk.count)
+      addRun(kept.known, entry.chunk.first, entry.chunk.count)
       break
     case 'settled':
-      for (const { seqs } of entry.outcomes) removeRuns(kept.open, seqs)
+      for (const { seqs } of entry.outcomes) close(kept, seqs)
       break
     case 'collected':
       for (const seqs of [entry.done, entry.failed, entry.cancelled, entry.forgotten]) {
-        removeRuns(kept.open, seqs)
+        close(kept, seqs)
         kept.runs += seqs.length / 2
       }
       break
     case 'closed':
-      kept.isClosed = true
+      kept.end = entry.end
       break
     case 'retired':
       kept.isRetired = true
