@@ -1,5 +1,5 @@
 import type { Entry, StoredEntry } from '../../core/entries.ts'
-import { type Lsn, peerOf } from '../../core/ids.ts'
+import type { Lsn } from '../../core/ids.ts'
 import type { Actor } from '../observer.ts'
 import type { TaskHistory } from '../task-history.ts'
 import { Checker } from './checker.ts'
@@ -30,8 +30,9 @@ export class NumberedOnce extends Checker {
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
     // Another generation of a task is asked for by nobody.
     if (entry.type !== 'stored' || entry.chunk.fork !== undefined) return
-    const producer = this.history.ledger(entry.ledger).info?.producer ?? ''
-    if (peerOf(producer) === actor.peer) this.#pending[actor.index]?.push({ lsn, entry })
+    // What it has numbered in an earlier life may come back to it as a copy.
+    if (this.history.ledger(entry.ledger).info?.producer === actor.node)
+      this.#pending[actor.index]?.push({ lsn, entry })
   }
 
   override durable(actor: Actor, lsn: Lsn): void {
