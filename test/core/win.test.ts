@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { Hand } from '../../src/core/claim.ts'
 import type { AcceptedValues, Values } from '../../src/core/messages.ts'
 import { onVoterDown } from '../../src/core/renew.ts'
-import { bodyOf, bytes, ledgerId, plainSpec, valuesOf } from './fixtures.ts'
+import { bodyOf, bytes, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
 import { base, recordsOf, TestProposer } from './test-proposer.ts'
 
 const task = [0, 1]
@@ -264,5 +264,21 @@ describe('a cancel', () => {
     assert.deepEqual(worker.proposer.news.cancelEnded, [
       { request: 8, cancelled: task, tooLate: [] },
     ])
+  })
+})
+
+describe('a run of what is here as a copy', () => {
+  it('knows how often it may fail when the copy has been forgotten before it ends', () => {
+    const worker = new TestProposer()
+    const copy = TestVoter.holding(1)
+    copy.ledger.office = 'observer'
+    const { proposer } = worker
+    Object.assign(proposer, { voter: copy.voter })
+    const claiming = worker.claim(task)
+    for (const peer of ['v0', 'v1']) worker.answer(peer, claiming)
+    assert.equal(worker.take().filter(({ type }) => type === 'run').length, 1)
+    copy.voter.ledgers.delete(ledgerId)
+    worker.finish(claiming, task, 'why', 'error')
+    assert.equal(worker.sentOf('settle')[0]?.message.values[0]?.kind, 'pending')
   })
 })
