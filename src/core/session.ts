@@ -155,14 +155,15 @@ function refund(voter: VoterState, outbox: Outbox, session: Session): void {
   session.lapsed = []
 }
 
-/** Takes a run grant out of the count, where no later ballot has been promised. */
+/** Takes a run grant out of the count, where nobody holds a later one. */
 function uncount(outbox: Outbox, ledger: Ledger, { ballot, seqs }: LapsedLease): void {
   const back: number[] = []
   eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page?.state[slot] !== OPEN || page.grants[slot] === 0) return
-    if (!sameBallot(promisedAt(ledger, page, slot), ballot)) return
+    // What cancels or finishes a task may have been promised since.
+    if (page.lease[slot] !== 0) return
     if (sameBallot(acceptedAt(ledger, page, slot), ballot)) return
     page.grants[slot] = (page.grants[slot] as number) - 1
     pushRun(back, seq, 1)

@@ -216,13 +216,24 @@ describe('RELEASE', () => {
     assert.equal(voter.register(1).grants, 0)
   })
 
-  it('of a lapsed lease refunds nothing once somebody else was promised the task', () => {
+  it('of a lapsed lease refunds nothing while somebody else holds the task', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(1), [0, 1])
     voter.wait(tentativeMs)
     voter.claim(ballot(2, 'x.1'), [0, 1])
     voter.release(ballot(1), [0, 1])
     assert.equal(voter.register(0).grants, 2)
+  })
+
+  it('refunds its grant though what cancels the task was promised since', () => {
+    for (const waitMs of [0, tentativeMs]) {
+      const voter = TestVoter.holding(1)
+      voter.claim(ballot(1), [0, 1])
+      voter.claim(ballot(2, 'x.1'), [0, 1], { intent: 'cancel' })
+      voter.wait(waitMs)
+      voter.release(ballot(1), [0, 1])
+      assert.equal(voter.register(0).grants, 0)
+    }
   })
 
   it('twice refunds once', () => {
