@@ -3,6 +3,11 @@ import type { Outbox } from './outbox.ts'
 import { endIfDone, type ProposerState, release } from './proposer.ts'
 import { pushRun, type Ranges } from './ranges.ts'
 
+/** What a voter was to pick has come too late, or not at all: it is better asked for by number. */
+export function pickedLate(proposer: ProposerState, { info, any: classes }: Claiming): void {
+  if (classes.length > 0) proposer.news.exhausted.push({ info, classes, silent: true })
+}
+
 /** Stops runs, and gives back what they were leased. */
 export function dropRuns(
   proposer: ProposerState,

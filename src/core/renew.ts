@@ -9,7 +9,7 @@ import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { awaitLate, patienceMs, sawAnswer } from './pace.ts'
 import { pushRun } from './ranges.ts'
 import { countAccepts, resettle } from './settle.ts'
-import { dropRuns } from './drop-runs.ts'
+import { dropRuns, pickedLate } from './drop-runs.ts'
 import { fetchMissing } from './win.ts'
 
 /** How long a beat waits for its answer before another is sent, in milliseconds. */
@@ -257,8 +257,7 @@ function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now
   const voters = claiming.info.voters.length
   if (claiming.count === 0) {
     awaitLate(proposer.pace, claiming.id, claiming.startedAt)
-    const { info, any: classes } = claiming
-    proposer.news.exhausted.push({ info, classes, silent: true })
+    pickedLate(proposer, claiming)
     claiming.answered = (1 << voters) - 1
     claiming.asked = claiming.answered
     count(proposer, outbox, claiming, now)
@@ -267,6 +266,7 @@ function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now
   const asking = tasksWhere(claiming, at => claiming.phase[at] === ASKING)
   if (asking.length === 0) return
   awaitLate(proposer.pace, claiming.id, claiming.startedAt)
+  pickedLate(proposer, claiming)
   lose(proposer, outbox, claiming, asking, now)
   claiming.asked = (1 << voters) - 1
   claiming.answered = claiming.asked

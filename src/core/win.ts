@@ -13,7 +13,7 @@ import {
 import type { Millis } from './ids.ts'
 import type { Values } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
-import { dropRuns } from './drop-runs.ts'
+import { dropRuns, pickedLate } from './drop-runs.ts'
 import { endIfDone, type ProposerState } from './proposer.ts'
 import { expiredIn } from './limits.ts'
 import { eachSeq, pushRun, type Ranges, subtract } from './ranges.ts'
@@ -230,7 +230,10 @@ export function startFetched(
   const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
   if (wanting.length === 0) return
   // Voters that answer late may lease the tasks to others by now.
-  if (now >= deadlineOf(claiming)) return dropRuns(proposer, outbox, claiming, wanting)
+  if (now >= deadlineOf(claiming)) {
+    pickedLate(proposer, claiming)
+    return dropRuns(proposer, outbox, claiming, wanting)
+  }
   const chunks = recordsFor(proposer, claiming, wanting, now)
   const expired = expiredIn(chunks, seq => isUnbegun(claiming, seq))
   if (expired.length > 0) {

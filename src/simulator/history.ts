@@ -243,6 +243,7 @@ export class History extends Observer {
       if (task.spec === undefined) {
         task.spec = chunk.spec
         task.dueAt = this.#now() + chunk.delayMs
+        task.delayMs = chunk.delayMs
         task.startBy = limitAt(chunk.startWithinMs, this.#now())
         task.endBy = limitAt(chunk.endWithinMs, this.#now())
         task.payloadDigest = digestBytes(chunk.payload, from, to)

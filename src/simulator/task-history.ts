@@ -57,6 +57,8 @@ export class TaskHistory {
   ackedAt = Infinity
   /** When it may run, as far as decided values say. */
   dueAt = 0
+  /** Its delay, which a clock that is set back makes a restarted voter wait for again. */
+  delayMs = 0
   /** When it must have begun, and when it must have ended; Infinity for no limit. */
   startBy = Infinity
   endBy = Infinity

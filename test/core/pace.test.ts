@@ -11,6 +11,7 @@ import {
 import { claimMs } from '../../src/core/claim.ts'
 import { tick } from '../../src/core/tick.ts'
 import { tentativeMs } from '../../src/core/voter.ts'
+import { plainSpec } from './fixtures.ts'
 import { Harness } from './harness.ts'
 import { recordsOf, TestProposer } from './test-proposer.ts'
 
@@ -100,6 +101,18 @@ describe('a claim', () => {
     assert.equal(effects.filter(({ type }) => type === 'run').length, 0)
     const released = effects.filter(e => e.type === 'send' && e.message.type === 'release')
     assert.equal(released.length, 3, 'at each voter that may have granted it')
+    assert.equal(worker.proposer.claims.size, 0)
+  })
+
+  it('is made by number next where the voter that was to pick was late', () => {
+    const worker = patient()
+    const { queue, priority, requires } = plainSpec
+    const claiming = worker.claim([], { any: [{ queue, priority, requires }], anyCount: 1 })
+    worker.tick(tentativeMs)
+    worker.answer('v0', claiming, { granted: task, grants: [1, 1], leaseMs: tentativeMs })
+    worker.tick(0)
+    const [silent, ...more] = worker.proposer.news.exhausted
+    assert.deepEqual([silent?.silent, more], [true, []])
     assert.equal(worker.proposer.claims.size, 0)
   })
 

@@ -21,7 +21,8 @@ export const nobodyIsIdle: Liveness = function* (simulation, healedAt): Generato
 
 /** Whether a task could have run since a moment, on a worker that has been idle since then. */
 function isOverlooked(simulation: Simulation, task: TaskHistory, since: number): boolean {
-  if (task.dueAt > since) return false
+  const againMs = simulation.disturbed.clocks ? task.delayMs : 0
+  if (task.dueAt + againMs > since) return false
   for (const run of task.runs) if (run.endedAt > since) return false
   if (!hasVotes(simulation, task.ledger, since)) return false
   const queue = task.spec?.queue ?? ''
