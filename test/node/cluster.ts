@@ -15,7 +15,7 @@ export const patienceMs = 30_000
 export class Cluster implements AsyncDisposable {
   readonly mesh = `test-${process.pid}`
   readonly nodes: MeshNode[] = []
-  #dir: string | undefined
+  #dir: Promise<string> | undefined
 
   /** Starts one more node; it knows those before it. */
   async add(init: MeshNodeInit = {}): Promise<MeshNode> {
@@ -41,13 +41,13 @@ export class Cluster implements AsyncDisposable {
 
   /** A folder that is removed at the end. */
   async dataDir(name: string): Promise<string> {
-    this.#dir ??= await mkdtemp(join(tmpdir(), 'meshwork-node-'))
-    return join(this.#dir, name)
+    this.#dir ??= mkdtemp(join(tmpdir(), 'meshwork-node-'))
+    return join(await this.#dir, name)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.nodes.map(node => node.stop()))
-    if (this.#dir !== undefined) await rm(this.#dir, { recursive: true, force: true })
+    if (this.#dir !== undefined) await rm(await this.#dir, { recursive: true, force: true })
   }
 }
 
