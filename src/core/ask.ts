@@ -14,7 +14,7 @@ import {
 } from './claim.ts'
 import { recordsFor, toldAfter } from './claim-records.ts'
 import type { Millis, PeerId } from './ids.ts'
-import type { Claim, Claimed, LedgerInfo, Records, Refusal } from './messages.ts'
+import type { Claim, Claimed, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
 import { patienceMs, sawAnswer, sawLate } from './pace.ts'
 import {
@@ -27,7 +27,7 @@ import {
   retryLater,
   sawCounter,
 } from './proposer.ts'
-import { bitsIn, voterIndex } from './quorum.ts'
+import { bitsIn, firstUp, voterIndex } from './quorum.ts'
 import { countOf, fromSeqs, type Ranges } from './ranges.ts'
 import { startFetched, win } from './win.ts'
 
@@ -89,13 +89,9 @@ function claimMessage(proposer: ProposerState, claiming: Claiming, v: number): C
     seqs: claiming.seqs,
     any: picked ? [] : claiming.any,
     anyCount: picked ? 0 : claiming.anyCount,
-    records: intent === 'run' && !holds && first && v === firstUp(proposer, info),
+    records: intent === 'run' && !holds && first && v === firstUp(info, proposer.up),
     idle: intent === 'run' && claiming.expiry === true,
   }
-}
-
-function firstUp(proposer: ProposerState, info: LedgerInfo): number {
-  return info.voters.findIndex(({ peer }) => proposer.up.has(peer))
 }
 
 /** A voter that is down refuses whatever it has not answered. */

@@ -6,7 +6,7 @@ import type { LedgerInfo } from './messages.ts'
 import { takePart } from './merge.ts'
 import { latestInfo } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
-import { majorityOf } from './quorum.ts'
+import { hasMajority } from './quorum.ts'
 import { heldFrom } from './state-part.ts'
 import { closeAt } from './voter-compare.ts'
 import { tellRetired } from './tell-collected.ts'
@@ -137,11 +137,6 @@ export function tickCopies(
     if (ledger === undefined || ledger.office === 'voter' || !stands) voter.copies.delete(id)
     else if (now >= copy.at + waitMs) ask(voter, outbox, up, ledger, copy, now)
   }
-}
-
-/** Whether those who vote can do without a copy: a majority of them is there. */
-function hasMajority({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): boolean {
-  return voters.filter(({ peer }) => up.has(peer)).length >= majorityOf(voters.length)
 }
 
 /** A storage that starts goes on with the copies that it kept. */

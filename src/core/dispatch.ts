@@ -12,7 +12,7 @@ import { hasAudience } from './announce.ts'
 import type { ProposerState } from './proposer.ts'
 import { hashText, mix, nextFraction } from './random.ts'
 import { rankIn, rivalsFor } from './rivals.ts'
-import { majorityOf, voterIndex } from './quorum.ts'
+import { firstUp, hasMajority, voterIndex } from './quorum.ts'
 import { countOf, type Ranges, subtract } from './ranges.ts'
 import { makeDue } from './voter.ts'
 
@@ -223,7 +223,7 @@ function candidatesFor(
     publishedAt: Millis,
     seenAt: Candidate['seenAt'],
   ) => {
-    if (!hasMajority(proposer, info)) return
+    if (!hasMajority(info, proposer.up)) return
     const avoided = dispatch.avoided.get(info.ledger) ?? []
     const others = withoutOwn(proposer, info.ledger, seqs)
     const { open, wakeAt } = withoutAvoided(avoided, others, now)
@@ -251,11 +251,6 @@ function candidatesFor(
     }
   }
   return found
-}
-
-/** Without a majority of its voters nothing of a ledger can be won. */
-function hasMajority({ up }: ProposerState, { voters }: LedgerInfo): boolean {
-  return voters.filter(({ peer }) => up.has(peer)).length >= majorityOf(voters.length)
 }
 
 function readyAt(ledger: Ledger, seq: number): Millis {
@@ -334,8 +329,9 @@ function isPicked(
   info: LedgerInfo,
   now: Millis,
 ): boolean {
-  const first = info.voters.find(({ peer }) => up.has(peer))?.peer
-  if (first === self || (dispatch.unpicked.get(info.ledger) ?? 0) > now) return false
+  const first = firstUp(info, up)
+  if (info.voters[first]?.peer === self || (dispatch.unpicked.get(info.ledger) ?? 0) > now)
+    return false
   return voterIndex(info, self) < 0 || hasAudience(members, info)
 }
 

@@ -20,6 +20,16 @@ export function voterIndex(info: LedgerInfo, peer: PeerId): number {
   return -1
 }
 
+/** Whether a majority of the voters is among some peers. */
+export function hasMajority({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): boolean {
+  return voters.filter(({ peer }) => up.has(peer)).length >= majorityOf(voters.length)
+}
+
+/** The place of the first voter that is among some peers, or −1. */
+export function firstUp({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): number {
+  return voters.findIndex(({ peer }) => up.has(peer))
+}
+
 /** Whether a peer votes with the storage that it has now: without its old one it is somebody else. */
 export function votesWith(info: LedgerInfo, peer: PeerId, storageId: StorageId): boolean {
   return info.voters[voterIndex(info, peer)]?.storageId === storageId

@@ -87,8 +87,7 @@ export class VotersKeepTheirWord extends Checker {
       const verb = entry.type === 'granted' ? 'promises' : 'accepts'
       for (const seqs of seqsIn(entry)) this.#vote(verb, actor, entry.ledger, seqs, vote)
     }
-    if (entry.type === 'installed') this.#unbind(actor, entry.ledger, 'promised')
-    if (written.has(entry.type)) {
+    if (entry.type === 'granted' || entry.type === 'accepted' || entry.type === 'settled') {
       this.#pending[actor.index]?.push({ lsn, entry })
     }
   }
@@ -103,8 +102,6 @@ export class VotersKeepTheirWord extends Checker {
           for (const seq of seqsOf(seqs))
             this.#register(actor, entry.ledger, seq).settledOnDisk = true
         }
-      } else if (entry.type === 'installed') {
-        this.#unbind(actor, entry.ledger, 'binding')
       } else if (entry.type === 'granted' || entry.type === 'accepted') {
         const vote = { counter: entry.ballot.counter, key: this.history.ballotKey(entry.ballot) }
         for (const seqs of seqsIn(entry)) this.#bind(actor, entry.ledger, seqs, vote)
@@ -162,13 +159,6 @@ export class VotersKeepTheirWord extends Checker {
     for (const seq of seqsOf(seqs)) raise(this.#register(actor, ledger, seq).binding, vote)
   }
 
-  /** Of two promises with one counter in the epoch before, a majority gave at most one: either is kept. */
-  #unbind({ index }: Actor, ledger: LedgerId, which: 'promised' | 'binding'): void {
-    for (const [task, register] of this.#registers[index] ?? []) {
-      if (task.ledger.id === ledger) register[which].counter -= 0.5
-    }
-  }
-
   #register(actor: Actor, ledger: LedgerId, seq: number): Register {
     let registers = this.#registers[actor.index]
     if (registers === undefined) this.#registers[actor.index] = registers = new Map()
@@ -187,9 +177,6 @@ export class VotersKeepTheirWord extends Checker {
     return register
   }
 }
-
-/** Entries that matter once they are durable. */
-const written: ReadonlySet<Entry['type']> = new Set(['granted', 'accepted', 'settled', 'installed'])
 
 function* seqsIn(entry: Entry): Generator<Ranges> {
   if (entry.type === 'granted') yield entry.seqs
