@@ -3,25 +3,29 @@ import type { Lsn, NodeId } from '../../core/ids.ts'
 import { bitsIn } from '../../core/quorum.ts'
 import { seqsOf } from '../../core/ranges.ts'
 import type { Actor } from '../observer.ts'
-import type { LedgerHistory, RunHistory } from '../task-history.ts'
+import type { RunHistory } from '../task-history.ts'
 import { RunChecker } from './run-checker.ts'
 
 interface Uncounted {
-  readonly message: string
-  readonly ledger: LedgerHistory
+  readonly run: RunHistory
+  readonly by: Actor
 }
 
 /**
  * S10: every start has a grant of a majority of its own, and without faults none is in vain:
  * a task starts again only after it threw, ran out of time or was given back unstarted. A start that
- * its process has not outlived stays counted: it may have died of it.
+ * its process has not outlived stays counted by a majority: it may have died of it. One voter may have
+ * granted it so late that the process did not hear of it.
  */
 export class StartsAreGranted extends RunChecker {
   /** Deaths that a process does not count any more, until it has written all that it writes at once. */
   readonly #uncounted = new Map<NodeId, Map<string, Uncounted>>()
+  /** Voters that do not count a death, as masks. */
+  readonly #uncountedBy = new Map<RunHistory, number>()
 
-  override wrote({ node, peer }: Actor, _lsn: Lsn, entry: Entry): void {
+  override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
     if (entry.type !== 'released' && entry.type !== 'granted') return
+    const { node } = actor
     const uncounted = this.#uncounted.get(node) ?? new Map<string, Uncounted>()
     const key = this.history.ballotKey(entry.ballot)
     for (const seq of seqsOf(entry.seqs)) {
@@ -29,10 +33,9 @@ export class StartsAreGranted extends RunChecker {
       // Whoever takes over what others have counted writes that it does not count twice.
       if (entry.type === 'granted') uncounted.delete(id)
       else {
-        const { name, ledger, runs } = this.history.task(entry.ledger, seq)
-        const died = runs.find(run => run.ballotKey === key && run.end === 'crashed')
-        const message = `${peer} does not count that ${name} took down ${died?.peer}`
-        if (died !== undefined) uncounted.set(id, { message, ledger })
+        const { runs } = this.history.task(entry.ledger, seq)
+        const run = runs.find(({ ballotKey, end }) => ballotKey === key && end === 'crashed')
+        if (run !== undefined) uncounted.set(id, { run, by: actor })
       }
     }
     if (uncounted.size > 0) this.#uncounted.set(node, uncounted)
@@ -40,8 +43,13 @@ export class StartsAreGranted extends RunChecker {
   }
 
   override durable({ node }: Actor): void {
-    for (const { message, ledger } of this.#uncounted.get(node)?.values() ?? []) {
-      this.violation('S10', message, ledger)
+    for (const { run, by } of this.#uncounted.get(node)?.values() ?? []) {
+      const { task, peer, ballotKey } = run
+      const mask = (this.#uncountedBy.get(run) ?? 0) | task.ledger.bitFor(by)
+      this.#uncountedBy.set(run, mask)
+      if (task.ledger.isMajority((task.grants.get(ballotKey) ?? 0) & ~mask)) continue
+      const message = `no majority counts that ${task.name} took down ${peer}: ${by.peer} does not any more`
+      this.violation('S10', message, task.ledger)
     }
     this.#uncounted.delete(node)
   }
