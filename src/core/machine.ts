@@ -82,19 +82,23 @@ export function step(machine: Machine, input: Input, now: Millis): Effect[] {
 
 /** What follows from several inputs that have come together: one turn. */
 export function stepAll(machine: Machine, inputs: readonly Input[], now: Millis): Effect[] {
-  let quiet = inputs.length > 0 && machine.dispatch.wakeAt === Infinity
+  let quiet = inputs.length > 0
   for (const input of inputs) {
+    quiet &&= leadsToNothing(machine, input)
     routeInput(machine, input, now)
     receiveLoopback(machine, now)
-    quiet &&= isOnlyTaken(input)
   }
-  // That others have taken tasks which this node does not wait for leads to nothing: in a large
-  // mesh it hears of little else.
   return quiet ? [] : endTurn(machine, now)
 }
 
-function isOnlyTaken(input: Input): boolean {
-  return input.type === 'hinted' && input.hints.every(({ type }) => type === 'taken')
+/**
+ * Whether a turn need not go on: in a large mesh a node hears of little else but that others have taken
+ * tasks which it does not wait for, and of most entries nobody waits for that they are durable.
+ */
+function leadsToNothing({ voter, outbox, dispatch }: Machine, input: Input): boolean {
+  if (input.type === 'durable') return voter.evidence.length === 0 && outbox.loopback.length === 0
+  if (input.type !== 'hinted' || dispatch.wakeAt !== Infinity) return false
+  return input.hints.every(({ type }) => type === 'taken')
 }
 
 /** Everything that is done once per turn, after its inputs. */

@@ -14,9 +14,8 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
     at = Math.min(at, claiming.fetchAt)
     if (claiming.won > 0 && claiming.intent === 'run') {
       at = Math.min(at, runsUntil(proposer, claiming))
-      if (hasUnconfirmed(proposer, claiming)) {
-        at = Math.min(at, claiming.startedAt + proposer.confirmMs)
-      }
+      const confirmAt = claiming.startedAt + proposer.confirmMs
+      if (confirmAt < at && hasUnconfirmed(proposer, claiming)) at = confirmAt
     }
     if (claiming.open === claiming.live) continue
     for (const { sentAt, open } of claiming.settlings) {
@@ -33,7 +32,7 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
 }
 
 function hasUnconfirmed(proposer: ProposerState, { info, answered, confirmed }: Claiming): boolean {
-  return info.voters.some(({ peer }, v) => {
-    return (answered & ~confirmed & (1 << v)) !== 0 && proposer.up.has(peer)
-  })
+  const unconfirmed = answered & ~confirmed
+  if (unconfirmed === 0) return false
+  return info.voters.some(({ peer }, v) => (unconfirmed & (1 << v)) !== 0 && proposer.up.has(peer))
 }

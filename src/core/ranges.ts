@@ -144,7 +144,12 @@ export function eachSeq(ranges: Ranges, call: (seq: number) => void): void {
 }
 
 /** The numbers of a set, ascending. */
-export function* seqsOf(ranges: Ranges): Generator<number> {
+export function seqsOf(ranges: Ranges): Iterable<number> {
+  // Of one task in most cases, for which an array costs less than a generator.
+  return ranges.length === 2 && ranges[1] === 1 ? [ranges[0] as number] : seqsOfMany(ranges)
+}
+
+function* seqsOfMany(ranges: Ranges): Generator<number> {
   for (let i = 0; i < ranges.length; i += 2) {
     const first = ranges[i] as number
     const end = first + (ranges[i + 1] as number)

@@ -13,8 +13,16 @@ import type { World } from './world.ts'
 interface Grant {
   readonly node: NodeId
   readonly counter: number
-  /** Whether its holder has had an answer to a beat since. */
-  renewed: boolean
+  /** How many beats of its holder had been answered there before. */
+  readonly beats: number
+}
+
+/** A voter's process. */
+interface Granter {
+  /** The last grant of a run of each task that is not known to be over. */
+  readonly grants: Map<TaskHistory, Grant>
+  /** How many beats it has answered, by holder. */
+  readonly beats: Map<PeerId, number>
 }
 
 /**
@@ -24,8 +32,7 @@ interface Grant {
 export class Coverage extends Observer {
   readonly #history: History
   readonly #count: World['count']
-  /** The last grant of a run that a voter made and that is not known to be over, by task. */
-  readonly #grants = new Map<NodeId, Map<TaskHistory, Grant>>()
+  readonly #granters = new Map<NodeId, Granter>()
   /** Ballots of claims to finish what somebody left. */
   readonly #finishers = new Set<number>()
 
@@ -44,10 +51,10 @@ export class Coverage extends Observer {
   }
 
   override stopped({ node }: Actor, _kept: Lsn): void {
-    for (const grants of this.#grants.values()) {
+    for (const { grants } of this.#granters.values()) {
       for (const [task, grant] of grants) if (grant.node === node) grants.delete(task)
     }
-    this.#grants.delete(node)
+    this.#granters.delete(node)
   }
 
   override started(_actor: Actor, recovered: readonly Entry[]): void {
@@ -97,9 +104,7 @@ export class Coverage extends Observer {
       case 'renewed':
         if (message.sendList) this.#count('session list asked for')
         if (message.lost.length > 0) this.#count('session lease lost')
-        for (const grant of this.#grants.get(node)?.values() ?? []) {
-          if (peerOf(grant.node) === to) grant.renewed = true
-        }
+        this.#granter(node).beats.set(to, this.#beatsOf(node, to) + 1)
         break
       default:
         break
@@ -125,21 +130,35 @@ export class Coverage extends Observer {
 
   /** A run is granted: if another one was before, and nobody gave that back, its lease is over. */
   #granted(voter: NodeId, { ledger, seqs, ballot }: GrantedEntry): void {
-    let grants = this.#grants.get(voter)
-    if (grants === undefined) this.#grants.set(voter, (grants = new Map()))
+    const { grants } = this.#granter(voter)
+    const { proposer: node, counter } = ballot
+    const beats = this.#beatsOf(voter, peerOf(node))
     for (const seq of seqsOf(seqs)) {
       const task = this.#history.task(ledger, seq)
       const before = grants.get(task)
-      if (before !== undefined && before.counter !== ballot.counter) {
-        this.#count(before.renewed ? 'lease expired' : 'tentative lease expired')
+      if (before !== undefined && before.counter !== counter) {
+        const renewed = this.#beatsOf(voter, peerOf(before.node)) > before.beats
+        this.#count(renewed ? 'lease expired' : 'tentative lease expired')
       }
-      grants.set(task, { node: ballot.proposer, counter: ballot.counter, renewed: false })
+      grants.set(task, { node, counter, beats })
     }
   }
 
   #freed(voter: NodeId, ledger: LedgerId, seqs: Ranges): void {
-    const grants = this.#grants.get(voter)
+    const grants = this.#granters.get(voter)?.grants
     if (grants === undefined || grants.size === 0) return
     for (const seq of seqsOf(seqs)) grants.delete(this.#history.task(ledger, seq))
+  }
+
+  #granter(voter: NodeId): Granter {
+    let granter = this.#granters.get(voter)
+    if (granter === undefined) {
+      this.#granters.set(voter, (granter = { grants: new Map(), beats: new Map() }))
+    }
+    return granter
+  }
+
+  #beatsOf(voter: NodeId, holder: PeerId): number {
+    return this.#granters.get(voter)?.beats.get(holder) ?? 0
   }
 }

@@ -57,7 +57,7 @@ export class History extends Observer {
   constructor(now: () => number, plans: boolean) {
     super()
     this.#now = now
-    this.digests = new ValueDigests(now)
+    this.digests = new ValueDigests()
     this.#plans = plans
   }
 

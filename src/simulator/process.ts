@@ -31,6 +31,7 @@ export class Process implements NodeProcess {
   /** How far the journal is durable, as this process has been told. */
   #durable: Lsn = 0
   #turnIsDue = false
+  readonly #nextTurn = new Call(() => this.whenAble(this.#takeTurns))
   #busy = false
 
   constructor(world: World, init: ProcessInit) {
@@ -213,7 +214,7 @@ export class Process implements NodeProcess {
     const ms = prng.between(...turnMs) * (slow ? slowBy : 1)
     if (ms === 0) return this.#takeTurns()
     this.#turnIsDue = true
-    agenda.add(now() + ms, new Call(() => this.whenAble(this.#takeTurns)))
+    agenda.add(now() + ms, this.#nextTurn)
   }
 
   /** Takes in what has come, all of it in one turn; then what has followed from that at once. */

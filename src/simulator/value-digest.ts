@@ -17,23 +17,15 @@ export interface ValueFacts {
 /** Remembers what digests stand for. */
 export class ValueDigests {
   readonly #facts = new Map<ValueDigest, ValueFacts>()
-  readonly #now: () => number
-  /** The values that were digested last, and when: several look at them, one after the other. */
-  #last: Values | undefined
-  #lastAt = -1
-  readonly #lastDigests: ValueDigest[] = []
-
-  constructor(now: () => number) {
-    this.#now = now
-  }
+  /** Digests of values: several look at them, one after the other. */
+  readonly #digests = new WeakMap<Values, readonly ValueDigest[]>()
 
   /** Calls with the digest of each value. */
   forEach(
     values: Values,
     call: (seq: number, digest: ValueDigest, facts: ValueFacts) => void,
   ): void {
-    if (this.#last !== values || this.#lastAt !== this.#now()) this.#digest(values)
-    const digests = this.#lastDigests
+    const digests = this.#digests.get(values) ?? this.#digest(values)
     let i = 0
     eachSeq(values.seqs, seq => {
       const digest = digests[i++] as ValueDigest
@@ -41,10 +33,9 @@ export class ValueDigests {
     })
   }
 
-  #digest(values: Values): void {
+  #digest(values: Values): readonly ValueDigest[] {
     const { kind, reason, failures, by, delayMs, lengths, body } = values
-    const digests = this.#lastDigests
-    digests.length = 0
+    const digests: ValueDigest[] = []
     const head = digestText(`${kind}|${reason}|${failures}|${by}|${delayMs}`)
     let from = 0
     for (const length of lengths) {
@@ -57,8 +48,8 @@ export class ValueDigests {
       digests.push(digest)
       from = to
     }
-    this.#last = values
-    this.#lastAt = this.#now()
+    this.#digests.set(values, digests)
+    return digests
   }
 
   /** What a digest stands for. */

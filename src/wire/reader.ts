@@ -14,7 +14,7 @@ const shortTextBytes = 128
  */
 export class Reader {
   readonly #bytes: Uint8Array
-  readonly #buffer: Buffer
+  #view: Buffer | undefined
   #pos = 0
   #end: number
   #parts = 0
@@ -24,8 +24,13 @@ export class Reader {
     // Views that are handed out must not be Buffers, whose `slice` does not copy.
     this.#bytes =
       bytes.constructor === Uint8Array ? bytes : new Uint8Array(buffer, byteOffset, byteLength)
-    this.#buffer = Buffer.from(buffer, byteOffset, byteLength)
     this.#end = byteLength
+  }
+
+  /** The same memory, for what only a Buffer reads. */
+  get #buffer(): Buffer {
+    const { buffer, byteOffset, byteLength } = this.#bytes
+    return (this.#view ??= Buffer.from(buffer, byteOffset, byteLength))
   }
 
   /** Whether the part that is being read goes on. */
@@ -43,6 +48,11 @@ export class Reader {
   /** A varint of up to ten bytes: exact up to 2⁵³, and larger than that if it is larger. */
   varint(): number {
     const bytes = this.#bytes
+    const first = this.#pos < this.#end ? (bytes[this.#pos] as number) : 0x80
+    if (first < 0x80) {
+      this.#pos++
+      return first
+    }
     let value = 0
     let scale = 1
     for (let i = 0; i < 10; i++) {

@@ -53,6 +53,10 @@ export class Writer {
 
   /** An integer from 0 to 2⁵³ − 1. */
   varint(value: number): void {
+    if (value < 0x80 && this.#pos > 0) {
+      this.#bytes[--this.#pos] = value
+      return
+    }
     const size = varintBytes(value)
     this.#reserve(size)
     this.#pos -= size

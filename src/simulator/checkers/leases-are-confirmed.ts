@@ -22,7 +22,7 @@ interface Grant {
 export class LeasesAreConfirmed extends Checker {
   /** By a voter's process and ledger, then by task. */
   readonly #grants = new Map<string, Map<number, Grant>>()
-  /** By a voter's process, its holder and its claim; a claim of any tasks that comes twice has several. */
+  /** Not confirmed yet, by a voter's process, its holder and its claim; a claim that comes twice has several. */
   readonly #claims = new Map<string, Grant[]>()
 
   override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
@@ -77,8 +77,9 @@ export class LeasesAreConfirmed extends Checker {
   #confirm({ node }: Actor, from: PeerId, { confirmed, list }: Renew): void {
     const listed = (list ?? []).map(({ claimId }) => claimId)
     for (const claimId of [...confirmed, ...listed]) {
-      const granted = this.#claims.get(`${node} ${from} ${claimId}`) ?? []
-      for (const grant of granted) grant.confirmed = true
+      const claim = `${node} ${from} ${claimId}`
+      for (const grant of this.#claims.get(claim) ?? []) grant.confirmed = true
+      this.#claims.delete(claim)
     }
   }
 }
