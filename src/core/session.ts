@@ -49,7 +49,7 @@ export function onRenew(
   const agreed = held === renew.held && digest === renew.digest
   const sendList = renew.list === undefined && !agreed
   // What neither side names any more had ended before it lapsed: that run is not counted.
-  if (!sendList) refund(voter, outbox, session)
+  if (!sendList) refund(voter, outbox, session, renew.list ?? [])
   if (!sendList) rearm(voter, session, now)
   const { beat } = renew
   const leaseMs = sendList ? 0 : voter.leaseMs
@@ -147,12 +147,22 @@ function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Mi
   offer(ledger, lease.seqs, now)
 }
 
-function refund(voter: VoterState, outbox: Outbox, session: Session): void {
-  for (const lapsed of session.lapsed) {
+/** Takes out of the count what has lapsed and is not named; what is named may go on until its worker hears. */
+function refund(
+  voter: VoterState,
+  outbox: Outbox,
+  session: Session,
+  list: readonly HeldLease[],
+): void {
+  session.lapsed = session.lapsed.flatMap(lapsed => {
+    const named = list.find(({ claimId }) => claimId === lapsed.claimId)?.seqs ?? []
     const ledger = votedLedger(voter, lapsed.ledger)
-    if (ledger !== undefined) uncount(outbox, ledger, lapsed)
-  }
-  session.lapsed = []
+    if (ledger !== undefined) {
+      uncount(outbox, ledger, { ...lapsed, seqs: subtract(lapsed.seqs, named) })
+    }
+    const seqs = intersect(lapsed.seqs, named)
+    return seqs.length === 0 ? [] : [{ ...lapsed, seqs }]
+  })
 }
 
 /** Takes a run grant out of the count, where nobody holds a later one. */

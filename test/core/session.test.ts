@@ -144,6 +144,20 @@ describe('the whole list', () => {
     assert.equal(voter.register(1).promised.proposer, 'w.1')
   })
 
+  it('refunds what was lost only once it does not name it any more', () => {
+    const voter = confirmed([0, 2])
+    voter.wait(leaseMs)
+    voter.claim(ballot(2, 'x.1'), [0, 1])
+    voter.release(ballot(2, 'x.1'), [0, 1])
+    const { lost } = voter.renew('w.1', listed(1, [0, 1]))
+    assert.deepEqual(lost, [{ ledger: ledgerId, claimId: 1, seqs: [0, 1] }])
+    // That run has begun, and may take its worker down.
+    assert.equal(voter.register(0).grants, 1)
+    assert.equal(voter.register(1).grants, 0)
+    voter.renew('w.1', nothing)
+    assert.equal(voter.register(0).grants, 0)
+  })
+
   it('is told what is settled', () => {
     const voter = confirmed([0, 2])
     voter.decide(ballot(3, 'x.1'), valuesOf([0, 1], 'done'))
