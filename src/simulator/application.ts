@@ -159,7 +159,9 @@ export class Application {
         yield `${peer}: cancel ${request} is unanswered`
     }
     for (const task of watched) {
-      if (learned.has(task) || task.ledger.isLost || isForgotten(task.ledger)) continue
+      if (learned.has(task) || isForgotten(task.ledger)) continue
+      const goesOn = task.later.some(one => isTold(one) && !isForgotten(one.ledger))
+      if (task.ledger.isLost && !goesOn) continue
       yield `${peer}: the outcome of ${task.name} has not arrived`
     }
   }
@@ -307,6 +309,11 @@ export class Application {
 function isHeldBy({ heldBy, ledger, decided }: TaskHistory, copies: number): boolean {
   const held = bitsIn(heldBy | ledger.lostBy) >= copies
   return held || decided !== undefined || ledger.retiredBy !== 0
+}
+
+/** Whether who waits for a task may expect to hear of its outcome. */
+function isTold({ decided, ledger }: TaskHistory): boolean {
+  return decided !== undefined && !ledger.isLost
 }
 
 /** Whether there may be nobody who knows of a task any more. */

@@ -1,4 +1,4 @@
-import type { Abort, Run } from '../core/effects.ts'
+import type { Abort, OutcomesKnown, Run } from '../core/effects.ts'
 import { isDirect } from '../core/direct-grant.ts'
 import type { Entry, GrantedEntry } from '../core/entries.ts'
 import { type LedgerId, type Lsn, type NodeId, type PeerId, peerOf } from '../core/ids.ts'
@@ -55,6 +55,10 @@ export class Coverage extends Observer {
       for (const [task, grant] of grants) if (grant.node === node) grants.delete(task)
     }
     this.#granters.delete(node)
+  }
+
+  override outcomes(_actor: Actor, { fork }: OutcomesKnown): void {
+    if (fork !== undefined) this.#count('outcome of a later generation shown')
   }
 
   override started(_actor: Actor, recovered: readonly Entry[]): void {

@@ -82,6 +82,11 @@ const kinds = {
     draw: prng => ({ fullDiskEveryMs: prng.between(5_000, 30_000) }),
   },
   wipes: { swarmP: 0.1, draw: prng => ({ wipeEveryMs: prng.between(10_000, 40_000) }) },
+  /** The disks of a majority may go at once, so the cluster is one whose survivors go on. */
+  disasters: {
+    swarmP: 0.08,
+    draw: prng => ({ disasterEveryMs: prng.between(10_000, 40_000) }),
+  },
   rollbacks: { swarmP: 0.15, draw: prng => ({ rollbackEveryMs: prng.between(5_000, 20_000) }) },
   leaves: { swarmP: 0.3, draw: prng => ({ leaveEveryMs: prng.between(10_000, 40_000) }) },
   departures: {

@@ -64,6 +64,8 @@ export interface Faults {
   readonly fullDiskMs: Span
   /** A node comes back with an empty disk. */
   readonly wipeEveryMs: number
+  /** Several nodes at once come back with empty disks. */
+  readonly disasterEveryMs: number
   /** A node comes back with an old copy of its disk. */
   readonly rollbackEveryMs: number
 
@@ -113,6 +115,7 @@ export const calm: Faults = {
   fullDiskEveryMs: 0,
   fullDiskMs: [1_000, 20_000],
   wipeEveryMs: 0,
+  disasterEveryMs: 0,
   rollbackEveryMs: 0,
   leaveEveryMs: 0,
   departEveryMs: 0,
@@ -137,8 +140,10 @@ export function healed(faults: Faults): Faults {
 
 /** Whether every node comes back with the disk that it had. */
 export function keepsDisks(faults: Faults): boolean {
-  const { fsyncErrorEveryMs, bitFlipEveryMs, wipeEveryMs, rollbackEveryMs, departEveryMs } = faults
-  const lossy = [fsyncErrorEveryMs, bitFlipEveryMs, wipeEveryMs, rollbackEveryMs, departEveryMs]
+  const { fsyncErrorEveryMs, bitFlipEveryMs, wipeEveryMs, rollbackEveryMs } = faults
+  const { disasterEveryMs, departEveryMs } = faults
+  const found = [fsyncErrorEveryMs, bitFlipEveryMs, rollbackEveryMs]
+  const lossy = [...found, wipeEveryMs, disasterEveryMs, departEveryMs]
   return lossy.every(everyMs => everyMs === 0)
 }
 

@@ -242,6 +242,10 @@ export class History extends Observer {
       const to = from + (chunk.lengths[i] as number)
       if (task.spec === undefined) {
         task.spec = chunk.spec
+        const { fork } = chunk
+        if (fork !== undefined) {
+          this.task(fork.ledger, task.seq + fork.shift).later.push(task)
+        }
         task.dueAt = this.#now() + chunk.delayMs
         task.delayMs = chunk.delayMs
         task.startBy = limitAt(chunk.startWithinMs, this.#now())

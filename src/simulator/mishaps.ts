@@ -145,11 +145,12 @@ export class Mishaps {
 
   /**
    * Whether a node's disk may be lost: with more than a minority of the voters gone, tasks would
-   * be lost that nobody can bring back.
+   * be lost that nobody can bring back, unless a survivor may go on with them.
    */
   mayLose(index: number): boolean {
-    const { voters, nodes } = this.#simulation.options
-    const bearable = Math.max(1, (Math.min(voters, nodes) - 1) >>> 1)
+    const { voters, nodes, orphans } = this.#simulation.options
+    const most = orphans === 'fork' ? nodes - 1 : (Math.min(voters, nodes) - 1) >>> 1
+    const bearable = Math.max(1, most)
     return this.#doomed.has(index) || this.#doomed.size < bearable
   }
 

@@ -23,6 +23,7 @@ export class Nemesis {
     this.#repeat('bit flip', faults.bitFlipEveryMs, prng => this.#flipBit(prng))
     this.#repeat('full disk', faults.fullDiskEveryMs, prng => this.#fillDisk(prng, faults))
     this.#repeat('wipe', faults.wipeEveryMs, prng => this.#wipe(prng))
+    this.#repeat('disaster', faults.disasterEveryMs, prng => this.#disaster(prng))
     this.#repeat('rollback', faults.rollbackEveryMs, prng => this.#rollBack(prng))
     const checkpoint = (prng: Prng): void => this.#pick(prng)?.checkpoint()
     this.#repeat('checkpoint', faults.checkpointEveryMs, checkpoint, true)
@@ -150,6 +151,14 @@ export class Nemesis {
     if (node === undefined) return
     this.#simulation.mishaps.crash(node.index, 'power')
     this.#simulation.mishaps.wipe(node.index)
+  }
+
+  /** The disks of several nodes go together. */
+  #disaster(prng: Prng): void {
+    this.#simulation.count('disaster')
+    for (let left = 1 + prng.below(this.#simulation.options.nodes); left > 0; left--) {
+      this.#wipe(prng)
+    }
   }
 
   /** Takes a copy of a disk, or puts one that was taken earlier in its place. */

@@ -37,20 +37,21 @@ export const planBytes = 8
 /** Writes a plan at the front of a payload. */
 export function writePlan(plan: Plan, bytes: Uint8Array, at: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset)
-  view.setUint32(at, plan.uid)
-  view.setUint8(at + 4, behaviours.indexOf(plan.behaviour))
-  view.setUint8(at + 5, plan.throws)
-  view.setUint16(at + 6, plan.durationMs)
+  // What begins with byte 0 names blobs.
+  view.setUint8(at, 1 + behaviours.indexOf(plan.behaviour))
+  view.setUint8(at + 1, plan.throws)
+  view.setUint16(at + 2, plan.durationMs)
+  view.setUint32(at + 4, plan.uid)
 }
 
 /** Reads the plan at the front of a payload. */
 export function readPlan(bytes: Uint8Array, at: number): Plan {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return {
-    uid: view.getUint32(at),
-    behaviour: behaviours[view.getUint8(at + 4)] ?? 'done',
-    throws: view.getUint8(at + 5),
-    durationMs: view.getUint16(at + 6),
+    uid: view.getUint32(at + 4),
+    behaviour: behaviours[view.getUint8(at) - 1] ?? 'done',
+    throws: view.getUint8(at + 1),
+    durationMs: view.getUint16(at + 2),
   }
 }
 

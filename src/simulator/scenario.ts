@@ -1,5 +1,5 @@
 import type { Violation } from './checkers/checker.ts'
-import type { FaultName } from './fault-kinds.ts'
+import { drawFaults, type FaultName } from './fault-kinds.ts'
 import type { SimulationOptions } from './options.ts'
 import { Prng } from './prng.ts'
 import { Simulation } from './simulation.ts'
@@ -57,7 +57,8 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
   const { seed, faults = ['swarm'] } = options
   const shape = shapeOf(seed)
   const { tasks, faultyMs, settleMs, ...given } = withoutMissing(options)
-  const simulation = new Simulation({ ...shape.cluster, ...given, seed, faults })
+  const orphans = given.orphans ?? drawOrphans({ ...given, seed, faults })
+  const simulation = new Simulation({ ...shape.cluster, ...given, seed, faults, orphans })
   const { nodes, guests } = simulation.options
   const drawn = { nodes, guests, tasks: tasks ?? shape.tasks, faultyMs: faultyMs ?? shape.faultyMs }
   const workload = new Workload(simulation, {
@@ -100,6 +101,13 @@ function shapeOf(
     faultyMs: prng.pick([20_000, 60_000, 120_000]),
     tasks: prng.pick([10, 60, 60, 300]),
   }
+}
+
+/** Whether survivors go on with what has lost its voters: after disasters nothing else would. */
+function drawOrphans({ seed, faults = [], without = [] }: ScenarioOptions): 'wait' | 'fork' {
+  const { kinds } = drawFaults(seed, { names: faults, without })
+  const forks = kinds.includes('disasters') || Prng.named(seed, 'orphans').chance(0.06)
+  return forks ? 'fork' : 'wait'
 }
 
 /** Options without those that are there and undefined, so that they do not hide what is drawn. */

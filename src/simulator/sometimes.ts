@@ -102,6 +102,10 @@ export const sometimes = [
   'wrote sealed',
   'wrote installed',
   'wrote moved',
+  // Other generations.
+  'disaster',
+  'wrote forked',
+  'outcome of a later generation shown',
   // Records on their way.
   'published',
   'key met again',

@@ -53,6 +53,8 @@ export class TaskHistory {
   plan: Plan | undefined
   spec: TaskSpec | undefined
   payloadDigest = 0
+  /** The same task in later generations. */
+  readonly later: TaskHistory[] = []
   /** When its user was told that it is safe; Infinity before. */
   ackedAt = Infinity
   /** When it may run, as far as decided values say. */

@@ -225,7 +225,8 @@ export class Worker {
     const { prng } = this.#init
     const body = new Uint8Array(prng.chance(0.005) ? 50_000 : 12 + prng.below(8)).fill(token)
     const view = new DataView(body.buffer)
-    view.setUint32(0, uid)
+    // What begins with byte 0 names blobs.
+    view.setUint32(0, 2 ** 31 + uid)
     view.setUint32(4, token)
     view.setUint32(8, prng.uint32())
     return body

@@ -200,6 +200,13 @@ const controls: readonly Control[] = [
     more: { ...calm, tasks: 200, settleMs: 60_000 },
   },
   {
+    name: 'L7: what survivors go on with reaches no voters',
+    property: 'L7',
+    tamper: () => sabotage.lostGenerations,
+    faults: 'disasters',
+    more: { ...calm, tasks: 10, settleMs: 60_000 },
+  },
+  {
     name: 'core: what the core throws is reported',
     property: 'core',
     tamper: sabotage.brokenCore,

@@ -219,6 +219,14 @@ export const noNewcomers: Tamper = {
     message.type === 'invite' || message.type === 'settle' ? undefined : message,
 }
 
+/** What a survivor publishes anew reaches nobody. */
+export const lostGenerations: Tamper = {
+  message: (_from, _to, message) => {
+    const isLater = message.type === 'store' && message.chunks.some(({ fork }) => fork !== undefined)
+    return isLater ? undefined : message
+  },
+}
+
 /** Outcomes never reach the voters. */
 export const lostSettlements: Tamper = {
   message: (_from, _to, message) => (message.type === 'settle' ? undefined : message),

@@ -4,7 +4,7 @@ import type { LedgerHistory } from '../task-history.ts'
 
 /** A property that did not hold. */
 export interface Violation {
-  /** `S1` … `S11` or `L1` … `L6`, or a word for what has no number. */
+  /** `S1` … `S11` or `L1` … `L7`, or a word for what has no number. */
   readonly property: string
   /** Virtual time, in milliseconds. */
   readonly atMs: number

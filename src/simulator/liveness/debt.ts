@@ -3,7 +3,7 @@ import type { TaskHistory } from '../task-history.ts'
 
 /** Something that is owed to somebody once faults have stopped. */
 export interface Debt {
-  /** The liveness property that owes it: `L1` … `L6`. */
+  /** The liveness property that owes it: `L1` … `L7`. */
   readonly property: string
   readonly message: string
   /** Whether it should have been paid by now; else there is time until the run is over. */

@@ -4,6 +4,7 @@ import type { Debt, Liveness } from './debt.ts'
 import { fullRestartFinishes } from './full-restart-finishes.ts'
 import { nobodyIsIdle } from './nobody-is-idle.ts'
 import { outcomesAreFinished } from './outcomes-are-finished.ts'
+import { survivorsGoOn } from './survivors-go-on.ts'
 import { usersAreTold } from './users-are-told.ts'
 import { voterSetsAreWhole } from './voter-sets-are-whole.ts'
 
@@ -17,6 +18,7 @@ const properties: readonly Liveness[] = [
   usersAreTold,
   voterSetsAreWhole,
   fullRestartFinishes,
+  survivorsGoOn,
 ]
 
 /** What is owed once faults have stopped: at most so many debts of each property. */
