@@ -2,11 +2,8 @@ import { type Mutant, mutant, type SeedPlan } from './mutant.ts'
 
 const losses: SeedPlan = { count: 100, faults: ['departures', 'wipes', 'leaves'] }
 
-/** Who drives a change is gone in the middle of it. */
-const interrupted: SeedPlan = {
-  count: 400,
-  faults: ['departures', 'wipes', 'crash-points', 'power'],
-}
+/** Who drives a change is gone at each step of it. */
+const tests = ['simulation/interrupted-changes.test.ts']
 
 /** Bugs in finding other voters, and in going on with what somebody has begun who is gone. */
 export const healingMutants: readonly Mutant[] = [
@@ -21,7 +18,7 @@ export const healingMutants: readonly Mutant[] = [
         to: '  void now',
       },
     ],
-    { quick: false, seeds: interrupted },
+    { tests },
   ),
   mutant(
     'chosen-not-adopted',
@@ -34,20 +31,7 @@ export const healingMutants: readonly Mutant[] = [
         to: '  void outbox',
       },
     ],
-    { quick: false, seeds: interrupted },
-  ),
-  mutant(
-    'epoch-not-completed',
-    'Each voter of an epoch sees to it that the others vote, too.',
-    [],
-    [
-      {
-        file: 'resume.ts',
-        from: "  openChange(changer, outbox, { info: before, end }, info.voters, 'installing', now)",
-        to: '  void before, end',
-      },
-    ],
-    { quick: false, seeds: interrupted },
+    { tests },
   ),
   mutant(
     'gone-not-replaced',

@@ -1,5 +1,6 @@
 import { changeMutants } from './change-mutants.ts'
 import { durabilityMutants } from './durability-mutants.ts'
+import { forkMutants } from './fork-mutants.ts'
 import { healingMutants } from './healing-mutants.ts'
 import { leaseMutants } from './lease-mutants.ts'
 import { majorityMutants } from './majority-mutants.ts'
@@ -15,6 +16,7 @@ export const mutants: readonly Mutant[] = [
   ...durabilityMutants,
   ...changeMutants,
   ...healingMutants,
+  ...forkMutants,
   ...retentionMutants,
   ...leaseMutants,
   ...sessionMutants,

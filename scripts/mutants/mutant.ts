@@ -2,7 +2,7 @@ import type { FaultName } from '../../src/simulator/fault-kinds.ts'
 
 /** A change of one place in a source file. */
 export interface Patch {
-  /** Below `src/core`. */
+  /** From `src/core` on. */
   readonly file: string
   /** Text that is in the file exactly once. */
   readonly from: string
@@ -24,7 +24,9 @@ export interface Mutant {
   readonly patches: readonly Patch[]
   /** Shapes that are explored one after the other until one of them finds it. */
   readonly shapes: readonly string[]
-  /** Clusters that are simulated if no shape finds it, one after the other, until one does. */
+  /** Simulations below `test` that are run if no shape finds it, one after the other until one does. */
+  readonly tests: readonly string[]
+  /** Clusters that are simulated if neither a shape nor a test finds it, one after the other, until one does. */
   readonly seeds?: SeedPlan
   /** Whether it is found fast enough for every run of the tests. */
   readonly quick: boolean
@@ -40,5 +42,5 @@ export function mutant(
   patches: readonly Patch[],
   more: Partial<Mutant> = {},
 ): Mutant {
-  return { name, rule, shapes, patches, quick: true, ...more }
+  return { name, rule, shapes, patches, tests: [], quick: true, ...more }
 }

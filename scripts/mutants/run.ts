@@ -43,12 +43,12 @@ export async function patchedFiles({ name, patches }: Mutant): Promise<Map<strin
   return files
 }
 
-/** Puts a mutant into a copy of the sources, explores its shapes and runs its seeds until one finds it. */
+/** Puts a mutant into a copy of the sources; runs its shapes, tests and seeds until one finds it. */
 export async function runMutant(mutant: Mutant): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'mutant-'))
   const verdict = { mutant: mutant.name, killed: false, by: '', states: 0, seeds: 0 }
   try {
-    for (const part of ['src', 'scripts', 'package.json']) {
+    for (const part of ['src', 'scripts', 'test', 'package.json']) {
       await cp(join(root, part), join(folder, part), { recursive: true })
     }
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
@@ -59,6 +59,10 @@ export async function runMutant(mutant: Mutant): Promise<Verdict> {
       const [problem] = violations
       if (problem === undefined) continue
       return { ...verdict, killed: true, by: `${shape}: ${problem.split('\n')[0]}` }
+    }
+    for (const test of mutant.tests) {
+      const failed = await testIn(folder, test)
+      if (failed !== undefined) return { ...verdict, killed: true, by: `${test}: ${failed}` }
     }
     if (mutant.seeds === undefined) return verdict
     return { ...verdict, ...(await simulateIn(folder, mutant.seeds)) }
@@ -73,6 +77,24 @@ async function exploreIn(folder: string, shape: string): Promise<Explored> {
   const [explored] = await Array.fromAsync(run.objects<Explored>())
   if (explored === undefined) throw new Error(`The exploration of ${shape} told nothing`)
   return explored
+}
+
+/** Runs a test of a copy in a process of its own. Returns the first fact that does not hold any more. */
+async function testIn(folder: string, test: string): Promise<string | undefined> {
+  const words = ['--test', '--test-reporter', 'tap', join(folder, 'test', test)]
+  // Tests of tests are skipped where they are told that they are inside of one.
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+  const child = spawn(process.execPath, words, {
+    ...{ cwd: folder, env, timeout: runMs, stdio: ['ignore', 'pipe', 'inherit'] },
+  })
+  const closed = once(child, 'close')
+  let failed: string | undefined
+  for await (const line of createInterface({ input: child.stdout })) {
+    failed ??= /^ *not ok \d+ - (.*)/.exec(line)?.[1]
+  }
+  await closed
+  if (failed?.endsWith(test) === true) throw new Error(`${test} cannot be run`)
+  return failed
 }
 
 /** Runs simulated clusters of a copy in a process of its own, until one finds something. */

@@ -11,8 +11,8 @@ describe('the mutants', () => {
 
   it('are explored in shapes that exist', () => {
     const names = new Set(shapes.map(({ name }) => name))
-    for (const { name, shapes: needed, seeds } of mutants) {
-      assert.ok(needed.length > 0 || seeds !== undefined, name)
+    for (const { name, shapes: needed, tests, seeds } of mutants) {
+      assert.ok(needed.length + tests.length > 0 || seeds !== undefined, name)
       assert.ok(
         needed.every(shape => names.has(shape)),
         name,

@@ -12,6 +12,11 @@ import { plainSpec } from '../core/fixtures.ts'
 const minute = 60_000
 const count = 6
 
+/** What a node has published anew. */
+interface Forking extends Extract<Entry, { type: 'forked' }> {
+  readonly by: number
+}
+
 /** Some tasks that are due later, their voters, and what has been told of them. */
 interface Scene {
   readonly simulation: Simulation
@@ -20,12 +25,12 @@ interface Scene {
   readonly voters: readonly number[]
   /** Generations that users on each node were told of. */
   readonly told: ReadonlyMap<number, ReadonlySet<number>>
-  readonly forks: readonly Extract<Entry, { type: 'forked' }>[]
+  readonly forks: readonly Forking[]
 }
 
 function setUp(options: Partial<SimulationOptions>, delayMs = 30_000): Scene {
   const told = new Map<number, Set<number>>()
-  const forks: Extract<Entry, { type: 'forked' }>[] = []
+  const forks: Forking[] = []
   const tasks: TaskHistory[] = []
   const { tamper: broken } = options
   const tamper: Tamper = {
@@ -36,7 +41,8 @@ function setUp(options: Partial<SimulationOptions>, delayMs = 30_000): Scene {
         // Whoever publishes a task anew is also told of it under its new name.
         const isOld = effect.type === 'outcomes' && effect.ledger === tasks[0]?.ledger.id
         if (isOld) note(told, actor.index, effect)
-        if (effect.type === 'persist' && effect.entry.type === 'forked') forks.push(effect.entry)
+        if (effect.type === 'persist' && effect.entry.type === 'forked')
+          forks.push({ ...effect.entry, by: actor.index })
       }
       return effects
     },
@@ -157,21 +163,24 @@ describe('tasks whose voters are lost', () => {
     assert.equal(scene.forks.length, 1)
   })
 
-  test('are published anew by the first of several survivors, and once', () => {
-    const scene = setUp({ nodes: 7, voters: 5 })
-    const { simulation, voters, forks } = scene
-    loseDisks(simulation, voters.slice(0, 3))
-    simulation.run(minute)
-    for (const power of ['kill', 'power'] as const) {
-      simulation.mishaps.crash(voters[3] as number, power)
-      simulation.mishaps.restart(voters[3] as number)
+  for (const seed of [1, 2, 3]) {
+    test(`are published anew by the first of several survivors, and once (seed ${seed})`, () => {
+      const scene = setUp({ seed, nodes: 7, voters: 5 })
+      const { simulation, voters, forks } = scene
+      loseDisks(simulation, voters.slice(0, 3))
       simulation.run(minute)
-    }
-    assert.deepEqual(simulation.violations, [])
-    assert.equal(forks.length, 1)
-    assert.equal(forks[0]?.seqs[1], count)
-    assert.deepEqual(generationsOf(scene, voters.slice(3)), [2], 'the other survivor is told')
-  })
+      for (const power of ['kill', 'power'] as const) {
+        simulation.mishaps.crash(voters[3] as number, power)
+        simulation.mishaps.restart(voters[3] as number)
+        simulation.run(minute)
+      }
+      assert.deepEqual(simulation.violations, [])
+      assert.equal(forks.length, 1)
+      assert.equal(forks[0]?.seqs[1], count)
+      assert.equal(forks[0]?.by, voters[3])
+      assert.deepEqual(generationsOf(scene, voters.slice(3)), [2], 'the other survivor is told')
+    })
+  }
 
   test('may lose the voters of a later generation, too', () => {
     const scene = setUp({ nodes: 7 }, 10 * minute)
