@@ -11,9 +11,11 @@ const usage = `npm run scale -- [--nodes N,N] [--tasks N] [--speed]
   --tasks N    tasks that come at once (default: 10000)
   --speed      instead: virtual time against the processor's time, of a loaded cluster of 7 nodes`
 
-/** Until nodes have found each other; then so long to count what they say while there is no work. */
+/** Until nodes have found each other; until those without work ask no more often than ever. */
 const joinMs = 8_000
-const idleMs = 10_000
+const calmMs = 60_000
+/** How long it is counted what they say while there is no work. */
+const idleMs = 20_000
 
 /** Tasks that come one by one, and how far apart. */
 const singles = 200
@@ -60,7 +62,9 @@ function cost(nodes: number, tasks: number): Record<string, unknown> {
   const took = stopwatch()
   simulation.run(joinMs)
   const joined = took()
+  simulation.run(calmMs)
   const idle = countSent(simulation, () => simulation.run(idleMs))
+  const began = simulation.now()
   const single = countSent(simulation, () => {
     for (let i = 0; i < singles; i++) {
       publishWork(simulation, i, 1)
@@ -68,7 +72,7 @@ function cost(nodes: number, tasks: number): Record<string, unknown> {
     }
     simulation.settle(settleMsMax)
   })
-  const singleMs = singles * apartMs
+  const singleMs = simulation.now() - began
   const atOnce = countSent(simulation, () => {
     for (let i = 0; i * 100 < tasks; i++) publishWork(simulation, i, Math.min(100, tasks - i * 100))
     simulation.settle(settleMsMax)
