@@ -104,6 +104,7 @@ function leadsToNothing({ voter, outbox, dispatch }: Machine, input: Input): boo
 /** Everything that is done once per turn, after its inputs. */
 function endTurn(machine: Machine, now: Millis): Effect[] {
   const { outbox } = machine
+  machine.nextTickAt = undefined
   for (let round = 0; round < 64; round++) {
     receiveLoopback(machine, now)
     const durable = (node: NodeId, { info }: Ledger): number | undefined =>
@@ -254,7 +255,7 @@ function work(machine: Machine, now: Millis): boolean {
 /** When the next `tick` is due; it may come earlier, never later. */
 export function wakeAt(machine: Machine): Millis {
   const { voter, proposer, producer, announce, dispatch, watch, guest } = machine
-  return Math.min(
+  machine.nextTickAt ??= Math.min(
     machine.idleAt,
     voterWakeAt(voter),
     proposerWakeAt(proposer),
@@ -266,6 +267,7 @@ export function wakeAt(machine: Machine): Millis {
     changesWakeAt(machine.changer),
     joinsWakeAt(voter),
   )
+  return machine.nextTickAt
 }
 
 /** Bytes that must have gone since the last checkpoint before another one is worth it. */

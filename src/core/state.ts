@@ -92,6 +92,8 @@ export interface Machine {
   compareAt: Millis
   orphansAt: Millis
   idleAt: Millis
+  /** When the next tick is due; undefined until it is asked for, after a turn that may have changed it. */
+  nextTickAt: Millis | undefined
   replayLsn: number
 }
 
@@ -151,6 +153,7 @@ export function createMachine(init: MachineInit): Machine {
     compareAt: 0,
     orphansAt: 0,
     idleAt: 0,
+    nextTickAt: undefined,
     replayLsn: 0,
   }
 }

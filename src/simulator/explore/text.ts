@@ -14,6 +14,7 @@ const silent: ReadonlySet<string> = new Set([
   'maxDeliveries',
   'news',
   'nextId',
+  'nextTickAt',
   'offsets',
   'openedAt',
   'pageTasks',
