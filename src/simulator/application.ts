@@ -27,6 +27,8 @@ export type ApplicationEffect = Extract<
   }
 >
 
+const dayMs = 86_400_000
+
 /** Tasks to publish together. */
 export interface Batch {
   readonly spec: TaskSpec
@@ -160,7 +162,9 @@ export class Application {
     }
     for (const task of watched) {
       if (learned.has(task) || isForgotten(task.ledger)) continue
-      const goesOn = task.later.some(one => isTold(one) && !isForgotten(one.ledger))
+      // That the outcome of a later generation is collected is told to nobody who comes then.
+      const isKept = this.#world.options.keepMs >= dayMs
+      const goesOn = isKept && task.later.some(one => isTold(one) && !isForgotten(one.ledger))
       if (task.ledger.isLost && !goesOn) continue
       yield `${peer}: the outcome of ${task.name} has not arrived`
     }
