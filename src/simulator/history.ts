@@ -123,6 +123,7 @@ export class History extends Observer {
     this.#lastWritten[actor.index] = lsn
     this.#written.take(actor.index, entry)
     if (entry.type === 'opened' || entry.type === 'installed') this.#learn(entry)
+    if (entry.type === 'sealed' || entry.type === 'installed') this.#chosen(entry)
     if (entry.type === 'granted' || entry.type === 'accepted') this.#noteVote(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
@@ -233,6 +234,13 @@ export class History extends Observer {
 
   #learn({ ledger, epoch, producer, voters }: LedgerInfo): void {
     this.ledger(ledger).learn({ ledger, epoch, producer, voters })
+  }
+
+  /** Somebody knows who votes in an epoch, for good. */
+  #chosen(info: LedgerInfo): void {
+    this.#learn(info)
+    const ledger = this.ledger(info.ledger)
+    ledger.chosen = Math.max(ledger.chosen, info.epoch)
   }
 
   #learnRecords(ledger: LedgerId, chunk: Chunk): void {

@@ -130,6 +130,8 @@ export class LedgerHistory {
   readonly epochs: (LedgerInfo | undefined)[] = []
   /** The last epoch that a majority of its voters has begun: what is promised is promised by it. */
   governing = 0
+  /** The last epoch whose voters are known to be chosen. */
+  chosen = 0
   /** Voters of which each has said that nothing of it is left. */
   retiredBy = 0
   /** Voters on whose disks it is opened. */
@@ -161,9 +163,14 @@ export class LedgerHistory {
 
   /** Whether so many disks are gone, or were, that no majority is left, or votes are not what they were. */
   get isLost(): boolean {
-    const voters = this.votersIn(this.governing)
-    const isLost = bitsIn(voters & ~this.lostBy) < majorityOf(bitsIn(voters))
-    return isLost || this.wasLost || this.isMisled
+    if (this.wasLost || this.isMisled) return true
+    // Where the next voters are chosen, those before can decide nothing any more.
+    for (let epoch = this.governing; epoch <= Math.max(this.governing, this.chosen); epoch++) {
+      const voters = this.votersIn(epoch)
+      if (voters === 0 && epoch > this.governing) continue
+      if (bitsIn(voters & ~this.lostBy) < majorityOf(bitsIn(voters))) return true
+    }
+    return false
   }
 
   /** Whether every majority that is left has one of these voters in it. */

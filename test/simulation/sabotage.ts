@@ -222,7 +222,8 @@ export const noNewcomers: Tamper = {
 /** What a survivor publishes anew reaches nobody. */
 export const lostGenerations: Tamper = {
   message: (_from, _to, message) => {
-    const isLater = message.type === 'store' && message.chunks.some(({ fork }) => fork !== undefined)
+    const isLater =
+      message.type === 'store' && message.chunks.some(({ fork }) => fork !== undefined)
     return isLater ? undefined : message
   },
 }
