@@ -1,7 +1,7 @@
 import { allCollected } from './core/collected.ts'
 import { type LedgerId, parseTaskId, taskId } from './core/ids.ts'
 import type { Machine, TaskView } from './core/machine.ts'
-import { hasLedger, viewTask } from './core/query.ts'
+import { hasLedger, isBehind, viewTask } from './core/query.ts'
 import { seqsOf, subtract } from './core/ranges.ts'
 import { countTasks } from './task-counts.ts'
 import type { QueueInfo, TaskInfo, TaskState } from './task-info.ts'
@@ -71,6 +71,7 @@ export class LocalTasks {
   queues(): LedgerQueue[] {
     const rows: LedgerQueue[] = []
     for (const [ledger, held] of this.#machine.voter.ledgers) {
+      if (isBehind(this.#machine, held)) continue
       for (const [queue, counts] of countTasks(held)) {
         if (rows.length === ledgerQueuesMax) return rows
         rows.push({ ledger, queue, ...counts })

@@ -37,6 +37,8 @@ export interface Elected {
 /** Asks a node to keep a copy of a ledger without voting; answered once it has caught up. */
 export interface Invite extends LedgerInfo {
   readonly type: 'invite'
+  /** Whether it is wanted for itself, and not on the way to a vote: then nobody waits for an answer. */
+  readonly standing: boolean
 }
 
 export interface Invited {

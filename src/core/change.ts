@@ -49,6 +49,15 @@ export interface Change {
   againAt: Millis
 }
 
+/** Who has been asked to keep a standing copy of a ledger. */
+export interface Standing {
+  readonly peer: PeerId
+  /** Its connection then, by when that began. */
+  readonly upSince: Millis
+  readonly askedAt: Millis
+  readonly epoch: number
+}
+
 /** Everything a node knows of changes that it drives. */
 export interface ChangerState {
   readonly self: PeerId
@@ -61,6 +70,8 @@ export interface ChangerState {
   silent: PeerId[]
   /** When it was first seen that a ledger's next voters have been voted for. */
   readonly noticed: Map<LedgerId, Millis>
+  /** Who keeps copies of the ledgers in which this node votes alone. */
+  readonly observers: Map<LedgerId, Standing>
   /** Ledgers that are not handed over when this node stops. */
   readonly stay: Set<LedgerId>
   /** Since when ledgers should have other voters. */
@@ -79,6 +90,7 @@ export function createChanger(init: Pick<ChangerState, 'self' | 'node' | 'random
     counter: 0,
     silent: [],
     noticed: new Map(),
+    observers: new Map(),
     stay: new Set(),
     wanted: new Map(),
     lookAt: 0,
@@ -145,7 +157,7 @@ function say(outbox: Outbox, change: Change, now: Millis, up?: ReadonlySet<PeerI
   const to = stage === 'copying' ? newcomers(change) : stage === 'installing' ? voters : info.voters
   for (const { peer } of to) {
     if (answered.has(peer) || up?.has(peer) === false) continue
-    if (stage === 'copying') send(outbox, peer, { type: 'invite', ...info })
+    if (stage === 'copying') send(outbox, peer, { type: 'invite', ...info, standing: false })
     else if (stage === 'installing') send(outbox, peer, installOf(change))
     else {
       const chosen = stage === 'choosing' ? voters : []

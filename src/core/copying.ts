@@ -2,12 +2,12 @@ import type { Invite, State } from './change-messages.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { observe } from './join.ts'
 import type { Ledger } from './ledger.ts'
+import { isHere, majorityIsHere, type Membership } from './membership.ts'
 import type { LedgerInfo } from './messages.ts'
 import { takePart } from './merge.ts'
 import { latestInfo } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
-import { hasMajority } from './quorum.ts'
-import { heldFrom } from './state-part.ts'
+import { heldFrom, openFrom } from './state-part.ts'
 import { closeAt } from './voter-compare.ts'
 import { tellRetired } from './tell-collected.ts'
 import type { VoterState } from './voter.ts'
@@ -21,6 +21,12 @@ export const copyEveryMs = 10_000
 /** How long a copy is kept without being asked for, in milliseconds. */
 const keepCopyMs = 120_000
 
+/** The same of one that is to stand: its voter asks for it every few minutes. */
+const keepStandingMs = 900_000
+
+/** The part of its budget that a storage gives to copies that are to stand. */
+const standingShare = 0.5
+
 /** The most ledgers that a storage keeps copies of, so that nobody can exhaust it. */
 const maxCopies = 4_096
 
@@ -33,8 +39,9 @@ export interface Copy {
   from: number
   /** When a part was asked for, or the copy was last up to date. */
   at: Millis
-  /** When it was last asked for. */
+  /** When it was last asked for, and whether it is to stand. */
   invitedAt: Millis
+  isStanding: boolean
   /** Who is told when the copy is up to date. */
   readonly tell: Set<PeerId>
 }
@@ -43,12 +50,12 @@ export interface Copy {
 export function onInvite(
   voter: VoterState,
   outbox: Outbox,
-  up: ReadonlySet<PeerId>,
+  members: Membership,
   from: PeerId,
   invite: Invite,
   now: Millis,
 ): void {
-  const { ledger: id, epoch, producer, voters } = invite
+  const { ledger: id, epoch, producer, voters, standing } = invite
   const info: LedgerInfo = { ledger: id, epoch, producer, voters }
   if (tellRetired(voter, outbox, from, id)) return
   const known = voter.ledgers.get(id)
@@ -63,31 +70,49 @@ export function onInvite(
   voter.copies.set(id, copy)
   copy.info = info
   copy.invitedAt = now
-  copy.tell.add(from)
-  if (copy.source === '') ask(voter, outbox, up, ledger, copy, now)
+  copy.isStanding = standing
+  if (!standing) copy.tell.add(from)
+  if (copy.source === '') ask(voter, outbox, members, ledger, copy, now)
 }
 
 function createCopy(info: LedgerInfo, now: Millis): Copy {
-  return { info, source: '', from: 0, at: now, invitedAt: now, tell: new Set() }
+  const never = { source: '', from: 0, isStanding: false }
+  return { info, ...never, at: now, invitedAt: now, tell: new Set() }
 }
 
 /** Asks one of the voters for what is not here. */
 function ask(
   voter: VoterState,
   outbox: Outbox,
-  up: ReadonlySet<PeerId>,
+  members: Membership,
   ledger: Ledger,
   copy: Copy,
   now: Millis,
 ): void {
-  const { ledger: id, epoch, voters } = copy.info
-  const able = voters.filter(({ peer }) => peer !== voter.peer && up.has(peer))
+  // Who has lost the storage that votes can say nothing.
+  const able = copy.info.voters.filter(one => {
+    return one.peer !== voter.peer && isHere(members, voter, one)
+  })
   const at = able.findIndex(({ peer }) => peer === copy.source)
   copy.at = now
   copy.source = able[(at + 1) % Math.max(1, able.length)]?.peer ?? ''
-  copy.from = 0
-  if (copy.source === '') return
-  send(outbox, copy.source, { type: 'observe', ledger: id, epoch, ...heldFrom(ledger, 0) })
+  if (copy.source !== '') askFrom(voter, outbox, ledger, copy, 0)
+}
+
+/** Asks for the tasks from a number on. */
+function askFrom(
+  voter: VoterState,
+  outbox: Outbox,
+  ledger: Ledger,
+  copy: Copy,
+  from: number,
+): void {
+  const { ledger: id, epoch } = copy.info
+  copy.from = from
+  // What stands takes no room that this node needs for its own; whoever is to vote must have it all.
+  const isFull = voter.bytes > voter.maxBytes * standingShare
+  const asked = isFull && copy.tell.size === 0 ? openFrom(ledger, from) : heldFrom(ledger, from)
+  send(outbox, copy.source, { type: 'observe', ledger: id, epoch, ...asked })
 }
 
 /**
@@ -110,8 +135,7 @@ export function onCopy(
   if (part.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, part.end)
   copy.at = now
   if (whole && part.next > copy.from) {
-    copy.from = part.next
-    send(outbox, from, { type: 'observe', ledger: id, epoch, ...heldFrom(ledger, part.next) })
+    askFrom(voter, outbox, ledger, copy, part.next)
     return
   }
   copy.source = ''
@@ -126,16 +150,20 @@ export function onCopy(
 export function tickCopies(
   voter: VoterState,
   outbox: Outbox,
-  up: ReadonlySet<PeerId>,
+  members: Membership,
   now: Millis,
 ): void {
   for (const [id, copy] of voter.copies) {
     const ledger = voter.ledgers.get(id)
-    const waitMs = copy.source === '' && copy.tell.size === 0 ? copyEveryMs : partMs
-    const isWanted = now < copy.invitedAt + keepCopyMs || !hasMajority(copy.info, up)
+    const { isStanding, invitedAt, info } = copy
+    const everyMs = isStanding ? Infinity : copyEveryMs
+    const waitMs = copy.source === '' && copy.tell.size === 0 ? everyMs : partMs
+    const keptMs = isStanding ? keepStandingMs : keepCopyMs
+    // A voter without the storage that it had is none: this may be all that is left of the ledger.
+    const isWanted = now < invitedAt + keptMs || !majorityIsHere(members, voter, info.voters)
     const stands = isWanted && (ledger?.office === 'observer' || copy.tell.size > 0)
     if (ledger === undefined || ledger.office === 'voter' || !stands) voter.copies.delete(id)
-    else if (now >= copy.at + waitMs) ask(voter, outbox, up, ledger, copy, now)
+    else if (now >= copy.at + waitMs) ask(voter, outbox, members, ledger, copy, now)
   }
 }
 

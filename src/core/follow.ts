@@ -40,7 +40,8 @@ function leave({ voter, outbox, proposer }: Machine, info: LedgerInfo, now: Mill
   const ledger = voter.ledgers.get(info.ledger)
   if (ledger === undefined) return
   const copy = voter.copies.get(info.ledger)
-  if (copy !== undefined) copy.info = info
+  // It was to stand for a voter that was alone. Those who vote now ask again for what they need.
+  if (copy !== undefined) Object.assign(copy, { info, isStanding: false })
   const before = ledger.info.epoch + 1 === info.epoch ? ledger.info.voters : []
   if (ledger.office === 'observer') {
     ledger.info = info

@@ -2,6 +2,7 @@ import type { Lsn, Millis, NodeId, PeerId, StorageId } from './ids.ts'
 import { nodeId } from './ids.ts'
 import type { Hello, KnownPeer, Voter } from './messages.ts'
 import type { Rivals } from './rivals.ts'
+import { majorityOf } from './quorum.ts'
 import { hashText, mix } from './random.ts'
 
 /** The wire versions that this node speaks. */
@@ -170,6 +171,22 @@ export function chooseVoters(
   let count = Math.min(wanted, candidates.length + 1)
   if (count % 2 === 0) count -= 1
   return [self, ...candidates.slice(0, count - 1).map(({ voter }) => voter)]
+}
+
+/** Whether a voter is connected, or this node, on the very storage that votes. */
+export function isHere(members: Membership, self: Voter, { peer, storageId }: Voter): boolean {
+  if (peer === self.peer) return storageId === self.storageId
+  const known = members.peers.get(peer)
+  return known?.up === true && known.hello?.storageId === storageId
+}
+
+/** Whether so many voters are that they are a majority. */
+export function majorityIsHere(
+  members: Membership,
+  self: Voter,
+  voters: readonly Voter[],
+): boolean {
+  return voters.filter(one => isHere(members, self, one)).length >= majorityOf(voters.length)
 }
 
 /** Full nodes to tell others about. */

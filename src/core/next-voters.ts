@@ -1,7 +1,6 @@
-import type { Millis } from './ids.ts'
-import { ableVoters, type Membership, settledMs } from './membership.ts'
+import type { LedgerId, Millis } from './ids.ts'
+import { ableVoters, majorityIsHere, type Membership, settledMs } from './membership.ts'
 import type { LedgerInfo, Voter } from './messages.ts'
-import { majorityOf } from './quorum.ts'
 import { hashText, mix } from './random.ts'
 
 /** How long a voter must be gone before another one takes its place, in milliseconds. */
@@ -35,19 +34,12 @@ export function nextVoters(
   })
   const size = Math.max(voters.length, oddUpTo(wanted))
   if (stay.length >= size) return undefined
-  const up = voters.filter(voter => isUp(outlook, voter)).length
   // Without them nothing can be decided.
-  if (up < majorityOf(voters.length)) return undefined
-  const salt = hashText(ledger)
-  const others = [...ableVoters(members, now)]
-    .filter(({ peer, hello }) => hello.changes && !stay.some(one => one.peer === peer))
-    .map(({ peer, hash, hello, upSince }) => ({
-      voter: { peer, storageId: hello.storageId },
-      settled: now - upSince >= settledMs ? 1 : 0,
-      weight: mix(salt, hash),
-    }))
-    .sort((a, b) => b.settled - a.settled || b.weight - a.weight)
-  const settled = others.filter(other => other.settled === 1).length
+  if (!majorityIsHere(members, self, voters)) return undefined
+  const others = candidatesFor(members, ledger, now).filter(({ voter }) => {
+    return !stay.some(({ peer }) => peer === voter.peer)
+  })
+  const settled = others.filter(({ isSettled }) => isSettled).length
   // More of them only if they have stayed a while; a place that is free is filled at once.
   const grown = oddUpTo(Math.min(size, stay.length + settled))
   const count = grown > voters.length ? grown : voters.length
@@ -55,14 +47,29 @@ export function nextVoters(
   return [...stay, ...others.slice(0, count - stay.length).map(({ voter }) => voter)]
 }
 
-function oddUpTo(count: number): number {
-  return count - ((count + 1) % 2)
+/** A peer that may come to keep a ledger. */
+interface Candidate {
+  readonly voter: Voter
+  /** Whether it has stayed a while. */
+  readonly isSettled: boolean
+  readonly weight: number
 }
 
-function isUp({ members, self }: Outlook, { peer, storageId }: Voter): boolean {
-  if (peer === self.peer) return true
-  const known = members.peers.get(peer)
-  return known?.up === true && known.hello?.storageId === storageId
+/** Peers that may come to keep a ledger: those that have stayed a while first, by rendezvous hashing. */
+export function candidatesFor(members: Membership, ledger: LedgerId, now: Millis): Candidate[] {
+  const salt = hashText(ledger)
+  return [...ableVoters(members, now)]
+    .filter(({ hello }) => hello.changes)
+    .map(({ peer, hash, hello, upSince }) => ({
+      voter: { peer, storageId: hello.storageId },
+      isSettled: now - upSince >= settledMs,
+      weight: mix(salt, hash),
+    }))
+    .sort((a, b) => Number(b.isSettled) - Number(a.isSettled) || b.weight - a.weight)
+}
+
+function oddUpTo(count: number): number {
+  return count - ((count + 1) % 2)
 }
 
 /** A peer that has another storage by now is somebody else: the voter does not come back. */

@@ -3,8 +3,8 @@ import type { Millis } from './ids.ts'
 import { addRuns } from './intervals.ts'
 import type { Ledger } from './ledger.ts'
 import { recordsOf } from './ledger-records.ts'
-import type { Membership } from './membership.ts'
-import type { Chunk, Voter } from './messages.ts'
+import { isHere, majorityIsHere, type Membership } from './membership.ts'
+import type { Chunk } from './messages.ts'
 import { hasOpenTasks, latestInfo, votedLedger } from './office.ts'
 import { persist } from './outbox.ts'
 import { openLedger, publish } from './producer.ts'
@@ -53,15 +53,8 @@ export function tickOrphans(machine: Machine, now: Millis): void {
   }
 }
 
-function hasMajority(machine: Machine, ledger: Ledger): boolean {
-  const { voters } = latestInfo(ledger)
-  return voters.filter(one => isUp(machine, one)).length >= majorityOf(voters.length)
-}
-
-function isUp({ voter, members }: Machine, { peer, storageId }: Voter): boolean {
-  if (peer === voter.peer) return storageId === voter.storageId
-  const known = members.peers.get(peer)
-  return known?.up === true && known.hello?.storageId === storageId
+function hasMajority({ members, voter }: Machine, ledger: Ledger): boolean {
+  return majorityIsHere(members, voter, latestInfo(ledger).voters)
 }
 
 /** Whether so many voters have lost their storage that the others are no majority. */
@@ -83,9 +76,9 @@ function storageOf(members: Membership, peer: string, before: string): string {
 }
 
 /** Voters come first, in their order; a copy is of use where none of them is left. */
-function comesFirst(machine: Machine, ledger: Ledger): boolean {
-  const first = latestInfo(ledger).voters.find(one => isUp(machine, one))
-  return first === undefined || first.peer === machine.voter.peer
+function comesFirst({ members, voter }: Machine, ledger: Ledger): boolean {
+  const first = latestInfo(ledger).voters.find(one => isHere(members, voter, one))
+  return first === undefined || first.peer === voter.peer
 }
 
 /** Publishes open tasks as their next generation. Returns how many. */

@@ -135,6 +135,8 @@ function catchUp(machine: Machine, from: PeerId, hello: Hello, now: Millis): voi
   for (const ledger of voter.ledgers.values()) {
     if (ledger.office === 'observer' || voterIndex(ledger.info, from) < 0) continue
     compareWith(outbox, ledger, from)
+    // What comes before HELLO is not heard: in the next round it is told again.
+    ledger.changed = true
   }
   restore(producer, outbox, proposer.up, now, from)
   rewatch(watch, voter, outbox, members, now, from)

@@ -3,7 +3,7 @@ import { peerOf } from './ids.ts'
 import { chunkOfSeq, findPage, type Ledger, valueAt } from './ledger.ts'
 import { leaseAt } from './lease.ts'
 import type { Machine, TaskState, TaskView } from './state.ts'
-import { livePeers } from './membership.ts'
+import { livePeers, majorityIsHere } from './membership.ts'
 import type { TaskSpec, Values } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { use } from './dispatch.ts'
@@ -38,6 +38,7 @@ export function viewTask(
   const expired = viewCollected(machine, ledger, seq, spec)
   if (expired !== undefined) return expired
   if (held === undefined || page === undefined || spec === undefined) return undefined
+  if ((page.state[slot] as number) <= OPEN && isBehind(machine, held)) return undefined
   const state = stateFor(machine, held, seq, page.state[slot] as number)
   const chunk = chunkOfSeq(held, seq)
   const values = valueAt(held, page, slot)
@@ -57,6 +58,11 @@ export function viewTask(
     outcome: outcomeOf(machine, ledger, seq),
     expired: false,
   }
+}
+
+/** Whether this node keeps a copy of a ledger whose voters are there to say how it stands. */
+export function isBehind({ members, voter }: Machine, { office, info }: Ledger): boolean {
+  return office === 'observer' && majorityIsHere(members, voter, info.voters)
 }
 
 /** What is left of a task whose outcome is not kept any more; undefined if it is no such task. */

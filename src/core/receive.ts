@@ -204,7 +204,7 @@ function toChanger(machine: Machine, from: PeerId, message: Message, now: Millis
       if (!message.sealed) return onCopy(voter, outbox, from, message, now)
       return onState(voter, outbox, proposer.up, from, message, now)
     case 'invite':
-      return onInvite(voter, outbox, proposer.up, from, message, now)
+      return onInvite(voter, outbox, machine.members, from, message, now)
     case 'invited':
       return onInvited(changer, outbox, from, message, now)
     case 'install':

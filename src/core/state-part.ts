@@ -41,6 +41,13 @@ export function heldFrom(ledger: Ledger, from: number): Asked {
   return { from, to, stored: intersect(stored, within), settled: intersect(settled, within) }
 }
 
+/** What a node asks for that wants only to know how what is open at it has ended. */
+export function openFrom(ledger: Ledger, from: number): Asked {
+  const { to, stored, settled } = heldFrom(ledger, from)
+  const all = [from, to - from]
+  return { from, to, stored: all, settled: subtract(all, subtract(stored, settled)) }
+}
+
 /** The part of a set from a number on, and one run more than a message may name. */
 function above(seqs: Ranges, from: number): number[] {
   return intersect(seqs, [from, allTasks - from]).slice(0, 2 * (maxRuns + 1))

@@ -11,6 +11,7 @@ import { forgetKeys } from './keys.ts'
 import { takeExpired } from './limits.ts'
 import { tickJoins } from './join.ts'
 import type { Hint } from './messages.ts'
+import { tendObservers } from './observers.ts'
 import { tickOrphans } from './orphans.ts'
 import { persist } from './outbox.ts'
 import { patienceMs } from './pace.ts'
@@ -77,7 +78,7 @@ export function tick(machine: Machine, now: Millis): void {
   }
   tickChanges(machine.changer, voter, outbox, proposer.up, now)
   tickJoins(voter, outbox, proposer.up, now)
-  tickCopies(voter, outbox, proposer.up, now)
+  tickCopies(voter, outbox, members, now)
   gossip(machine, reannounce(announce, voter, outbox, members, now))
   rewatch(watch, voter, outbox, members, now)
   giveUpCollected(watch, outbox, now)
@@ -96,6 +97,7 @@ export function tick(machine: Machine, now: Millis): void {
 function compareAll(machine: Machine, now: Millis): void {
   if (now < machine.compareAt) return
   machine.compareAt = now + compareMs
+  tendObservers(machine, now)
   for (const ledger of machine.voter.ledgers.values()) {
     if (!ledger.changed || ledger.office !== 'voter') continue
     ledger.changed = countOf(ledger.stored) !== countOf(ledger.settled)

@@ -10,6 +10,9 @@ import { type Actor, Observer } from './observer.ts'
 import type { TaskHistory } from './task-history.ts'
 import type { World } from './world.ts'
 
+/** A copy of a ledger that is on its way to a vote is dropped or voted on by then, in milliseconds. */
+const standingMs = 120_000
+
 interface Grant {
   readonly node: NodeId
   readonly counter: number
@@ -35,11 +38,15 @@ export class Coverage extends Observer {
   readonly #granters = new Map<NodeId, Granter>()
   /** Ballots of claims to finish what somebody left. */
   readonly #finishers = new Set<number>()
+  readonly #now: () => number
+  /** Since when a storage keeps a copy of a ledger. */
+  readonly #copies = new Map<string, number>()
 
-  constructor(history: History, count: World['count']) {
+  constructor(history: History, count: World['count'], now: () => number) {
     super()
     this.#history = history
     this.#count = count
+    this.#now = now
     const { onChosen } = history
     history.onChosen = (task, chosen) => {
       onChosen(task, chosen)
@@ -66,8 +73,9 @@ export class Coverage extends Observer {
     if (recovered.some(({ type }) => type === 'grants')) this.#count('restart from a checkpoint')
   }
 
-  override wrote({ node }: Actor, _lsn: Lsn, entry: Entry): void {
+  override wrote({ node, storageId }: Actor, _lsn: Lsn, entry: Entry): void {
     this.#count('wrote', entry.type)
+    if ('ledger' in entry) this.#kept(`${storageId} ${entry.ledger}`, entry.type)
     if (entry.type === 'granted') return this.#granted(node, entry)
     if (entry.type === 'released') this.#freed(node, entry.ledger, entry.seqs)
     if (entry.type !== 'accepted') return
@@ -130,6 +138,17 @@ export class Coverage extends Observer {
 
   override finished(_actor: Actor, { kind }: Finished): void {
     this.#count(`run ended ${kind}`)
+  }
+
+  /** Whoever keeps a copy writes down what it learns, and when it does not keep one any more. */
+  #kept(copy: string, type: Entry['type']): void {
+    const since = this.#copies.get(copy)
+    if (type === 'observed') this.#copies.set(copy, since ?? this.#now())
+    else if (type === 'installed' || type === 'moved' || type === 'retired') {
+      this.#copies.delete(copy)
+    } else if (since !== undefined && this.#now() >= since + standingMs) {
+      this.#count('observer stands')
+    }
   }
 
   /** A run is granted: if another one was before, and nobody gave that back, its lease is over. */

@@ -127,11 +127,13 @@ export class History extends Observer {
     if (entry.type === 'granted' || entry.type === 'accepted') this.#noteVote(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
+    // Who hears too late that a claim was given back, since another one is leased by then, counts it.
+    const epoch = entry.type === 'released' ? this.votes(actor, entry.ledger) : undefined
+    if (entry.type === 'released' && epoch !== undefined)
+      this.#noteRelease(actor.peer, { ...entry, epoch }, true)
   }
 
   override received(actor: Actor, _from: PeerId, message: Message): void {
-    if (message.type === 'release' && this.votes(actor, message.ledger) === message.epoch)
-      this.#noteRelease(actor.peer, message, true)
     if (message.type !== 'hello' || message.echoStorageId !== actor.storageId) return
     if (message.echoLsn > (this.#lastWritten[actor.index] ?? 0)) this.#warned.add(actor.node)
   }
@@ -300,7 +302,11 @@ export class History extends Observer {
     }
   }
 
-  #noteRelease(peer: PeerId, { ledger, epoch, ballot, seqs }: Release, heard: boolean): void {
+  #noteRelease(
+    peer: PeerId,
+    { ledger, epoch, ballot, seqs }: Pick<Release, 'ledger' | 'epoch' | 'ballot' | 'seqs'>,
+    heard: boolean,
+  ): void {
     const history = this.ledger(ledger)
     const bit = history.bitOfPeer(peer, epoch)
     const key = this.ballotKey(ballot)

@@ -75,7 +75,7 @@ export class Simulation implements World {
     const { history, now, report, disturbed } = this
     const { maxDeliveries } = config
     const checkers = createCheckers({ history, now, report, maxDeliveries, disturbed })
-    this.observers = new Observers([history, ...checkers, new Coverage(history, this.count)])
+    this.observers = new Observers([history, ...checkers, new Coverage(history, this.count, now)])
     this.network = new Network({ ...this.#shared(), prng: Prng.named(seed, 'network') })
     this.mishaps = new Mishaps(this)
     for (let index = 0; index < config.nodes + config.guests; index++) this.#addNode(index)

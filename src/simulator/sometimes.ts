@@ -102,6 +102,7 @@ export const sometimes = [
   'wrote sealed',
   'wrote installed',
   'wrote moved',
+  'observer stands',
   // Other generations.
   'disaster',
   'wrote forked',

@@ -76,7 +76,7 @@ export class TaskHistory {
   readonly runs: RunHistory[] = []
   /** Voters that granted a run, by ballot. */
   readonly grants = new Map<number, number>()
-  /** Voters that a claim was given back to and that have not heard of it, by ballot. */
+  /** Voters that a claim was given back to and that have not taken it back, by ballot. */
   readonly unheard = new Map<number, number>()
   /** Digests of the reasons for which users have asked to cancel it. */
   readonly cancelReasons = new Set<number>()

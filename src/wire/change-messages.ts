@@ -28,7 +28,11 @@ const elected = record<core.Elected>(
   { type: 'elected' },
 )
 
-const invite = record<core.Invite>('Invite', ledgerInfoFields, { type: 'invite' })
+const invite = record<core.Invite>(
+  'Invite',
+  { ...ledgerInfoFields, standing: flag },
+  { type: 'invite' },
+)
 
 const invited = record<core.Invited>('Invited', ofLedger, { type: 'invited' })
 

@@ -105,6 +105,18 @@ describe('HELLO', () => {
     assert.equal(sent(node.receive('v1', store), 'stored').length, 1)
   })
 
+  it('of a fellow is answered by what is held, and that is told again in the next round', () => {
+    const node = new TestNode()
+    node.step({ type: 'tick' })
+    node.now += 11_000
+    assert.equal(sent(node.step({ type: 'tick' }), 'compare').length, 0, 'nothing has changed')
+    assert.equal(sent(node.join('v1'), 'compare').length, 1)
+    node.now += 11_000
+    assert.equal(sent(node.step({ type: 'tick' }), 'compare').length, 2)
+    node.now += 11_000
+    assert.equal(sent(node.step({ type: 'tick' }), 'compare').length, 0)
+  })
+
   it('of a version that is not spoken here ends the connection, with the reason', () => {
     const node = new TestNode()
     const effects = node.join('new', { minVersion: maxVersion + 1, maxVersion: maxVersion + 2 })

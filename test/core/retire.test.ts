@@ -231,7 +231,14 @@ describe('whoever wants other voters for a ledger of which nothing is left', () 
     {
       name: 'INVITE',
       ask: ({ voter, outbox, now }) =>
-        onInvite(voter, outbox, up, 'v1', { type: 'invite', ...of, producer, voters }, now),
+        onInvite(
+          voter,
+          outbox,
+          { peers: new Map(), guests: new Set(), version: 0, serving: new Map() },
+          'v1',
+          { type: 'invite', ...of, producer, voters, standing: false },
+          now,
+        ),
     },
     {
       name: 'OBSERVE',

@@ -116,6 +116,22 @@ describe('tasks whose voters are lost', () => {
     })
   }
 
+  test('go on where their only voter is lost and an observer has them', () => {
+    const scene = setUp({ nodes: 2 }, 60_000)
+    const { simulation, tasks, voters, forks } = scene
+    assert.deepEqual(voters, [0])
+    simulation.run(20_000)
+    loseDisks(simulation, voters)
+    simulation.applications[0]?.watch(tasks)
+    simulation.run(2 * minute)
+    assert.deepEqual(simulation.violations, [])
+    assert.equal(decided(tasks), 0, 'nobody decides the first generation')
+    assert.equal(forks.length, 1)
+    assert.equal(forks[0]?.seqs[1], count)
+    assert.deepEqual(generationsOf(scene, [0]), [2])
+    assert.deepEqual(generationsOf(scene, [1]), [2])
+  })
+
   test('wait for them unless told otherwise', () => {
     const scene = setUp({ orphans: 'wait' })
     loseDisks(scene.simulation, scene.voters.slice(1))

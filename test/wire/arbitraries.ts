@@ -355,7 +355,7 @@ export const messages: Members<core.Message> = {
     accepted: ballot,
     voters,
   }),
-  invite: member('invite', infoFields),
+  invite: member('invite', { ...infoFields, standing: fc.boolean() }),
   invited: member('invited', ofLedger),
   observe: member('observe', copying),
   seal: member('seal', { ...copying, voters }),

@@ -195,7 +195,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     accepted: { ...ballot, counter: 9 },
     voters,
   },
-  invite: { type: 'invite', ...info },
+  invite: { type: 'invite', ...info, standing: false },
   invited: { type: 'invited', ...ofLedger },
   observe: { type: 'observe', ...copying },
   seal: { type: 'seal', ...copying, voters },
@@ -250,6 +250,7 @@ const laterMessages: Record<string, Message> = {
   'backlogs-offered': { ...messages.backlogs, offered: true },
   'outcomes-forked': { ...messages.outcomes, fork },
   'store-forked': { ...messages.store, chunks: [{ ...chunk, fork }] },
+  'invite-standing': { ...messages.invite, standing: true },
 }
 
 /** Envelopes by the type of their message. */

@@ -277,6 +277,7 @@ export const schema = {
     epoch: [2, 'uint32'],
     producer: [3, 'string'],
     voters: [4, 'Voter[]'],
+    standing: [5, 'bool'],
   },
   Invited: { ledger: [1, 'bytes'], epoch: [2, 'uint32'] },
   Observe: {
