@@ -5,6 +5,7 @@ import type { MeshNodeConfig } from './config.ts'
 import type { Blobs } from './blobs/blobs.ts'
 import { type BlobSource, isByteSource } from './blobs/chunks.ts'
 import type { MeshBlob } from './blobs/mesh-blob.ts'
+import { heirsOf } from './core/heal.ts'
 import { type LedgerId, parseTaskId } from './core/ids.ts'
 import type { Machine } from './core/machine.ts'
 import { metricsOf, peersOf } from './core/query.ts'
@@ -66,6 +67,9 @@ const leaveMs = 2_000
 
 /** How long others may take to keep what the node votes on when it stops, in milliseconds. */
 const handOverMs = 10_000
+
+/** The part of that in which they may get the blobs that are named there, in milliseconds. */
+const bequeathMs = 7_000
 
 const decoder = new TextDecoder()
 
@@ -364,9 +368,12 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
 
   /** Has others keep what this node votes on, as far as there is somebody. */
   async #handOver(): Promise<void> {
-    const { driver, log } = this.#init
-    driver.input({ type: 'hand-over' })
-    await abortable(this.#handedOver.promise, this.#timers.timeout(handOverMs)).catch(() =>
+    const { driver, log, machine, clock, blobs } = this.#init
+    const limit = this.#timers.timeout(handOverMs)
+    const heirs = heirsOf(machine, clock.now())
+    const blobsAt = await blobs.bequeath(heirs, this.#timers.timeout(bequeathMs))
+    driver.input({ type: 'hand-over', blobsAt })
+    await abortable(this.#handedOver.promise, limit).catch(() =>
       log('not everything could be handed over in time'),
     )
   }

@@ -14,7 +14,7 @@ import { Keeper, type KeeperTimings, keeperTimings } from './keeper.ts'
 import { BlobContent, type MeshBlob } from './mesh-blob.ts'
 import type { BlobHash, BlobNetwork, BlobStore, StoredBlob } from './ports.ts'
 import type { BlobKind, BlobReference, LargeBody } from './reference.ts'
-import type { NamedBlob } from './references.ts'
+import { type NamedBlob, referencesIn } from './references.ts'
 import { StoreServer } from './server.ts'
 import { spread, type SpreadTarget } from './spread.ts'
 
@@ -182,6 +182,32 @@ export class Blobs {
     const target = (): SpreadTarget => targetOf(this.#infoOf(ledger) ?? known)
     await this.#spread(reference, held, target, this.#until(signal))
     return true
+  }
+
+  /**
+   * Gives the blobs that ledgers name to those who are to keep these from now on. Tells of which
+   * ledgers they have all that is here.
+   */
+  async bequeath(
+    heirs: ReadonlyMap<LedgerId, readonly PeerId[]>,
+    signal: AbortSignal,
+  ): Promise<Map<LedgerId, ReadonlySet<PeerId>>> {
+    const given = new Map<LedgerId, ReadonlySet<PeerId>>()
+    for (const [ledger, peers] of heirs) {
+      const held = this.#init.machine.voter.ledgers.get(ledger)
+      if (held === undefined || peers.length === 0) continue
+      const target = (): SpreadTarget => ({ peers, needed: peers.length, spread: false })
+      try {
+        for (const blob of referencesIn(held).values()) {
+          if (this.store.size(blob.hash) !== blob.size) continue
+          await this.#spread(blob, new Set(), target, this.#until(signal))
+        }
+        given.set(ledger, new Set(peers))
+      } catch {
+        // No room, no time or nobody there: the ledger stays with this node.
+      }
+    }
+    return given
   }
 
   /** Gets what a payload names, whole, for a run. */

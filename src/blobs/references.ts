@@ -1,6 +1,6 @@
 import type { Entry } from '../core/entries.ts'
 import type { LedgerId } from '../core/ids.ts'
-import { chunkOfSeq, findPage, valueAt } from '../core/ledger.ts'
+import { chunkOfSeq, findPage, type Ledger, valueAt } from '../core/ledger.ts'
 import type { Values } from '../core/messages.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
 import type { Machine } from '../core/state.ts'
@@ -62,6 +62,21 @@ function eachResult(ledger: LedgerId, values: Values, visit: (named: NamedBlob) 
     seqs ??= [...seqsOf(values.seqs)]
     visit({ ledger, seq: seqs[i] ?? 0, reference })
   })
+}
+
+/** All blobs that the records and results of a ledger name. */
+export function referencesIn({ chunks, values }: Ledger): Map<BlobHash, BlobReference> {
+  const found = new Map<BlobHash, BlobReference>()
+  const visit = (_: number, reference: BlobReference): void => {
+    found.set(reference.hash, reference)
+  }
+  for (const { lengths, payload } of chunks) {
+    if (payload !== undefined) eachReference(lengths, payload, visit)
+  }
+  for (const held of values) {
+    if (held?.values.kind === 'done') eachReference(held.values.lengths, held.values.body, visit)
+  }
+  return found
 }
 
 /** Whether this node still keeps the record or the result that names a blob. */

@@ -1,5 +1,6 @@
 import { openChange } from './change.ts'
-import type { Millis } from './ids.ts'
+import type { LedgerId, Millis, PeerId } from './ids.ts'
+import type { HandOver } from './inputs.ts'
 import type { Ledger } from './ledger.ts'
 import { livePeers, markSilent } from './membership.ts'
 import type { Voter } from './messages.ts'
@@ -59,15 +60,20 @@ function mayChange({ changer, isHandingOver }: Machine, ledger: Ledger, now: Mil
 }
 
 /** The voters that a ledger should have, if it has open tasks and should have others. */
-function wantedFor(machine: Machine, ledger: Ledger, now: Millis): readonly Voter[] | undefined {
-  const next = nextVoters(outlookOf(machine), ledger.info, now)
+function wantedFor(
+  machine: Machine,
+  ledger: Ledger,
+  now: Millis,
+  isLeaving = machine.isHandingOver,
+): readonly Voter[] | undefined {
+  const next = nextVoters(outlookOf(machine, isLeaving), ledger.info, now)
   if (next === undefined || !hasOpenTasks(ledger)) return undefined
   return everybodyFollows(machine) ? next : undefined
 }
 
-function outlookOf({ members, producer, changer, isHandingOver }: Machine): Outlook {
+function outlookOf({ members, producer, changer }: Machine, isLeaving: boolean): Outlook {
   const { self, wanted } = producer
-  return { members, self, wanted, startedAt: changer.startedAt, isLeaving: isHandingOver }
+  return { members, self, wanted, startedAt: changer.startedAt, isLeaving }
 }
 
 /** A node of an older version would not find a ledger again that others keep. */
@@ -82,16 +88,34 @@ function placeOf({ members }: Machine, { info, index }: Ledger): number {
 }
 
 /** Lets others keep what this node votes on, as far as there is somebody: it is about to stop. */
-export function onHandOver(machine: Machine, now: Millis): void {
-  const { voter, changer } = machine
-  for (const ledger of voter.ledgers.values()) {
-    if (isSoleKeeper(ledger, now) && namesBlobs(ledger)) changer.stay.add(ledger.info.ledger)
+export function onHandOver(machine: Machine, { blobsAt }: HandOver, now: Millis): void {
+  const { changer } = machine
+  for (const [id, heirs] of heirsOf(machine, now)) {
+    const at = blobsAt?.get(id)
+    if (heirs.length === 0 || !heirs.every(peer => at?.has(peer))) changer.stay.add(id)
   }
   machine.isHandingOver = true
   machine.handOverAsked = true
   machine.dispatch.draining = true
   changer.lookAt = now
   healLedgers(machine, now)
+}
+
+/**
+ * Who would vote in this node's place, by ledger, where it may be the only one that has the blobs
+ * which are named there: they must get them before it goes.
+ */
+export function heirsOf(machine: Machine, now: Millis): Map<LedgerId, PeerId[]> {
+  const heirs = new Map<LedgerId, PeerId[]>()
+  for (const ledger of machine.voter.ledgers.values()) {
+    if (!isSoleKeeper(ledger, now) || !namesBlobs(ledger)) continue
+    const next = wantedFor(machine, ledger, now, true) ?? []
+    heirs.set(
+      ledger.info.ledger,
+      next.map(({ peer }) => peer),
+    )
+  }
+  return heirs
 }
 
 /** Whether blobs that are named here may be nowhere else yet. */

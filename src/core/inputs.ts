@@ -121,6 +121,8 @@ export interface Drain {
 /** Let others keep what this node votes on, as it is about to stop; a report says when that is done. */
 export interface HandOver {
   readonly type: 'hand-over'
+  /** Who has the blobs that are named in ledgers; none of those that are not told of are given away. */
+  readonly blobsAt?: ReadonlyMap<LedgerId, ReadonlySet<PeerId>> | undefined
 }
 
 /** Release every lease and say goodbye. */

@@ -75,7 +75,7 @@ export function routeInput(machine: Machine, input: Input, now: Millis): void {
     case 'drain':
       return onDrain(machine)
     case 'hand-over':
-      return onHandOver(machine, now)
+      return onHandOver(machine, input, now)
     case 'leave':
       return onLeave(machine)
     case 'clock-jumped':

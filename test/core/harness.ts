@@ -1,7 +1,7 @@
 import type { Effect, Report, Run } from '../../src/core/effects.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type { LedgerId, PeerId } from '../../src/core/ids.ts'
-import type { Finished, Input } from '../../src/core/inputs.ts'
+import type { Finished, HandOver, Input } from '../../src/core/inputs.ts'
 import { createMachine, type Machine, replay, start, step, wakeAt } from '../../src/core/machine.ts'
 import type { Hint, Message } from '../../src/core/messages.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
@@ -145,6 +145,11 @@ export class Harness {
   /** Takes a node out of its mesh in good order. */
   take(peer: PeerId, type: 'drain' | 'hand-over' | 'leave'): void {
     this.#input(this.node(peer), { type })
+  }
+
+  /** The same, where others have the blobs that are named in ledgers. */
+  handOver(peer: PeerId, blobsAt: HandOver['blobsAt']): void {
+    this.#input(this.node(peer), { type: 'hand-over', blobsAt })
   }
 
   cancel(peer: PeerId, ledger: LedgerId, seqs: Ranges): void {

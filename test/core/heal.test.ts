@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { LedgerId, PeerId } from '../../src/core/ids.ts'
+import { heirsOf } from '../../src/core/heal.ts'
 import { replaceMs } from '../../src/core/next-voters.ts'
 import { Harness } from './harness.ts'
 
@@ -185,6 +186,24 @@ describe('a node that is about to stop', () => {
     const ledger = ledgerOf(cluster)
     assert.equal(handsOver(cluster, 'a'), true)
     assert.deepEqual(votersOf(cluster, ledger, ['a', 'b']), ['b1'])
+  })
+
+  it('hands over what names blobs to those who have them, and to nobody else', () => {
+    for (const [has, after] of [
+      ['', 'a0'],
+      ['x', 'a0'],
+      ['b', 'b1'],
+    ] as const) {
+      const cluster = new Harness(['a', 'b'].map(peer => ({ peer, concurrency: 0 })))
+      cluster.run(8_000)
+      cluster.publish('a', ['\0blob'])
+      cluster.run(500)
+      const ledger = ledgerOf(cluster)
+      assert.deepEqual([...heirsOf(cluster.node('a').machine, cluster.now)], [[ledger, ['b']]])
+      cluster.handOver('a', has === '' ? undefined : new Map([[ledger, new Set([has])]]))
+      cluster.run(3_000)
+      assert.deepEqual(votersOf(cluster, ledger, ['a', 'b']), [after])
+    }
   })
 
   it('says so at once where nobody could take them', () => {

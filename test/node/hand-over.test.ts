@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { MeshBlob } from '../../src/index.ts'
+import { contentOf } from '../blobs/stores.ts'
 import { Cluster, patienceMs } from './cluster.ts'
 
 test('a task outlives the only node that kept it, which was stopped', async () => {
@@ -12,6 +14,19 @@ test('a task outlives the only node that kept it, which was stopped', async () =
   assert.equal(keeper.metrics()['openTasks'], 1)
   await cluster.add({ concurrency: 1, tasks: { double: (n: number) => 2 * n } })
   assert.equal(await keeper.task<number>(id).result({ timeoutMs: patienceMs }), 42)
+})
+
+test('blobs of such a task are at the next voter before the only one that had them is gone', async () => {
+  await using cluster = new Cluster()
+  const publisher = await cluster.add({ concurrency: 0 })
+  const bytes = contentOf(3_000_000)
+  const { id } = await publisher.publish<number>('size', bytes)
+  const keeper = await cluster.add({ concurrency: 0 })
+  await Promise.all([keeper.ready({ peers: 1 }), publisher.ready({ peers: 1 })])
+  await publisher.stop()
+  assert.equal(keeper.metrics()['openTasks'], 1)
+  await cluster.add({ concurrency: 1, tasks: { size: (input: MeshBlob) => input.size } })
+  assert.equal(await keeper.task<number>(id).result({ timeoutMs: patienceMs }), bytes.byteLength)
 })
 
 test('what runs on a node that stops is given to others, with all of its attempts', async () => {
