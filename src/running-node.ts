@@ -68,9 +68,6 @@ const leaveMs = 2_000
 /** How long others may take to keep what the node votes on when it stops, in milliseconds. */
 const handOverMs = 10_000
 
-/** The part of that in which they may get the blobs that are named there, in milliseconds. */
-const bequeathMs = 7_000
-
 const decoder = new TextDecoder()
 
 /** A node with all its parts: hands the application's wishes in and the core's answers out. */
@@ -370,8 +367,9 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   async #handOver(): Promise<void> {
     const { driver, log, machine, clock, blobs } = this.#init
     const limit = this.#timers.timeout(handOverMs)
+    // Most of that time is for blobs: without them a ledger stays.
     const heirs = heirsOf(machine, clock.now())
-    const blobsAt = await blobs.bequeath(heirs, this.#timers.timeout(bequeathMs))
+    const blobsAt = await blobs.bequeath(heirs, this.#timers.timeout(0.7 * handOverMs))
     driver.input({ type: 'hand-over', blobsAt })
     await abortable(this.#handedOver.promise, limit).catch(() =>
       log('not everything could be handed over in time'),

@@ -24,7 +24,7 @@ export const forkMutants: readonly Mutant[] = [
     [],
     [
       {
-        file: 'orphans.ts',
+        file: 'membership.ts',
         from: '  return known?.up === true && known.hello?.storageId === storageId',
         to: '  void storageId\n  return known?.up === true',
       },

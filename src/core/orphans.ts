@@ -76,9 +76,9 @@ function storageOf(members: Membership, peer: string, before: string): string {
 }
 
 /** Voters come first, in their order; a copy is of use where none of them is left. */
-function comesFirst({ members, voter }: Machine, ledger: Ledger): boolean {
-  const first = latestInfo(ledger).voters.find(one => isHere(members, voter, one))
-  return first === undefined || first.peer === voter.peer
+function comesFirst(machine: Machine, ledger: Ledger): boolean {
+  const first = latestInfo(ledger).voters.find(one => isHere(machine.members, machine.voter, one))
+  return first === undefined || first.peer === machine.voter.peer
 }
 
 /** Publishes open tasks as their next generation. Returns how many. */
