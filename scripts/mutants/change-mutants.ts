@@ -15,6 +15,19 @@ export const changeMutants: readonly Mutant[] = [
     ],
   ),
   mutant(
+    'observer-votes',
+    'Whoever keeps a copy has no vote, though it may know of the epoch that begins.',
+    [],
+    [
+      {
+        file: 'office.ts',
+        from: "  return ledger?.office === 'voter' ? ledger : undefined",
+        to: "  return ledger?.office !== 'sealed' ? ledger : undefined",
+      },
+    ],
+    { tests: ['core/observers.test.ts'] },
+  ),
+  mutant(
     'no-seal',
     'That a majority has accepted the next voters does not end an epoch: only a seal does.',
     ['replace-one-settle'],

@@ -201,7 +201,7 @@ describe('a ledger with one voter', () => {
   it('has an observer that votes on nothing, whoever asks it', () => {
     const { cluster, id } = observed()
     const { machine } = cluster.node('b')
-    const of = { ledger: id, epoch: 0, ballot: ballot(9, 'x.1') } as const
+    const of = { ledger: id, epoch: 0, ballot: ballot(9, 'a.1') } as const
     const rest = { any: [], anyCount: 0, records: false, idle: false } as const
     const asked: readonly Message[] = [
       { type: 'claim', ...of, claimId: 1, intent: 'cancel', seqs: [0, 1], ...rest },
