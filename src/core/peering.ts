@@ -138,7 +138,7 @@ function catchUp(machine: Machine, from: PeerId, hello: Hello, now: Millis): voi
     // What comes before HELLO is not heard: in the next round it is told again.
     ledger.changed = true
   }
-  restore(producer, outbox, proposer.up, now, from)
+  restore(producer, voter, outbox, proposer.up, now, from)
   rewatch(watch, voter, outbox, members, now, from)
   tickProducer(producer, voter, outbox, members, now)
   const queues = init.queues.map(({ queue }) => queue)

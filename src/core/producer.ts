@@ -8,7 +8,7 @@ import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { nextId, type Random } from './random.ts'
-import { countOf, intersect, pushRun } from './ranges.ts'
+import { countOf, intersect, pushRun, subtract } from './ranges.ts'
 import { offsetsOf } from './records.ts'
 import { mustRoll, openMs } from './roll.ts'
 import { timingAfter, type Timing } from './timing.ts'
@@ -410,19 +410,32 @@ function finishChunk(producer: ProducerState, { request, info }: Storing): void 
   producer.published.push(entry)
 }
 
+/** What is settled here needs no more copies: others may have forgotten it, and would take it for new. */
+function isSettled(voter: VoterState, { info, chunk }: Storing): boolean {
+  const held = voter.ledgers.get(info.ledger)
+  if (held === undefined) return voter.retention.retired.has(info.ledger)
+  return subtract([chunk.first, chunk.count], held.settled).length === 0
+}
+
 /** Sends again what a voter has not answered: at once to one that is back, else when late. */
 export function restore(
   producer: ProducerState,
+  voter: VoterState,
   outbox: Outbox,
   up: ReadonlySet<PeerId>,
   now: Millis,
   only?: PeerId,
 ): void {
+  const over = new Set<Storing>()
   for (const storing of producer.storing) {
     if (now < storing.waitUntil) continue
     const full = storing.waitUntil > 0
     const late = now >= storing.sentAt + producer.restoreMs || full
     if (only === undefined && !late) continue
+    if (isSettled(voter, storing)) {
+      over.add(storing)
+      continue
+    }
     if (only === undefined) {
       storing.sentAt = now
       storing.waitUntil = 0
@@ -434,6 +447,9 @@ export function restore(
       }
     }
   }
+  if (over.size === 0) return
+  producer.storing = producer.storing.filter(storing => !over.has(storing))
+  for (const storing of over) finishChunk(producer, storing)
 }
 
 /** Opens, gives up and rolls ledgers as time and the peers at hand ask for it. */

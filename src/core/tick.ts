@@ -54,7 +54,7 @@ export function tick(machine: Machine, now: Millis): void {
   tickProposer(proposer, outbox, now)
   endUntoldCancels(proposer)
   tickProducer(producer, voter, outbox, members, now)
-  restore(producer, outbox, proposer.up, now)
+  restore(producer, voter, outbox, proposer.up, now)
   for (const { ledger: id, seqs } of takeUndecided(voter, now)) {
     const info = voter.ledgers.get(id)?.info
     if (info === undefined) continue

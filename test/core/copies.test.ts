@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Effect } from '../../src/core/effects.ts'
 import { noTiming } from '../../src/core/timing.ts'
-import { bytes, plainSpec } from './fixtures.ts'
+import { ballot, bytes, plainSpec, valuesOf } from './fixtures.ts'
 import { Harness } from './harness.ts'
 import { answersIn, numbered, storesIn, TestHost } from './test-host.ts'
 
@@ -60,6 +60,20 @@ describe('a task of which there are to be copies', () => {
     const stored = { type: 'stored', ledger, epoch, stored: [], settled: [0, 1], ...none } as const
     assert.equal(isPublished(host.receive('x', stored)), false, 'that is no voter')
     assert.equal(isPublished(host.receive('v1', stored)), true)
+  })
+
+  it('needs none any more once this node knows that it is settled', () => {
+    const host = new TestHost()
+    const [store] = storesIn(publish(host, 1, 3))
+    assert.ok(store !== undefined)
+    assert.equal(isPublished(host.hold(store, 'v1')), false)
+    const { ledger, epoch } = store
+    const values = [valuesOf([0, 1], 'done')]
+    const outcome = { ballot: ballot(3, 'v1.1'), kind: 'done', seqs: [0, 1], values } as const
+    host.receive('v1', { type: 'decided', ledger, epoch, outcomes: [outcome] })
+    host.now += 2_000
+    const later = host.step({ type: 'tick' })
+    assert.deepEqual([isPublished(later), storesIn(later).length], [true, 0])
   })
 
   it('is answered to a guest when there are', () => {

@@ -91,7 +91,7 @@ class TestProducer {
 
   restore(only?: string): void {
     const up = new Set(['p', ...peers])
-    restore(this.producer, this.outbox, up, this.now, only)
+    restore(this.producer, this.voter, this.outbox, up, this.now, only)
   }
 }
 
