@@ -8,7 +8,7 @@ import type {
   InstalledEntry,
   OpenedEntry,
 } from '../core/entries.ts'
-import type { LedgerId, Lsn, NodeId, PeerId } from '../core/ids.ts'
+import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
 import type { Chunk, Claimed, LedgerInfo, Message, Release, Voter } from '../core/messages.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
@@ -50,6 +50,8 @@ export class History extends Observer {
   /** Who votes where, by what is written and by what is durable. */
   readonly #written = new Duties()
   readonly #onDisk = new Duties()
+  /** Storages that are gone for good. */
+  readonly #lost = new Set<StorageId>()
   /** Runs that have not ended, per process. */
   readonly #live = new Map<NodeId, Set<RunHistory>>()
 
@@ -105,6 +107,8 @@ export class History extends Observer {
 
   override started(actor: Actor, recovered: readonly Entry[]): void {
     this.#pending[actor.index] = []
+    // An old copy of a disk goes on under the name of what it is a copy of.
+    this.#lost.delete(actor.storageId)
     this.#written.restart(actor.index, recovered)
     this.#onDisk.restart(actor.index, recovered)
     this.#live.set(actor.node, new Set())
@@ -154,6 +158,7 @@ export class History extends Observer {
   }
 
   override lost(_index: number, voter: Voter): void {
+    this.#lost.add(voter.storageId)
     for (const ledger of this.ledgers.values()) {
       const bit = ledger.bitOf(voter)
       if (bit === 0) continue
@@ -235,7 +240,12 @@ export class History extends Observer {
   }
 
   #learn({ ledger, epoch, producer, voters }: LedgerInfo): void {
-    this.ledger(ledger).learn({ ledger, epoch, producer, voters })
+    const history = this.ledger(ledger)
+    history.learn({ ledger, epoch, producer, voters })
+    // Somebody may not have heard yet that a peer has another storage.
+    for (const voter of voters) {
+      if (this.#lost.has(voter.storageId)) history.lostBy |= history.bitOf(voter)
+    }
   }
 
   /** Somebody knows who votes in an epoch, for good. */

@@ -4,7 +4,7 @@ import { type Debt, type Liveness, storyOf } from './debt.ts'
 
 /**
  * L7: where survivors go on with what has lost its voters, an acknowledged task that one of them still
- * holds, in whatever generation, is decided in one.
+ * holds in its last generation is decided. One that it has published anew it does not publish again.
  */
 export const survivorsGoOn: Liveness = function* (simulation): Generator<Debt> {
   if (simulation.options.orphans !== 'fork') return
@@ -14,8 +14,8 @@ export const survivorsGoOn: Liveness = function* (simulation): Generator<Debt> {
     // Of a ledger in which an old copy votes nothing is promised.
     if (generations.some(({ decided, ledger }) => decided !== undefined || ledger.isMisled))
       continue
-    const held = generations.find(one => isHeld(simulation, one))
-    if (held === undefined) continue
+    const held = generations.at(-1)
+    if (held === undefined || !isHeld(simulation, held)) continue
     const message = `${task.name} is held as ${held.name} and undecided: ${storyOf(held)}`
     yield { property: 'L7', message, overdue: false }
   }
