@@ -188,6 +188,15 @@ export function onInvited(
   enter(outbox, change, 'asking', now)
 }
 
+/** A newcomer that is back on another storage is not voted for: its copy is gone. */
+export function dropLost(changer: ChangerState, { peer, storageId }: Voter): void {
+  for (const [id, change] of changer.changes) {
+    if (change.stage !== 'copying' && change.stage !== 'asking') continue
+    const came = newcomers(change).find(newcomer => newcomer.peer === peer)
+    if (came !== undefined && came.storageId !== storageId) changer.changes.delete(id)
+  }
+}
+
 /** A voter has promised or accepted, or has promised somebody else. */
 export function onElected(
   changer: ChangerState,

@@ -1,4 +1,5 @@
 import { announceAgain } from './announce.ts'
+import { dropLost } from './change.ts'
 import { resubmit } from './guest.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { nodeId } from './ids.ts'
@@ -84,6 +85,7 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   if (joined && isOther && !hello.guest) {
     outbox.effects.push({ type: 'report', event: { type: 'storage-changed', peer: from } })
   }
+  if (joined) dropLost(machine.changer, { peer: from, storageId: hello.storageId })
   const large = isLarge(members)
   // Whom each of a thousand peers knows is not worth its memory.
   known.hello = large ? { ...hello, peers: [] } : hello

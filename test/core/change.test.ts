@@ -123,6 +123,26 @@ describe('a ledger gets other voters', () => {
     assert.deepEqual([...ledger.collected.done], [0, 1])
   })
 
+  it('but none whose storage is lost before it is voted for', () => {
+    const of = setup(['1'])
+    const [first = '', second = '', third = ''] = of.voters
+    const [next = ''] = of.others
+    of.cluster.kill(second)
+    of.cluster.kill(third)
+    change(of, first, [first, second, next])
+    of.cluster.run(500)
+    assert.equal(of.cluster.node(first).machine.changer.changes.get(of.ledger)?.stage, 'asking')
+    of.cluster.kill(next)
+    of.cluster.wipe(next)
+    of.cluster.run(100)
+    of.cluster.restart(next)
+    of.cluster.run(500)
+    of.cluster.restart(second)
+    of.cluster.restart(third)
+    of.cluster.run(6_000)
+    assert.deepEqual(offices(of), { [first]: 0, [second]: 0, [third]: 0 })
+  })
+
   it('again and again, from one to three and back', () => {
     const of = setup(['1', '2'])
     const [first = '', second = '', third = ''] = of.voters
