@@ -157,7 +157,7 @@ export const durabilityMutants: readonly Mutant[] = [
         to: '  return 0',
       },
       {
-        file: 'producer.ts',
+        file: 'storing.ts',
         from: '{ ...store, grant }, own ? 0 : lsn)',
         to: '{ ...store, grant }, 0)',
       },

@@ -47,7 +47,7 @@ export const leaseMutants: readonly Mutant[] = [
     [],
     [
       {
-        file: 'producer.ts',
+        file: 'storing.ts',
         from: '    const needed = Math.max(majorityOf(info.voters.length), storing.copies)',
         to: '    const needed = Math.max(majorityOf(1), storing.copies)',
       },
@@ -60,7 +60,7 @@ export const leaseMutants: readonly Mutant[] = [
     [],
     [
       {
-        file: 'producer.ts',
+        file: 'storing.ts',
         from: '    const needed = Math.max(majorityOf(info.voters.length), storing.copies)',
         to: '    const needed = majorityOf(info.voters.length)',
       },

@@ -1,23 +1,20 @@
 import type { Origin } from './entries.ts'
-import { type DirectGrant, grantDirectly, grantTo } from './direct-grant.ts'
-import { type LedgerId, type Lsn, type Millis, type NodeId, type PeerId, peerOf } from './ids.ts'
+import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
 import { chooseVoters, markSilent, type Membership } from './membership.ts'
 import type { Fork } from './forks.ts'
-import type { Chunk, LedgerInfo, Stored, TaskSpec, Voter } from './messages.ts'
+import type { Chunk, LedgerInfo, TaskSpec, Voter } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
-import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
+import { bitsIn, voterIndex } from './quorum.ts'
 import { nextId, type Random } from './random.ts'
-import { countOf, intersect, pushRun, subtract } from './ranges.ts'
+import { pushRun } from './ranges.ts'
 import { offsetsOf } from './records.ts'
 import { mustRoll, openMs } from './roll.ts'
+import { restoreMs, sendStore, storeFirst, type Storing } from './storing.ts'
 import { timingAfter, type Timing } from './timing.ts'
 import { closeAt } from './voter-compare.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
 import type { VoterState } from './voter.ts'
-
-/** How long a STORE waits for its answer at least before it is sent again, in milliseconds. */
-export const restoreMs = 2_000
 
 /** Tasks and payload bytes of one STORE at the most; a single task may be longer. */
 export const maxStoreTasks = 512
@@ -32,24 +29,6 @@ export interface OwnLedger {
   readonly askedAt: Millis
   /** The next sequence number. */
   next: number
-}
-
-/** A chunk on its way to a majority. */
-interface Storing {
-  info: LedgerInfo
-  readonly chunk: Chunk
-  readonly request: number
-  /** The entry that holds it here: nothing leaves before it is durable. */
-  readonly lsn: Lsn
-  /** Voters that hold it; a bit mask. */
-  stored: number
-  /** Voters that know nothing of the ledger any more; a bit mask. */
-  gone: number
-  sentAt: Millis
-  /** A full voter is not asked again before. */
-  waitUntil: Millis
-  /** Voters that must hold it at least, beyond a majority. */
-  readonly copies: number
 }
 
 /** A publish request until a majority holds all of it. */
@@ -180,36 +159,6 @@ function publishWaiting(
   for (const waiting of producer.waiting.splice(0)) publish(producer, voter, outbox, waiting, now)
 }
 
-/** Goes on with what is on its way at the voters of a new epoch. */
-export function moveStoring(
-  producer: ProducerState,
-  voter: VoterState,
-  outbox: Outbox,
-  info: LedgerInfo,
-  now: Millis,
-): void {
-  const { current } = producer
-  if (current?.info.ledger === info.ledger && current.info.epoch < info.epoch) current.info = info
-  const votes = votedLedger(voter, info.ledger)?.info.epoch === info.epoch
-  for (const storing of producer.storing) {
-    if (storing.info.ledger !== info.ledger || storing.info.epoch > info.epoch) continue
-    const { ledger, epoch } = info
-    const { chunk } = storing
-    if (votes) {
-      const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
-      onStore(voter, outbox, producer.self.peer, own, now)
-    }
-    if (storing.info.epoch === epoch) continue
-    // Only those of one epoch make a majority.
-    storing.info = info
-    storing.stored = 0
-    storing.gone = 0
-    storing.sentAt = now
-    for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
-  }
-  if (votes) publishWaiting(producer, voter, outbox, now)
-}
-
 function closeOwn(
   producer: ProducerState,
   voter: VoterState,
@@ -295,161 +244,34 @@ function assign(
   outbox.effects.push({ type: 'report', event })
 }
 
-/** Stores a chunk here, and sends it once that is durable, until a majority holds it. */
-export function storeFirst(
+/** Goes on with what is on its way at the voters of a new epoch. */
+export function moveStoring(
   producer: ProducerState,
   voter: VoterState,
   outbox: Outbox,
   info: LedgerInfo,
-  {
-    chunk,
-    request,
-    origin,
-    worker,
-    copies = 0,
-  }: Pick<Storing, 'chunk' | 'request'> & Pick<Waiting, 'origin' | 'worker' | 'copies'>,
   now: Millis,
 ): void {
-  const { ledger, epoch } = info
-  // The own budget was checked before a number was given.
-  const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
-  onStore(voter, outbox, producer.self.peer, own, now, origin)
-  const { lsn } = outbox
-  const none = { stored: 0, gone: 0, sentAt: now, waitUntil: 0 }
-  const storing: Storing = { info, chunk, request, lsn, copies, ...none }
-  producer.storing.push(storing)
-  const held = voter.ledgers.get(ledger)
-  const direct = held !== undefined && worker !== undefined
-  const grant = direct ? grantTo(held, worker, producer.random) : undefined
-  const peers = new Set(info.voters.map(({ peer }) => peer))
-  if (grant !== undefined) peers.add(peerOf(grant.ballot.proposer))
-  for (const peer of peers) sendStore(producer, outbox, storing, peer, grant)
-  // After the STORE: the worker must know of the claim before it is answered.
-  if (grant !== undefined) grantDirectly(voter, outbox, own, grant, [chunk.first, chunk.count], now)
-}
-
-function sendStore(
-  producer: ProducerState,
-  outbox: Outbox,
-  { info, chunk, lsn }: Storing,
-  peer: PeerId,
-  grant?: DirectGrant,
-): void {
-  const own = peer === producer.self.peer
-  if (own && grant?.ballot.proposer !== producer.node) return
-  const { ledger, epoch } = info
-  const store = { type: 'store', ledger, epoch, fresh: true, chunks: [chunk] } as const
-  // What is stored here already need not be durable for the worker to know of its claim.
-  send(outbox, peer, grant === undefined ? store : { ...store, grant }, own ? 0 : lsn)
-}
-
-/** Counts who holds the chunks; a majority, or more where more is asked for, makes them published. */
-export function onStored(producer: ProducerState, from: PeerId, stored: Stored, now: Millis): void {
-  if (producer.storing.length === 0) return
-  const rest: Storing[] = []
-  const named = [stored.stored, stored.settled, stored.full].filter(seqs => seqs.length > 0)
-  const low = Math.min(...named.map(seqs => seqs[0] as number))
+  const { current } = producer
+  if (current?.info.ledger === info.ledger && current.info.epoch < info.epoch) current.info = info
+  const votes = votedLedger(voter, info.ledger)?.info.epoch === info.epoch
   for (const storing of producer.storing) {
-    const { info, chunk } = storing
-    const same = info.ledger === stored.ledger && info.epoch === stored.epoch
-    if (!same || chunk.first + chunk.count <= low) {
-      rest.push(storing)
-      continue
+    if (storing.info.ledger !== info.ledger || storing.info.epoch > info.epoch) continue
+    const { ledger, epoch } = info
+    const { chunk } = storing
+    if (votes) {
+      const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
+      onStore(voter, outbox, producer.self.peer, own, now)
     }
-    const index = voterIndex(info, from)
-    const whole = [chunk.first, chunk.count]
-    const settled = countOf(intersect(whole, stored.settled))
-    const isDecided = index >= 0 && settled === chunk.count
-    if (index >= 0) {
-      const held = settled + countOf(intersect(whole, stored.stored))
-      if (held === chunk.count) noteHolder(producer, storing, index)
-      else if (intersect(whole, stored.full).length > 0) storing.waitUntil = now + stored.fullMs
-    }
-    const needed = Math.max(majorityOf(info.voters.length), storing.copies)
-    // What is decided needs no more copies, and others may have forgotten it by now.
-    if (bitsIn(storing.stored) < needed && !isDecided) rest.push(storing)
-    else finishChunk(producer, storing)
+    if (storing.info.epoch === epoch) continue
+    // Only those of one epoch make a majority.
+    storing.info = info
+    storing.stored = 0
+    storing.gone = 0
+    storing.sentAt = now
+    for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
   }
-  producer.storing = rest
-}
-
-/** Others hear of tasks when a majority holds them: before, a claim would find them missing. */
-function noteHolder(producer: ProducerState, storing: Storing, index: number): void {
-  const { ledger, voters } = storing.info
-  storing.stored |= 1 << index
-  if (bitsIn(storing.stored) === majorityOf(voters.length)) producer.fresh.add(ledger)
-}
-
-/**
- * A voter knows nothing of a ledger in which tasks are stored again. Once a majority does not, they
- * have ended so long ago that they are forgotten, and nobody will ever store them.
- */
-export function onStoringUnknown(
-  producer: ProducerState,
-  from: PeerId,
-  { ledger, epoch }: Pick<LedgerInfo, 'ledger' | 'epoch'>,
-): void {
-  producer.storing = producer.storing.filter(storing => {
-    const { info } = storing
-    const index = voterIndex(info, from)
-    if (info.ledger !== ledger || info.epoch !== epoch || index < 0) return true
-    storing.gone |= 1 << index
-    if (bitsIn(storing.gone) < majorityOf(info.voters.length)) return true
-    finishChunk(producer, { ...storing, info: { ...info, voters: [] } })
-    return false
-  })
-}
-
-function finishChunk(producer: ProducerState, { request, info }: Storing): void {
-  const entry = producer.requests.get(request)
-  if (entry === undefined) return
-  entry.open -= 1
-  entry.info = info
-  if (entry.open > 0) return
-  producer.requests.delete(request)
-  producer.published.push(entry)
-}
-
-/** What is settled here needs no more copies: others may have forgotten it, and would take it for new. */
-function isSettled(voter: VoterState, { info, chunk }: Storing): boolean {
-  const held = voter.ledgers.get(info.ledger)
-  if (held === undefined) return voter.retention.retired.has(info.ledger)
-  return subtract([chunk.first, chunk.count], held.settled).length === 0
-}
-
-/** Sends again what a voter has not answered: at once to one that is back, else when late. */
-export function restore(
-  producer: ProducerState,
-  voter: VoterState,
-  outbox: Outbox,
-  up: ReadonlySet<PeerId>,
-  now: Millis,
-  only?: PeerId,
-): void {
-  const over = new Set<Storing>()
-  for (const storing of producer.storing) {
-    if (now < storing.waitUntil) continue
-    const full = storing.waitUntil > 0
-    const late = now >= storing.sentAt + producer.restoreMs || full
-    if (only === undefined && !late) continue
-    if (isSettled(voter, storing)) {
-      over.add(storing)
-      continue
-    }
-    if (only === undefined) {
-      storing.sentAt = now
-      storing.waitUntil = 0
-    }
-    for (const [index, { peer }] of storing.info.voters.entries()) {
-      if (only !== undefined && peer !== only) continue
-      if ((storing.stored & (1 << index)) === 0 && up.has(peer)) {
-        sendStore(producer, outbox, storing, peer)
-      }
-    }
-  }
-  if (over.size === 0) return
-  producer.storing = producer.storing.filter(storing => !over.has(storing))
-  for (const storing of over) finishChunk(producer, storing)
+  if (votes) publishWaiting(producer, voter, outbox, now)
 }
 
 /** Opens, gives up and rolls ledgers as time and the peers at hand ask for it. */

@@ -6,16 +6,13 @@ import { createOutbox } from '../../src/core/outbox.ts'
 import {
   createProducer,
   onOpened,
-  onStored,
-  onStoringUnknown,
   type ProducerState,
   publish,
-  restore,
-  restoreMs,
   tickProducer,
 } from '../../src/core/producer.ts'
 import { randomFrom } from '../../src/core/random.ts'
 import { goneMs, maxLedgerAgeMs, maxLedgerTasks, openMs, rollMs } from '../../src/core/roll.ts'
+import { onStored, onStoringUnknown, restore, restoreMs } from '../../src/core/storing.ts'
 import { noTiming } from '../../src/core/timing.ts'
 import { createVoter, type VoterState } from '../../src/core/voter.ts'
 import { leaseMs, plainSpec } from './fixtures.ts'
