@@ -64,7 +64,7 @@ export const forkMutants: readonly Mutant[] = [
     [
       {
         file: 'orphans.ts',
-        from: '  return first === undefined || first.peer === machine.voter.peer',
+        from: '  return first === undefined || first.peer === voter.peer',
         to: '  return first === undefined || first.peer !== undefined',
       },
     ],

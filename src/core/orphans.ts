@@ -4,13 +4,14 @@ import { addRuns } from './intervals.ts'
 import type { Ledger } from './ledger.ts'
 import { recordsOf } from './ledger-records.ts'
 import { isHere, majorityIsHere, type Membership } from './membership.ts'
-import type { Chunk } from './messages.ts'
+import type { Chunk, Voter } from './messages.ts'
 import { hasOpenTasks, latestInfo, votedLedger } from './office.ts'
 import { persist } from './outbox.ts'
 import { openLedger, publish } from './producer.ts'
 import { majorityOf } from './quorum.ts'
 import { contains, countOf, subtract } from './ranges.ts'
 import type { Machine } from './state.ts'
+import type { VoterState } from './voter.ts'
 
 /**
  * How long a majority of a ledger's voters must be out of reach before a survivor gives it up, in
@@ -54,18 +55,31 @@ export function tickOrphans(machine: Machine, now: Millis): void {
 }
 
 function hasMajority({ members, voter }: Machine, ledger: Ledger): boolean {
-  return majorityIsHere(members, voter, latestInfo(ledger).voters)
+  return majorityIsHere(members, voter, neededFor(voter, ledger))
+}
+
+/**
+ * The voters without a majority of whom a ledger cannot go on: the latest ones, as far as one of them
+ * can have begun. This node asks all of those that are here, and begins when one has: until then it
+ * needs those before.
+ */
+function neededFor(voter: VoterState, ledger: Ledger): readonly Voter[] {
+  const before = voter.joins.get(ledger.info.ledger)?.before ?? []
+  return before.length > 0 ? before : latestInfo(ledger).voters
 }
 
 /** Whether so many voters have lost their storage that the others are no majority. */
 function isForsaken({ voter, members }: Machine, ledger: Ledger): boolean {
-  const { voters } = latestInfo(ledger)
-  const left = voters.filter(({ peer, storageId }) => {
+  const isLeft = ({ peer, storageId }: Voter): boolean => {
     return (
       storageId === (peer === voter.peer ? voter.storageId : storageOf(members, peer, storageId))
     )
-  })
-  return left.length < majorityOf(voters.length)
+  }
+  const needed = neededFor(voter, ledger)
+  if (needed.filter(isLeft).length >= majorityOf(needed.length)) return false
+  // One of those who are to follow may have begun, and not be here to say so.
+  const { voters } = latestInfo(ledger)
+  return voters === needed || voters.every(one => !isLeft(one) || isHere(members, voter, one))
 }
 
 /** The storage that a peer has now; where that is not known, the one that it had. */
@@ -77,8 +91,9 @@ function storageOf(members: Membership, peer: string, before: string): string {
 
 /** Voters come first, in their order; a copy is of use where none of them is left. */
 function comesFirst(machine: Machine, ledger: Ledger): boolean {
-  const first = latestInfo(ledger).voters.find(one => isHere(machine.members, machine.voter, one))
-  return first === undefined || first.peer === machine.voter.peer
+  const { members, voter } = machine
+  const first = neededFor(voter, ledger).find(one => isHere(members, voter, one))
+  return first === undefined || first.peer === voter.peer
 }
 
 /** Publishes open tasks as their next generation. Returns how many. */

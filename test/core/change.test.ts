@@ -16,8 +16,9 @@ interface Cluster {
 }
 
 /** Five nodes; a has published some tasks to a ledger of three voters. */
-function setup(payloads: readonly string[], concurrency = 0): Cluster {
-  const cluster = new Harness(everybody.map(peer => ({ peer, concurrency })))
+function setup(payloads: readonly string[], concurrency = 0, orphans?: 'fork'): Cluster {
+  const plans = everybody.map(peer => ({ peer, concurrency }))
+  const cluster = new Harness(plans, orphans)
   cluster.run(8_000)
   cluster.publish('a', payloads)
   cluster.run(200)
@@ -141,6 +142,25 @@ describe('a ledger gets other voters', () => {
     of.cluster.restart(third)
     of.cluster.run(6_000)
     assert.deepEqual(offices(of), { [first]: 0, [second]: 0, [third]: 0 })
+  })
+
+  it('and a survivor goes on alone where a majority is lost before it has sealed', () => {
+    const of = setup(['1'], 0, 'fork')
+    const [first = '', second = '', third = ''] = of.voters
+    const { changer } = of.cluster.node(first).machine
+    change(of, first, [first, second, of.others[0] ?? ''])
+    of.cluster.until(() => changer.changes.get(of.ledger)?.stage === 'installing', 1_000)
+    for (const peer of [second, third]) {
+      of.cluster.kill(peer)
+      of.cluster.wipe(peer)
+    }
+    of.cluster.run(100)
+    for (const peer of [second, third]) of.cluster.restart(peer)
+    of.cluster.run(60_000)
+    const forked = everybody.filter(peer => {
+      return of.cluster.node(peer).reports.some(({ type }) => type === 'forked')
+    })
+    assert.deepEqual(forked, [first])
   })
 
   it('again and again, from one to three and back', () => {

@@ -2,7 +2,15 @@ import type { Effect, Report, Run } from '../../src/core/effects.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type { LedgerId, PeerId } from '../../src/core/ids.ts'
 import type { Finished, HandOver, Input } from '../../src/core/inputs.ts'
-import { createMachine, type Machine, replay, start, step, wakeAt } from '../../src/core/machine.ts'
+import {
+  createMachine,
+  type MachineInit,
+  type Machine,
+  replay,
+  start,
+  step,
+  wakeAt,
+} from '../../src/core/machine.ts'
 import type { Hint, Message } from '../../src/core/messages.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
 import { noTiming } from '../../src/core/timing.ts'
@@ -71,7 +79,10 @@ export class Harness {
   #writing = false
   #startedAt = 0
 
-  constructor(plans: readonly NodePlan[]) {
+  readonly #orphans: MachineInit['orphans']
+
+  constructor(plans: readonly NodePlan[], orphans?: MachineInit['orphans']) {
+    this.#orphans = orphans
     for (const { peer, concurrency } of plans) {
       const machine = this.#create({ peer, starts: 1, wipes: 0, concurrency })
       const told = { entries: [], reports: [], hints: [] }
@@ -228,6 +239,7 @@ export class Harness {
       wallOffsetMs: 1_000_000,
       intact: true,
       pageTasks: 64,
+      orphans: this.#orphans,
     })
   }
 
