@@ -1,8 +1,10 @@
 import { allCollected } from './core/collected.ts'
 import { type LedgerId, parseTaskId, taskId } from './core/ids.ts'
 import type { Machine, TaskView } from './core/machine.ts'
+import { isAlone, viewNewest } from './core/generations.ts'
 import { hasLedger, isBehind, viewTask } from './core/query.ts'
 import { seqsOf, subtract } from './core/ranges.ts'
+import type { FoundTask } from './found-task.ts'
 import { countTasks } from './task-counts.ts'
 import type { QueueInfo, TaskInfo, TaskState } from './task-info.ts'
 
@@ -22,6 +24,12 @@ export interface TaskPage {
 /** How many tasks of a queue are where, within one ledger. */
 export interface LedgerQueue extends Omit<QueueInfo, 'nodes'> {
   readonly ledger: LedgerId
+}
+
+/** The parts of a task's name. */
+export interface TaskName {
+  readonly ledger: LedgerId
+  readonly seq: number
 }
 
 /** Tasks that are looked at for one page: most may be of other queues or states. */
@@ -45,10 +53,31 @@ export class LocalTasks {
   }
 
   find(id: string): TaskInfo | undefined {
+    return this.look(id)?.task
+  }
+
+  /** A task by its first name, in the generation that counts here. */
+  look(id: string): FoundTask | undefined {
     const at = parseTaskId(id)
     if (at === undefined) return undefined
-    const view = viewTask(this.#machine, at.ledger, at.seq, this.#now())
-    return view === undefined ? undefined : infoOf(view)
+    const newest = viewNewest(this.#machine, at.ledger, at.seq, this.#now())
+    if (newest === undefined) return undefined
+    const { view, generation } = newest
+    const info = infoOf(view)
+    const fork = generation === 1 ? undefined : { id, generation, forkId: info.id }
+    return { task: { ...info, ...fork }, alone: isAlone(this.#machine, view.ledger) }
+  }
+
+  /** What a task is called in the generation that counts here. */
+  newestName(ledger: LedgerId, seq: number): TaskName {
+    if (!this.#machine.voter.forks.has(ledger)) return { ledger, seq }
+    return viewNewest(this.#machine, ledger, seq, this.#now())?.view ?? { ledger, seq }
+  }
+
+  /** The same where this node votes on it and reaches a majority; else others may know better. */
+  votedName(ledger: LedgerId, seq: number): TaskName | undefined {
+    const name = this.newestName(ledger, seq)
+    return this.knows(name.ledger) && !isAlone(this.#machine, name.ledger) ? name : undefined
   }
 
   /** Tasks after that one, in an order that stays; from the start without it. */

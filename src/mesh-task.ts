@@ -1,7 +1,7 @@
 import { type AbortOptions, InvalidParametersError } from '@libp2p/interface'
+import { hasEnded } from './core/generations.ts'
 import { type LedgerId, taskId } from './core/ids.ts'
-import { TaskNotFoundError, timedOut } from './errors.ts'
-import type { LocalTasks } from './local-tasks.ts'
+import { ResultExpiredError, TaskNotFoundError, timedOut } from './errors.ts'
 import { type Ending, outcomeOf, resultOf } from './outcome.ts'
 import { optionsOf } from './options.ts'
 import type { PeerQueries } from './peer-queries.ts'
@@ -16,7 +16,6 @@ import type { Watches } from './watches.ts'
 export interface TaskAccess {
   readonly peerId: string
   readonly watches: Watches
-  readonly local: LocalTasks
   readonly queries: PeerQueries
   /** Fetches the result that an ending names. */
   load(ledger: LedgerId, ending: Ending, options: AbortOptions): Promise<Ending>
@@ -90,27 +89,29 @@ export class MeshTask<Output> implements TaskHandle<Output> {
 
   async explain(options: AbortOptions = {}): Promise<string> {
     const info = await this.#info(options)
-    const { id, queue, node, state, failures, attempts, grants, dueMs } = info
-    if (info.expired) return `Task ${id} has ended (${state}); its result is not kept any more`
+    const { queue, node, state, failures, attempts, grants, dueMs } = info
+    const { id, generation, forkId } = info
+    const name = generation === undefined ? id : `${id} (generation ${generation}, ${forkId})`
+    if (info.expired) return `Task ${name} has ended (${state}); its result is not kept any more`
     switch (state) {
       case 'running':
-        return `Task ${id} runs on ${node ?? 'a node'}, run ${grants} of queue ${queue}`
+        return `Task ${name} runs on ${node ?? 'a node'}, run ${grants} of queue ${queue}`
       case 'delayed':
         return failures === 0
-          ? `Task ${id} is due in ${dueMs} ms`
-          : `Task ${id} ended in an error ${failures} of ${attempts} times and is tried again in ${dueMs} ms`
+          ? `Task ${name} is due in ${dueMs} ms`
+          : `Task ${name} ended in an error ${failures} of ${attempts} times and is tried again in ${dueMs} ms`
       case 'pending':
         return this.#access.servers(queue) === 0
-          ? `Task ${id} waits: no connected node serves queue ${queue}`
-          : `Task ${id} waits for a free slot of queue ${queue}`
+          ? `Task ${name} waits: no connected node serves queue ${queue}`
+          : `Task ${name} waits for a free slot of queue ${queue}`
       case 'blocked':
-        return `Task ${id} waits for other tasks`
+        return `Task ${name} waits for other tasks`
       case 'done':
-        return `Task ${id} is done, by ${node ?? 'nobody'}`
+        return `Task ${name} is done, by ${node ?? 'nobody'}`
       case 'failed':
-        return `Task ${id} has failed (${info.reason ?? 'attempts'}) after ${failures} errors`
+        return `Task ${name} has failed (${info.reason ?? 'attempts'}) after ${failures} errors`
       default:
-        return `Task ${id} was cancelled`
+        return `Task ${name} was cancelled`
     }
   }
 
@@ -173,20 +174,18 @@ export class MeshTask<Output> implements TaskHandle<Output> {
 
   async #ensureKnown(options: AbortOptions): Promise<void> {
     if (this.#known) return
-    await this.#info(options)
+    const { state, expired, generation } = await this.#info(options)
+    // Who waits by the first name is told how a later generation has ended only while that is kept.
+    if (expired && generation !== undefined && hasEnded(state)) {
+      throw new ResultExpiredError(this.id, state)
+    }
     this.#known = true
   }
 
   async #info(options: AbortOptions): Promise<TaskInfo> {
     options.signal?.throwIfAborted()
-    const here = this.#access.local.find(this.id)
-    if (here !== undefined) return here
-    const there = await this.#access.queries.find(this.id, options)
-    if (there === undefined) throw this.#notFound()
-    return there.answer
-  }
-
-  #notFound(): TaskNotFoundError {
-    return new TaskNotFoundError(this.id, this.#access.connected())
+    const found = await this.#access.queries.find(this.id, options)
+    if (found === undefined) throw new TaskNotFoundError(this.id, this.#access.connected())
+    return found.task
   }
 }

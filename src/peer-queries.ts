@@ -1,6 +1,7 @@
 import type { AbortOptions } from '@libp2p/interface'
 import { type PeerId, taskId } from './core/ids.ts'
 import { fromSeqs, seqsOf } from './core/ranges.ts'
+import { type FoundTask, generationOf, isSure } from './found-task.ts'
 import type { LocalTasks } from './local-tasks.ts'
 import type { NodeNetwork } from './node-health.ts'
 import {
@@ -13,7 +14,7 @@ import {
   type QueryAnswers,
   type QueryRequest,
 } from './query.ts'
-import type { NodeInfo, TaskInfo } from './task-info.ts'
+import type { NodeInfo } from './task-info.ts'
 import type { Timers } from './time/timers.ts'
 import type { ShellRuns } from './worker/shell-runs.ts'
 
@@ -34,13 +35,18 @@ export interface PeerQueriesInit {
   /** Commands of others that run here. */
   readonly shellRuns?: ShellRuns | undefined
   /** Cancels a task that this node knows; false if it had another outcome first. */
-  cancel(id: string, reason: string, signal: AbortSignal): Promise<boolean>
+  cancel(id: string, reason: string, signal?: AbortSignal): Promise<boolean>
 }
 
 /** An answer and who gave it. */
 export interface PeerAnswer<T> {
   readonly peer: PeerId
   readonly answer: T
+}
+
+/** A task and who knows it; this node where no peer is named. */
+export interface TaskAt extends FoundTask {
+  readonly peer?: PeerId
 }
 
 /** Asks the nodes that are connected, and answers them. */
@@ -81,12 +87,22 @@ export class PeerQueries {
     }
   }
 
-  /** The task as the first peer that knows it tells, with that peer. */
-  async find(id: string, options: AbortOptions = {}): Promise<PeerAnswer<TaskInfo> | undefined> {
+  /**
+   * The task as this node can tell for sure, or the first peer that can; else in the newest
+   * generation that any of them knows. Names the peer unless it is this node.
+   */
+  async find(id: string, options: AbortOptions = {}): Promise<TaskAt | undefined> {
+    const here = this.#init.local.look(id)
+    if (here !== undefined && isSure(here)) return here
+    let newest: TaskAt | undefined = here
     for await (const { peer, answer } of this.askAll<'task'>({ type: 'task', id }, options)) {
-      if (answer.task !== undefined && answer.task.id === id) return { peer, answer: answer.task }
+      const { task, alone = false } = answer
+      if (task === undefined || task.id !== id) continue
+      const found = { peer, task, alone }
+      if (isSure(found)) return found
+      if (generationOf(found) > generationOf(newest)) newest = found
     }
-    return undefined
+    return newest
   }
 
   async #attempt<T extends QueryRequest['type']>(
@@ -119,7 +135,7 @@ export class PeerQueries {
       case 'queues':
         return { rows: local.queues() }
       case 'task':
-        return { task: local.find(request.id) }
+        return local.look(request.id) ?? {}
       case 'tasks': {
         const { queue, state, after, limit } = request
         return local.page({ queue, state }, after, limit)

@@ -1,7 +1,9 @@
 import { constants } from 'node:os'
 import { InvalidMessageError } from '@libp2p/interface'
 import { asFields, asText, count, type Fields, list, optionalText, text } from './json-fields.ts'
+import type { FoundTask } from './found-task.ts'
 import type { TaskFailedReason } from './errors.ts'
+import { parseTaskId } from './core/ids.ts'
 import type { Ranges } from './core/ranges.ts'
 import type { LedgerQueue, TaskPage } from './local-tasks.ts'
 import type { NodeInfo, TaskInfo, TaskState } from './task-info.ts'
@@ -71,7 +73,8 @@ export interface OutputPart {
 export interface QueryAnswers {
   readonly node: NodeInfo
   readonly queues: { readonly rows: readonly LedgerQueue[] }
-  readonly task: { readonly task?: TaskInfo | undefined }
+  /** Absent where the asked node does not know the task. */
+  readonly task: Partial<FoundTask>
   readonly tasks: TaskPage
   /** Absent where the asked node does not know the task. */
   readonly cancel: { readonly cancelled?: boolean | undefined }
@@ -158,7 +161,7 @@ export function decodeAnswer(
     case 'queues':
       return { rows: list(fields, 'rows', rowFrom) }
     case 'task':
-      return fields['task'] === undefined ? {} : { task: taskFrom(fields['task']) }
+      return fields['task'] === undefined ? {} : foundFrom(fields)
     case 'tasks':
       return { tasks: list(fields, 'tasks', taskFrom), next: optionalText(fields, 'next') }
     case 'cancel-tasks':
@@ -253,6 +256,23 @@ function rowFrom(value: unknown): LedgerQueue {
     failed: count(fields, 'failed'),
     cancelled: count(fields, 'cancelled'),
   }
+}
+
+/** The name of a later generation must be one, since it is asked for next. */
+function foundFrom(fields: Fields): FoundTask {
+  const { generation, forkId } = asFields(fields['task'])
+  const task = taskFrom(fields['task'])
+  const alone = fields['alone'] === true
+  if (forkId === undefined && generation === undefined) return { task, alone }
+  const isFork = typeof forkId === 'string' && parseTaskId(forkId) !== undefined
+  if (!isFork || !isGeneration(generation)) {
+    throw new InvalidMessageError('A task is of no generation')
+  }
+  return { task: { ...task, generation, forkId }, alone }
+}
+
+function isGeneration(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 1
 }
 
 function taskFrom(value: unknown): TaskInfo {

@@ -18,6 +18,7 @@ import { LocalTasks } from './local-tasks.ts'
 import type { MeshNode, ReadyOptions, TaskFilter } from './mesh-node.ts'
 import { LostTasks } from './lost-tasks.ts'
 import { MeshTask, type TaskAccess } from './mesh-task.ts'
+import { MeshCancels } from './mesh-cancels.ts'
 import { MeshView } from './mesh-view.ts'
 import { optionsOf } from './options.ts'
 import { healthOf, type NodeHealth, type NodeNetwork } from './node-health.ts'
@@ -28,7 +29,6 @@ import { abortable, type Placed } from './publish.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { type Publishable, Publishing } from './publishing.ts'
 import { Readiness } from './readiness.ts'
-import { RemoteCancels } from './remote-cancels.ts'
 import { Reports } from './reports.ts'
 import { type MeshCommands, ShellAccess } from './shell-access.ts'
 import { noteStart } from './start-notes.ts'
@@ -81,6 +81,8 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
   readonly #access: TaskAccess
   readonly #queries: PeerQueries
   readonly #view: MeshView
+  /** What this node itself knows of tasks. */
+  readonly local: LocalTasks
   readonly commands: MeshCommands
   readonly #timers: Timers
   readonly #readiness: Readiness
@@ -119,26 +121,25 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
     this.#reports = new Reports(this, network.peer, (ledger, large) => blobs.shown(ledger, large))
 
     const local = new LocalTasks(machine, () => clock.now())
+    this.local = local
     const peers = (): string[] => this.#fullPeers()
     const describe = (): NodeInfo => this.#describe()
-    const cancel = this.#cancelHere
-    const queries = new PeerQueries({
-      ...{ network, local, peers, describe, cancel, shellRuns, timers },
+    const queries: PeerQueries = new PeerQueries({
+      ...{ network, local, peers, describe, shellRuns, timers },
+      cancel: (...asked) => cancels.cancelHere(...asked),
     })
     this.#queries = queries
     this.#lostTasks = new LostTasks({ watches: this.#watches, local, queries, peers, timers })
     this.#view = new MeshView({ local, queries, peers, describe })
     this.commands = new ShellAccess({ peer: network.peer, runs: shellRuns, queries })
     const connected = (): number => peers().length
-    const isOurs = (id: LedgerId): boolean => !init.config.guest && local.knows(id)
-    const elsewhere = new RemoteCancels({ queries, connected })
+    const cancels = new MeshCancels({ queries, connected, local, cancels: this.#cancels })
     this.#access = {
       peerId: network.peer,
       watches: this.#watches,
-      local,
       queries,
       load: (ledger, ending, options) => this.#load(ledger, ending, options),
-      cancel: (id, ...rest) => (isOurs(id) ? this.#cancels : elsewhere).cancel(id, ...rest),
+      cancel: (...asked) => cancels.cancel(...asked),
       servers,
       connected,
       timers,
@@ -155,11 +156,6 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
 
   get stopped(): Promise<Error | undefined> {
     return this.#stopped.promise
-  }
-
-  /** What this node itself knows of tasks. */
-  get local(): LocalTasks {
-    return this.#access.local
   }
 
   /** Starts the driver, and with it everything. */
@@ -420,12 +416,6 @@ export class RunningNode extends TypedEventEmitter<MeshNodeEvents> implements Me
 
   #handle<Output>({ ledger, seq, durable }: Placed): TaskHandle<Output> {
     return new MeshTask<Output>(this.#access, { ledger, seq, durable, known: true })
-  }
-
-  readonly #cancelHere = (id: string, reason: string, signal: AbortSignal): Promise<boolean> => {
-    const at = parseTaskId(id)
-    if (at === undefined) return Promise.resolve(false)
-    return this.#cancels.cancel(at.ledger, at.seq, reason, signal)
   }
 
   #fullPeers(): string[] {

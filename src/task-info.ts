@@ -32,6 +32,10 @@ export interface TaskInfo {
   readonly ageMs: number
   /** Time until it is due, in milliseconds; 0 when due. */
   readonly dueMs: number
+  /** Which generation of the task this is, where it was asked for by its name in the first one. */
+  readonly generation?: number | undefined
+  /** What the task is called in that generation. */
+  readonly forkId?: string | undefined
 }
 
 /** Another node as this one knows it. */

@@ -55,3 +55,15 @@ export function forgetForks(voter: VoterState, ledger: LedgerId): void {
 export function forkedFrom(voter: VoterState, root: LedgerId): Ranges[] {
   return (voter.forks.get(root) ?? []).map(({ first, count, fork }) => [first + fork.shift, count])
 }
+
+/** What a task is called in the later generations that are held here. */
+export function* forkedNames(
+  voter: VoterState,
+  root: LedgerId,
+  seq: number,
+): Generator<{ readonly ledger: LedgerId; readonly seq: number; readonly generation: number }> {
+  for (const { ledger, first, count, fork } of voter.forks.get(root) ?? []) {
+    const at = seq - fork.shift
+    if (first <= at && at < first + count) yield { ledger, seq: at, generation: fork.generation }
+  }
+}

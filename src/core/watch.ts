@@ -143,7 +143,8 @@ export function watchTasks(
     }
     if (known.length > 0) noteTold(voter, id, known)
   }
-  if (ledger?.office === 'voter') {
+  // Without its fellows a voter learns nothing; another survivor may have published it anew.
+  if (ledger?.office === 'voter' && !voter.lonely.has(id)) {
     // What runs tells its progress to the producer, which hands it on to those who watch.
     const producer = peerOf(ledger.info.producer)
     if (progress && rest.length > 0 && members.peers.get(producer)?.up === true) {
@@ -216,9 +217,7 @@ export function rewatch(
   if (only === undefined && now < watch.rewatchAt) return
   let waiting = false
   for (const [ledger, { seqs: live, progress }] of watch.application) {
-    // Without its fellows a voter learns nothing; another survivor may have published it anew.
-    const isAlone = voter.lonely.has(ledger)
-    if (votedLedger(voter, ledger) !== undefined && !isAlone) continue
+    if (votedLedger(voter, ledger) !== undefined && !voter.lonely.has(ledger)) continue
     waiting = true
     // A message stays what it was when it was asked for.
     const seqs = [...live]

@@ -116,6 +116,19 @@ describe('the application that waits', () => {
     assert.equal(watch.rewatchAt, Infinity)
   })
 
+  it('asks every full node, too, where it votes without its fellows', () => {
+    const { own, watch, members, told } = setup()
+    own.voter.lonely.set(ledgerId, own.now)
+    watchTasks(watch, own.voter, own.outbox, members, { ...all, seqs: [1, 2] }, own.now)
+    const asked = [
+      ['v1', 'watch'],
+      ['v2', 'watch'],
+    ]
+    assert.deepEqual(told(), asked)
+    rewatch(watch, own.voter, own.outbox, members, own.now + rewatchMs)
+    assert.deepEqual(told(), asked)
+  })
+
   it('believes no retry to be an outcome', () => {
     const { own, watch, members, told } = setup()
     const foreign = { ...all, ledger: 'c'.repeat(32) }

@@ -87,8 +87,12 @@ describe('decodeRequest', () => {
 describe('decodeAnswer', () => {
   it('takes back what was encoded', () => {
     assert.deepEqual(decodeAnswer('node', encodeQuery(node)), node)
-    assert.deepEqual(decodeAnswer('task', encodeQuery({ task })), { task })
+    const found = { task, alone: true }
+    assert.deepEqual(decodeAnswer('task', encodeQuery(found)), found)
+    assert.deepEqual(decodeAnswer('task', encodeQuery({ task })), { task, alone: false })
     assert.deepEqual(decodeAnswer('task', encodeQuery({})), {})
+    const later = { task: { ...task, generation: 2, forkId: `${'b'.repeat(32)}-0` }, alone: false }
+    assert.deepEqual(decodeAnswer('task', encodeQuery(later)), later)
     const page = { tasks: [task], next: task.id }
     assert.deepEqual(decodeAnswer('tasks', encodeQuery(page)), page)
     assert.deepEqual(decodeAnswer('cancel', encodeQuery({ cancelled: false })), {
@@ -111,6 +115,10 @@ describe('decodeAnswer', () => {
       () => decodeAnswer('node', encodeQuery({ ...node, queues: [1] })),
       () => decodeAnswer('node', encodeQuery({ ...node, concurrency: -1 })),
       () => decodeAnswer('task', encodeQuery({ task: { ...task, state: 'lost' } })),
+      () => decodeAnswer('task', encodeQuery({ task: { ...task, generation: 2, forkId: 'b' } })),
+      () =>
+        decodeAnswer('task', encodeQuery({ task: { ...task, generation: 1, forkId: task.id } })),
+      () => decodeAnswer('task', encodeQuery({ task: { ...task, generation: 2 } })),
       () => decodeAnswer('tasks', encodeQuery({ tasks: {} })),
       () => decodeAnswer('queues', encodeQuery({ rows: [{}] })),
       () => decodeAnswer('dial-back', encodeQuery({ tried: { address: 7 } })),
