@@ -162,6 +162,6 @@ export const durabilityMutants: readonly Mutant[] = [
         to: '{ ...store, grant }, 0)',
       },
     ],
-    { seeds: { count: 150, faults: ['outages', 'slow-disks'] } },
+    { quick: false, seeds: { count: 150, faults: ['outages', 'slow-disks'] } },
   ),
 ]

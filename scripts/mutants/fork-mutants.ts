@@ -55,7 +55,7 @@ export const forkMutants: readonly Mutant[] = [
         to: '    const waitMs = isForsaken(machine, ledger) ? forsakenMs : forsakenMs',
       },
     ],
-    { tests },
+    { quick: false, tests },
   ),
   mutant(
     'every-survivor-forks',
@@ -68,7 +68,7 @@ export const forkMutants: readonly Mutant[] = [
         to: '  return first === undefined || first.peer !== undefined',
       },
     ],
-    { tests },
+    { quick: false, tests },
   ),
   mutant(
     'same-generation',
@@ -81,7 +81,7 @@ export const forkMutants: readonly Mutant[] = [
         to: '  return fork?.generation ?? 1',
       },
     ],
-    { tests },
+    { quick: false, tests },
   ),
   mutant(
     'later-told-as-first',
@@ -94,7 +94,7 @@ export const forkMutants: readonly Mutant[] = [
         to: "    void fork\n    outbox.effects.push({ type: 'outcomes', ledger, values: [part] })",
       },
     ],
-    { tests },
+    { quick: false, tests },
   ),
   mutant(
     'first-told-as-later',
