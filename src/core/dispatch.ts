@@ -12,7 +12,7 @@ import { hasAudience } from './announce.ts'
 import type { ProposerState } from './proposer.ts'
 import { hashText, mix, nextFraction } from './random.ts'
 import { rankIn, rivalsFor } from './rivals.ts'
-import { firstUp, hasMajority, voterIndex } from './quorum.ts'
+import { firstUp, majorityOf, voterIndex } from './quorum.ts'
 import { countOf, type Ranges, subtract } from './ranges.ts'
 import { makeDue } from './voter.ts'
 
@@ -171,7 +171,8 @@ export function dispatchWork(
     const room = dispatch.concurrency + ahead - usage.live
     const enough = ahead > 0 ? Math.max(1, (dispatch.concurrency + ahead) >>> 1) : 1
     if (usage.asking >= maxClaimsInFlight || room < enough) return claimed
-    const candidates = candidatesFor(dispatch, proposer, hints, usage.perQueue, ahead, now)
+    const { perQueue } = usage
+    const candidates = candidatesFor(dispatch, proposer, members, hints, perQueue, ahead, now)
     if (!claimBest(dispatch, proposer, outbox, members, candidates, { room, ahead, usage }, now)) {
       return claimed
     }
@@ -201,9 +202,24 @@ export function use(proposer: ProposerState): Usage {
   return { live, asking, perQueue }
 }
 
+/** Whether a majority is connected, and nobody in it is back on another storage: such a peer has no vote. */
+function canGrant(
+  { self, voter, up }: ProposerState,
+  members: Membership,
+  { voters }: LedgerInfo,
+): boolean {
+  let here = 0
+  for (const { peer, storageId } of voters) {
+    const now = peer === self ? voter?.storageId : members.peers.get(peer)?.hello?.storageId
+    if (up.has(peer) && (now ?? storageId) === storageId) here += 1
+  }
+  return here >= majorityOf(voters.length)
+}
+
 function candidatesFor(
   dispatch: DispatchState,
   proposer: ProposerState,
+  members: Membership,
   hints: Hints,
   perQueue: ReadonlyMap<string, number>,
   ahead: number,
@@ -223,7 +239,7 @@ function candidatesFor(
     publishedAt: Millis,
     seenAt: Candidate['seenAt'],
   ) => {
-    if (!hasMajority(info, proposer.up)) return
+    if (!canGrant(proposer, members, info)) return
     const avoided = dispatch.avoided.get(info.ledger) ?? []
     const others = withoutOwn(proposer, info.ledger, seqs)
     const { open, wakeAt } = withoutAvoided(avoided, others, now)

@@ -155,6 +155,15 @@ describe('a worker with free slots', () => {
     assert.equal(test.work().length, 1)
   })
 
+  it('claims nothing where voters are back on other storages, which have no vote', () => {
+    const test = new TestDispatch()
+    test.hear({})
+    for (const peer of ['v0', 'v1', 'v2']) join(test.members, peer, 0, { storageId: 'new' })
+    assert.deepEqual(test.work(), [])
+    for (const peer of ['v0', 'v1']) join(test.members, peer, 0)
+    assert.equal(test.work().length, 1)
+  })
+
   it('leaves alone what it has lost, however much that is', () => {
     const test = new TestDispatch({ hash: 1 }, 1)
     test.hear({ seqs: [0, 200] })
