@@ -20,11 +20,6 @@ export function voterIndex(info: LedgerInfo, peer: PeerId): number {
   return -1
 }
 
-/** Whether a majority of the voters is among some peers. */
-export function hasMajority({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): boolean {
-  return voters.filter(({ peer }) => up.has(peer)).length >= majorityOf(voters.length)
-}
-
 /** The place of the first voter that is among some peers, or −1. */
 export function firstUp({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): number {
   return voters.findIndex(({ peer }) => up.has(peer))
