@@ -26,7 +26,7 @@ export const leaseMutants: readonly Mutant[] = [
         to: "  if (intent === 'run') {\n",
       },
     ],
-    { quick: false, seeds: { count: 40, faults: ['network'] } },
+    { quick: false, seeds: { count: 150, faults: ['network'] } },
   ),
   mutant(
     'deliveries-not-counted',
