@@ -1,7 +1,4 @@
-import type { Entry } from '../core/entries.ts'
-import type { Lsn, PeerId } from '../core/ids.ts'
-import type { Message } from '../core/messages.ts'
-import { type Actor, Observer } from './observer.ts'
+import { Observer } from './observer.ts'
 
 type Told<K extends keyof Observer> = Parameters<Observer[K]>
 
@@ -50,28 +47,28 @@ export class Observers extends Observer {
     for (const one of this.#to.lost) one.lost(...told)
   }
 
-  override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
-    for (const one of this.#to.wrote) one.wrote(actor, lsn, entry)
+  override wrote(...told: Told<'wrote'>): void {
+    for (const one of this.#to.wrote) one.wrote(...told)
   }
 
-  override durable(actor: Actor, lsn: Lsn): void {
-    for (const one of this.#to.durable) one.durable(actor, lsn)
+  override durable(...told: Told<'durable'>): void {
+    for (const one of this.#to.durable) one.durable(...told)
   }
 
   override checkpointed(...told: Told<'checkpointed'>): void {
     for (const one of this.#to.checkpointed) one.checkpointed(...told)
   }
 
-  override asked(actor: Actor, to: PeerId, message: Message): void {
-    for (const one of this.#to.asked) one.asked(actor, to, message)
+  override asked(...told: Told<'asked'>): void {
+    for (const one of this.#to.asked) one.asked(...told)
   }
 
-  override sent(actor: Actor, to: PeerId, message: Message): void {
-    for (const one of this.#to.sent) one.sent(actor, to, message)
+  override sent(...told: Told<'sent'>): void {
+    for (const one of this.#to.sent) one.sent(...told)
   }
 
-  override received(actor: Actor, from: PeerId, message: Message): void {
-    for (const one of this.#to.received) one.received(actor, from, message)
+  override received(...told: Told<'received'>): void {
+    for (const one of this.#to.received) one.received(...told)
   }
 
   override ran(...told: Told<'ran'>): void {
