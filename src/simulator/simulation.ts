@@ -1,5 +1,6 @@
 import type { PeerId } from '../core/ids.ts'
 import type { Finished } from '../core/inputs.ts'
+import { orphanMs } from '../core/orphans.ts'
 import { Agenda, Call } from './agenda.ts'
 import { Application, type ApplicationEffect } from './application.ts'
 import type { Disturbed, Violation } from './checkers/checker.ts'
@@ -199,11 +200,14 @@ export class Simulation implements World {
 
   /** Lets so much time pass that nothing is kept any more, and looks at what every node keeps. */
   quiet(): void {
-    // What was never acknowledged is owed to nobody, and may take its time.
+    const { keepMs, orphans } = this.options
+    const keptMs = keepMs + keptAtMostMs
+    // What was never acknowledged is owed to nobody, and may take its time; where its voters are
+    // lost, it begins anew only after a long wait.
     const isOpen = [...this.history.tasks()].some(({ decided }) => decided === undefined)
-    if (isOpen) this.run(this.options.keepMs + keptAtMostMs)
+    if (isOpen) this.run(keptMs + (orphans === 'fork' ? orphanMs : 0))
     for (let rounds = 0; rounds < 2 && this.violations.length === 0; rounds++) {
-      this.run(this.options.keepMs + keptAtMostMs)
+      this.run(keptMs)
       for (const node of this.nodes) if (node.running && !node.guest) node.quiet()
     }
   }
