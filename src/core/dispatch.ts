@@ -4,7 +4,7 @@ import { type Hints } from './hints.ts'
 import type { LedgerId, Millis } from './ids.ts'
 import { addRun } from './intervals.ts'
 import { chunkOfSeq, type Ledger } from './ledger.ts'
-import type { Membership } from './membership.ts'
+import { majorityIsHere, type Membership } from './membership.ts'
 import type { LedgerInfo, TaskClass, TaskSpec } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { openClaim } from './ask.ts'
@@ -12,7 +12,7 @@ import { hasAudience } from './announce.ts'
 import type { ProposerState } from './proposer.ts'
 import { hashText, mix, nextFraction } from './random.ts'
 import { rankIn, rivalsFor } from './rivals.ts'
-import { firstUp, majorityOf, voterIndex } from './quorum.ts'
+import { firstUp, voterIndex } from './quorum.ts'
 import { countOf, type Ranges, subtract } from './ranges.ts'
 import { makeDue } from './voter.ts'
 
@@ -202,20 +202,6 @@ export function use(proposer: ProposerState): Usage {
   return { live, asking, perQueue }
 }
 
-/** Whether a majority is connected, and nobody in it is back on another storage: such a peer has no vote. */
-function canGrant(
-  { self, voter, up }: ProposerState,
-  members: Membership,
-  { voters }: LedgerInfo,
-): boolean {
-  let here = 0
-  for (const { peer, storageId } of voters) {
-    const now = peer === self ? voter?.storageId : members.peers.get(peer)?.hello?.storageId
-    if (up.has(peer) && (now ?? storageId) === storageId) here += 1
-  }
-  return here >= majorityOf(voters.length)
-}
-
 function candidatesFor(
   dispatch: DispatchState,
   proposer: ProposerState,
@@ -226,6 +212,7 @@ function candidatesFor(
   now: Millis,
 ): Candidate[] {
   const found: Candidate[] = []
+  const own = proposer.voter ?? { peer: proposer.self, storageId: '' }
   const hasRoom = ({ queue, requires }: TaskClass) => {
     if (requires !== '' && !requires.split(',').every(label => dispatch.labels.has(label)))
       return false
@@ -239,7 +226,7 @@ function candidatesFor(
     publishedAt: Millis,
     seenAt: Candidate['seenAt'],
   ) => {
-    if (!canGrant(proposer, members, info)) return
+    if (!majorityIsHere(members, own, info.voters)) return
     const avoided = dispatch.avoided.get(info.ledger) ?? []
     const others = withoutOwn(proposer, info.ledger, seqs)
     const { open, wakeAt } = withoutAvoided(avoided, others, now)

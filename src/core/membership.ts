@@ -33,6 +33,8 @@ export interface Peer {
   silentUntil: Millis
   /** Connections since this process start. */
   greetings: number
+  /** The version of the membership that it was last told of. */
+  told: number
   /** The echo as last written to the journal. */
   writtenLsn: Lsn
 }
@@ -73,6 +75,7 @@ export function peerAt(members: Membership, peer: PeerId): Peer {
       freeAt: 0,
       silentUntil: 0,
       greetings: 0,
+      told: 0,
       writtenLsn: 0,
     }
     members.peers.set(peer, found)

@@ -42,6 +42,7 @@ export function onPeerUp(machine: Machine, peer: PeerId, now: Millis): void {
 function sayHello(machine: Machine, peer: PeerId, echo: boolean): void {
   const { init, members, outbox } = machine
   const known = peerAt(members, peer)
+  known.told = members.version
   send(outbox, peer, {
     type: 'hello',
     minVersion,
@@ -91,6 +92,7 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   // Whom each of a thousand peers knows is not worth its memory.
   known.hello = large ? { ...hello, peers: [] } : hello
   known.node = nodeId(from, hello.incarnation)
+  const missed = known.told !== members.version
   if (hello.guest) members.guests.add(from)
   else members.guests.delete(from)
   members.version += 1
@@ -108,7 +110,10 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   if (!joined) return
   onVoterUp(proposer, outbox, from, now)
   catchUp(machine, from, hello, now)
-  if (!hello.guest && !init.guest) introduce(machine, from, now)
+  if (init.guest) return
+  if (!hello.guest) introduce(machine, from, now)
+  // Who came meanwhile could not tell that this one is a guest.
+  else if (missed) sayHello(machine, from, false)
 }
 
 /** Peers that have come just before this one were not told of it: they are now. */

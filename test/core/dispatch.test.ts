@@ -14,7 +14,7 @@ import {
   use,
 } from '../../src/core/dispatch.ts'
 import { addHint, type Hints } from '../../src/core/hints.ts'
-import type { Membership } from '../../src/core/membership.ts'
+import { type Membership, peerAt } from '../../src/core/membership.ts'
 import type { LedgerInfo } from '../../src/core/messages.ts'
 import { countOf } from '../../src/core/ranges.ts'
 import { infoOf, ledgerId, TestVoter } from './fixtures.ts'
@@ -45,6 +45,7 @@ class TestDispatch {
   ) {
     const served = Object.entries(queues).map(([queue, slots]) => ({ queue, concurrency: slots }))
     this.dispatch = createDispatch('w', served, concurrency, labels)
+    for (const peer of ['v0', 'v1', 'v2']) join(this.members, peer, 0, { concurrency: 0 })
   }
 
   hear(heard: Heard) {
@@ -148,19 +149,19 @@ describe('a worker with free slots', () => {
   it('claims nothing that no majority could give', () => {
     const test = new TestDispatch()
     test.hear({})
-    const { up } = test.worker.proposer
-    for (const peer of ['v1', 'v2']) up.delete(peer)
+    for (const peer of ['v1', 'v2']) peerAt(test.members, peer).up = false
     assert.deepEqual(test.work(), [])
-    up.add('v2')
+    peerAt(test.members, 'v2').up = true
     assert.equal(test.work().length, 1)
   })
 
   it('claims nothing where voters are back on other storages, which have no vote', () => {
     const test = new TestDispatch()
     test.hear({})
-    for (const peer of ['v0', 'v1', 'v2']) join(test.members, peer, 0, { storageId: 'new' })
+    for (const peer of ['v0', 'v1', 'v2'])
+      join(test.members, peer, 0, { concurrency: 0, storageId: 'new' })
     assert.deepEqual(test.work(), [])
-    for (const peer of ['v0', 'v1']) join(test.members, peer, 0)
+    for (const peer of ['v0', 'v1']) join(test.members, peer, 0, { concurrency: 0 })
     assert.equal(test.work().length, 1)
   })
 
@@ -397,6 +398,7 @@ describe('what a voter gets', () => {
     const served = [{ queue: 'hash', concurrency: 2 }]
     const dispatch = createDispatch('v1', served, 2)
     const members = noMembers()
+    for (const peer of ['v0', 'v2']) join(members, peer, 0, { concurrency: 0 })
     const claims = () => {
       dispatchWork(dispatch, worker.proposer, worker.outbox, members, new Map(), worker.now)
       return [...worker.proposer.claims.values()].map(({ seqs, any }) => [

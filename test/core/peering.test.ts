@@ -177,6 +177,19 @@ describe('HELLO', () => {
     }
   })
 
+  it('tells a guest of who has said HELLO before it, and after it was told', () => {
+    const node = new TestNode()
+    for (const peer of ['guest', 'v1']) node.step({ type: 'peer-up', peer })
+    node.receive('v1', helloOf('v1'))
+    const [hello, ...more] = sent(node.receive('guest', helloOf('guest', { guest: true })), 'hello')
+    assert.deepEqual(more, [])
+    assert.ok(hello?.type === 'hello')
+    assert.deepEqual(
+      hello.peers.map(({ peer }) => peer),
+      ['v1'],
+    )
+  })
+
   it('tells of peers to dial', () => {
     const node = new TestNode()
     const peers = [{ peer: 'far', addresses: ['/memory/far'] }]
