@@ -38,7 +38,7 @@ export const forkMutants: readonly Mutant[] = [
     [
       {
         file: 'orphans.ts',
-        from: '    if (!hasOpenTasks(ledger) || hasMajority(machine, ledger)) {',
+        from: '    if (!hasOpenTasks(ledger) || hasMajority(machine, ledger, now)) {',
         to: '    if (!hasOpenTasks(ledger)) {',
       },
     ],
@@ -51,8 +51,8 @@ export const forkMutants: readonly Mutant[] = [
     [
       {
         file: 'orphans.ts',
-        from: '    const waitMs = isForsaken(machine, ledger) ? forsakenMs : orphanMs',
-        to: '    const waitMs = isForsaken(machine, ledger) ? forsakenMs : forsakenMs',
+        from: '    const waitMs = isForsaken(machine, ledger, now) ? forsakenMs : orphanMs',
+        to: '    const waitMs = isForsaken(machine, ledger, now) ? forsakenMs : forsakenMs',
       },
     ],
     { quick: false, tests },
@@ -110,5 +110,18 @@ export const forkMutants: readonly Mutant[] = [
       },
     ],
     { tests },
+  ),
+  mutant(
+    'old-copy-counts',
+    'A voter that has forgotten a young ledger is none of its majority.',
+    [],
+    [
+      {
+        file: 'orphans.ts',
+        from: '    return isHere(members, voter, one) && !hasForgotten(voter, ledger, one, now)',
+        to: '    return isHere(members, voter, one)',
+      },
+    ],
+    { quick: false, seeds: { first: 6_000_666, count: 1, faults: ['swarm'] } },
   ),
 ]

@@ -80,4 +80,17 @@ export const leaseMutants: readonly Mutant[] = [
     ],
     { seeds: { count: 20, faults: ['crashes'] } },
   ),
+  mutant(
+    'overtaken-counted',
+    'What a cancel has overtaken before it was won is given back, too.',
+    [],
+    [
+      {
+        file: 'renew.ts',
+        from: '      if (phase === ASKING) claiming.overtaken |= 1 << v',
+        to: '',
+      },
+    ],
+    { quick: false, seeds: { first: 6_000_735, count: 1, faults: ['swarm'] } },
+  ),
 ]

@@ -9,8 +9,10 @@ export interface Patch {
   readonly to: string
 }
 
-/** Simulated clusters, the first of them of seed 1. */
+/** Simulated clusters. */
 export interface SeedPlan {
+  /** The first one's seed: that which has found the bug where others take long to. @default 1 */
+  readonly first?: number
   readonly count: number
   /** What goes wrong in them. */
   readonly faults: readonly FaultName[]

@@ -98,9 +98,12 @@ async function testIn(folder: string, test: string): Promise<string | undefined>
 }
 
 /** Runs simulated clusters of a copy in a process of its own, until one finds something. */
-async function simulateIn(folder: string, plan: SeedPlan): Promise<Partial<Verdict>> {
-  const words = ['--json', '--no-shrink', '--seed', '1', '--seeds', String(plan.count)]
-  const run = new ScriptRun(folder, 'simulate.ts', [...words, '--faults', plan.faults.join(',')])
+async function simulateIn(
+  folder: string,
+  { first = 1, count, faults }: SeedPlan,
+): Promise<Partial<Verdict>> {
+  const words = ['--json', '--no-shrink', '--seed', String(first), '--seeds', String(count)]
+  const run = new ScriptRun(folder, 'simulate.ts', [...words, '--faults', faults.join(',')])
   let seeds = 0
   for await (const { seed, violations } of run.objects<Simulated>()) {
     seeds += 1

@@ -78,6 +78,8 @@ export interface Claiming {
   confirmed: number
   /** Voters that have lost the ledger: whoever is in their place grants and accepts nothing. */
   gone: number
+  /** Voters that another ballot has overtaken before the claim was won, as bits. */
+  overtaken: number
   /** Records that came with grants. */
   readonly chunks: Chunk[]
   readonly settlings: Settling[]
@@ -147,6 +149,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
     answered: 0,
     confirmed: 0,
     gone: 0,
+    overtaken: 0,
     chunks: [],
     settlings: [],
     open: 0,

@@ -3,12 +3,12 @@ import type { Millis } from './ids.ts'
 import { addRuns } from './intervals.ts'
 import type { Ledger } from './ledger.ts'
 import { recordsOf } from './ledger-records.ts'
-import { isHere, majorityIsHere, type Membership } from './membership.ts'
+import { isHere, type Membership } from './membership.ts'
 import type { Chunk, Voter } from './messages.ts'
 import { hasOpenTasks, latestInfo, votedLedger } from './office.ts'
 import { persist } from './outbox.ts'
 import { openLedger, publish } from './producer.ts'
-import { majorityOf } from './quorum.ts'
+import { majorityOf, voterIndex } from './quorum.ts'
 import { contains, countOf, subtract } from './ranges.ts'
 import type { Machine } from './state.ts'
 import type { VoterState } from './voter.ts'
@@ -37,7 +37,7 @@ export function tickOrphans(machine: Machine, now: Millis): void {
   let left = maxForked
   for (const ledger of [...voter.ledgers.values()]) {
     const { ledger: id } = ledger.info
-    if (!hasOpenTasks(ledger) || hasMajority(machine, ledger)) {
+    if (!hasOpenTasks(ledger) || hasMajority(machine, ledger, now)) {
       voter.lonely.delete(id)
       continue
     }
@@ -47,15 +47,44 @@ export function tickOrphans(machine: Machine, now: Millis): void {
     }
     voter.lonely.set(id, since)
     if (init.orphans !== 'fork' || leaving || isHandingOver) continue
-    const waitMs = isForsaken(machine, ledger) ? forsakenMs : orphanMs
-    if (left > 0 && now >= since + waitMs && comesFirst(machine, ledger)) {
+    const waitMs = isForsaken(machine, ledger, now) ? forsakenMs : orphanMs
+    if (left > 0 && now >= since + waitMs && comesFirst(machine, ledger, now)) {
       left -= forkOpen(machine, ledger, left, now)
     }
   }
 }
 
-function hasMajority({ members, voter }: Machine, ledger: Ledger): boolean {
-  return majorityIsHere(members, voter, neededFor(voter, ledger))
+function hasMajority(machine: Machine, ledger: Ledger, now: Millis): boolean {
+  const needed = neededFor(machine.voter, ledger)
+  return keepersOf(machine, ledger, needed, now).length >= majorityOf(needed.length)
+}
+
+/** Voters that are here and have what they had. */
+function keepersOf(
+  { members, voter }: Machine,
+  ledger: Ledger,
+  voters: readonly Voter[],
+  now: Millis,
+): Voter[] {
+  return voters.filter(one => {
+    return isHere(members, voter, one) && !hasForgotten(voter, ledger, one, now)
+  })
+}
+
+/**
+ * Whether a voter does not know a ledger that is too young to be forgotten in due time: an old copy of
+ * its disk answers under the same name.
+ */
+function hasForgotten(
+  { retention }: VoterState,
+  { info, unknownTo, openedAt }: Ledger,
+  { peer, storageId }: Voter,
+  now: Millis,
+): boolean {
+  const index = voterIndex(info, peer)
+  const saysSo = index >= 0 && (unknownTo & (1 << index)) !== 0
+  const isMeant = saysSo && info.voters[index]?.storageId === storageId
+  return isMeant && now < openedAt + retention.keepMs
 }
 
 /**
@@ -69,11 +98,11 @@ function neededFor(voter: VoterState, ledger: Ledger): readonly Voter[] {
 }
 
 /** Whether so many voters have lost their storage that the others are no majority. */
-function isForsaken({ voter, members }: Machine, ledger: Ledger): boolean {
-  const isLeft = ({ peer, storageId }: Voter): boolean => {
-    return (
-      storageId === (peer === voter.peer ? voter.storageId : storageOf(members, peer, storageId))
-    )
+function isForsaken({ voter, members }: Machine, ledger: Ledger, now: Millis): boolean {
+  const isLeft = (one: Voter): boolean => {
+    const { peer, storageId } = one
+    const has = peer === voter.peer ? voter.storageId : storageOf(members, peer, storageId)
+    return storageId === has && !hasForgotten(voter, ledger, one, now)
   }
   const needed = neededFor(voter, ledger)
   if (needed.filter(isLeft).length >= majorityOf(needed.length)) return false
@@ -90,9 +119,9 @@ function storageOf(members: Membership, peer: string, before: string): string {
 }
 
 /** Voters come first, in their order; a copy is of use where none of them is left. */
-function comesFirst(machine: Machine, ledger: Ledger): boolean {
-  const { members, voter } = machine
-  const first = neededFor(voter, ledger).find(one => isHere(members, voter, one))
+function comesFirst(machine: Machine, ledger: Ledger, now: Millis): boolean {
+  const { voter } = machine
+  const [first] = keepersOf(machine, ledger, neededFor(voter, ledger), now)
   return first === undefined || first.peer === voter.peer
 }
 
@@ -104,7 +133,7 @@ function forkOpen(machine: Machine, ledger: Ledger, limit: number, now: Millis):
   for (const known of forkedFrom(voter, id)) open = subtract(open, known)
   if (open.length === 0) return 0
   const own = producer.current && votedLedger(voter, producer.current.info.ledger)
-  if (own === undefined || !hasMajority(machine, own)) {
+  if (own === undefined || !hasMajority(machine, own, now)) {
     if (producer.next === undefined) openLedger(producer, voter, outbox, members, now)
     return 0
   }

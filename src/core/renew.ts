@@ -208,6 +208,8 @@ function loseAt(
     eachTask(claiming, seqs, (at, seq) => {
       claiming.grants[at] = (claiming.grants[at] as number) & ~(1 << v)
       const phase = claiming.phase[at] as number
+      // It counts the grant until it hears that nothing has run.
+      if (phase === ASKING) claiming.overtaken |= 1 << v
       if (phase !== RUNNING && phase !== FETCHING) return
       const majority = majorityOf(claiming.info.voters.length)
       if (bitsIn(claiming.grants[at] ?? 0) < majority) pushRun(gone, seq, 1)

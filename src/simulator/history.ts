@@ -38,6 +38,7 @@ export class History extends Observer {
   onChosen: (task: TaskHistory, chosen: Chosen) => void = () => {}
   /** Called whenever a majority has accepted that a task is to be tried again. */
   onRetry: (task: TaskHistory, retry: Retry) => void = () => {}
+  #latest: LedgerHistory | undefined
   readonly #now: () => number
   readonly #plans: boolean
   readonly #proposers = new Map<NodeId, number>()
@@ -69,8 +70,11 @@ export class History extends Observer {
   }
 
   ledger(id: LedgerId): LedgerHistory {
+    // Several observers look at the same one in turn.
+    if (this.#latest?.id === id) return this.#latest
     let ledger = this.ledgers.get(id)
     if (ledger === undefined) this.ledgers.set(id, (ledger = new LedgerHistory(id)))
+    this.#latest = ledger
     return ledger
   }
 

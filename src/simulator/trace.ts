@@ -49,7 +49,11 @@ export class Trace {
     this.text(what.type)
     const line = this.#lines[this.#next]
     if (line === undefined) this.#lines.push({ atMs, node, what })
-    else Object.assign(line, { atMs, node, what })
+    else {
+      line.atMs = atMs
+      line.node = node
+      line.what = what
+    }
     this.#next = (this.#next + 1) % linesMax
     this.#onLine?.(lineText({ atMs, node, what }))
   }

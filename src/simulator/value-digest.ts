@@ -17,6 +17,7 @@ export interface ValueFacts {
 /** Remembers what digests stand for. */
 export class ValueDigests {
   readonly #facts = new Map<ValueDigest, ValueFacts>()
+  readonly #words = new Map<string, number>()
   /** Digests of values: several look at them, one after the other. */
   readonly #digests = new WeakMap<Values, readonly ValueDigest[]>()
 
@@ -36,7 +37,8 @@ export class ValueDigests {
   #digest(values: Values): readonly ValueDigest[] {
     const { kind, reason, failures, by, delayMs, lengths, body } = values
     const digests: ValueDigest[] = []
-    const head = digestText(`${kind}|${reason}|${failures}|${by}|${delayMs}`)
+    const words = mixDigests(this.#wordOf(kind), mixDigests(this.#wordOf(reason), this.#wordOf(by)))
+    const head = mixDigests(words, mixDigests(failures + 1, delayMs + 1))
     let from = 0
     for (const length of lengths) {
       const to = from + length
@@ -50,6 +52,13 @@ export class ValueDigests {
     }
     this.#digests.set(values, digests)
     return digests
+  }
+
+  /** The digest of a kind, a reason or a name: there are few, and they come again and again. */
+  #wordOf(word: string): number {
+    let digest = this.#words.get(word)
+    if (digest === undefined) this.#words.set(word, (digest = digestText(word)))
+    return digest
   }
 
   /** What a digest stands for. */

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { KnownTexts } from './known-texts.ts'
 import { maxPartsPerFrame, maxRangesPerSet, maxSeq, maxUint32 } from './limits.ts'
 import { Problem } from './problem.ts'
 
@@ -7,6 +8,8 @@ export const wireTypes = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as 
 
 /** Longest string that is looked at byte by byte, in bytes. */
 const shortTextBytes = 128
+
+const knownTexts = new KnownTexts()
 
 /**
  * Reads a message. Never beyond the end of the part that it is in, and never allocates more than
@@ -100,7 +103,10 @@ export class Reader {
     if (length <= shortTextBytes) {
       let i = start
       while (i < end && (this.#bytes[i] as number) < 0x80) i++
-      if (i === end) return this.#buffer.toString('latin1', start, end)
+      if (i === end)
+        return knownTexts.ascii(this.#bytes, start, end, () =>
+          this.#buffer.toString('latin1', start, end),
+        )
     }
     if (!isUtf8(this.#bytes.subarray(start, end))) throw new Problem('not UTF-8')
     return this.#buffer.toString('utf8', start, end)
@@ -109,7 +115,9 @@ export class Reader {
   hex(length: number): string {
     const start = this.#pos
     this.#pos += length
-    return this.#buffer.toString('hex', start, this.#pos)
+    return knownTexts.hex(this.#bytes, start, this.#pos, () =>
+      this.#buffer.toString('hex', start, this.#pos),
+    )
   }
 
   /**

@@ -16,6 +16,8 @@ interface Slot {
   readonly name: string
   readonly tag: number
   readonly field: Field<unknown>
+  /** One bit for each field of a message. */
+  readonly bit: number
 }
 
 /**
@@ -31,7 +33,12 @@ export function record<T extends object>(
   const { type, check } = options
   const slots = slotsOf(name, fields)
   const byNumber: (Slot | undefined)[] = []
-  for (const slot of slots) byNumber[slot.tag >>> 3] = slot
+  if (slots.length > 31) throw new TypeError(`${name} has more than 31 fields`)
+  let all = 0
+  for (const slot of slots) {
+    byNumber[slot.tag >>> 3] = slot
+    all |= slot.bit
+  }
   // All objects of a type come about in one way, with their properties in one order.
   const blank: Record<string, unknown> = type === undefined ? {} : { type }
   for (const field of Object.keys(fields)) blank[field] = undefined
@@ -39,16 +46,25 @@ export function record<T extends object>(
   const read = (input: Reader): T => {
     const value = { ...blank }
     let at: Slot | undefined
+    /** The places of the fields that have come, as bits. */
+    let seen = 0
     try {
       while (input.more) {
         at = undefined
         const tag = input.tag()
         at = byNumber[tag >>> 3]
-        if (at === undefined) input.skip(tag & 7)
-        else value[at.name] = readSlot(at, tag, input, value[at.name])
+        if (at === undefined) {
+          input.skip(tag & 7)
+          continue
+        }
+        const before = (seen & at.bit) === 0 ? undefined : value[at.name]
+        seen |= at.bit
+        value[at.name] = readSlot(at, tag, input, before)
       }
-      for (at of slots) {
-        if (value[at.name] === undefined) value[at.name] = at.field.absent()
+      if (seen !== all) {
+        for (at of slots) {
+          if ((seen & at.bit) === 0) value[at.name] = at.field.absent()
+        }
       }
     } catch (error) {
       throw at === undefined ? error : within(`.${at.name}`, error)
@@ -107,7 +123,7 @@ function slotsOf(
     if (field === undefined || typeHere !== type) {
       throw new TypeError(`${message}.${name} is ${type} in the schema, ${typeHere} in the table`)
     }
-    slots.push({ name, tag: (number << 3) | field.wireType, field })
+    slots.push({ name, tag: (number << 3) | field.wireType, field, bit: 1 << slots.length })
     left.delete(name)
   }
   if (left.size > 0) throw new TypeError(`${message} has no ${[...left.keys()].join()}`)

@@ -9,6 +9,16 @@ const firstBytes = 64 * 1024
 /** Most room there may ever be, in bytes. Whoever takes what was written knows its exact limit. */
 const maxBytes = 2 * maxEntryBytes
 
+/** Memory that short copies share, in bytes, and the longest of them. */
+const sharedBytes = 8 * 1024
+const sharedBytesMax = 1024
+
+/** Longest copy that is made byte by byte. */
+const shortCopyBytes = 96
+
+/** Longest text that is written character by character. */
+const shortTextBytes = 64
+
 /** Longest varint of a 32-bit number, in bytes. */
 const maxVarint32Bytes = 5
 
@@ -22,6 +32,9 @@ export class Writer {
   /** Where what was written last begins. */
   #pos = firstBytes
   #parts = 0
+  /** Memory that short copies share, and how much of it is used. */
+  #shared = new ArrayBuffer(sharedBytes)
+  #sharedUsed = 0
 
   /** Bytes written so far. */
   get used(): number {
@@ -46,9 +59,17 @@ export class Writer {
   /** A copy of what was written. */
   take(): Uint8Array {
     const length = this.used
-    const copy = Buffer.allocUnsafe(length)
-    this.#bytes.copy(copy, 0, this.#pos)
-    return new Uint8Array(copy.buffer, copy.byteOffset, length)
+    const pos = this.#pos
+    if (length > sharedBytesMax) return new Uint8Array(this.#bytes.subarray(pos))
+    if (this.#shared.byteLength - this.#sharedUsed < length) {
+      this.#shared = new ArrayBuffer(sharedBytes)
+      this.#sharedUsed = 0
+    }
+    const copy = new Uint8Array(this.#shared, this.#sharedUsed, length)
+    this.#sharedUsed += length
+    if (length > shortCopyBytes) copy.set(this.#bytes.subarray(pos))
+    else for (let i = 0; i < length; i++) copy[i] = this.#bytes[pos + i] as number
+    return copy
   }
 
   /** An integer from 0 to 2⁵³ − 1. */
@@ -70,18 +91,28 @@ export class Writer {
   }
 
   text(value: string): void {
+    if (value.length <= shortTextBytes && this.#shortText(value)) return
     const bytes = Buffer.byteLength(value)
     this.#reserve(bytes)
     this.#pos -= bytes
     this.#bytes.write(value, this.#pos, bytes, bytes === value.length ? 'latin1' : 'utf8')
   }
 
-  /** Bytes given as an even number of hex digits. */
-  hex(digits: string): void {
+  /** Bytes given as an even number of hex digits; false, and nothing is written, if they are not. */
+  hex(digits: string): boolean {
     const bytes = digits.length / 2
     this.#reserve(bytes)
-    this.#pos -= bytes
-    this.#bytes.write(digits, this.#pos, bytes, 'hex')
+    const pos = this.#pos - bytes
+    let all = 0
+    for (let i = 0; i < bytes; i++) {
+      const high = hexDigit(digits.charCodeAt(2 * i))
+      const low = hexDigit(digits.charCodeAt(2 * i + 1))
+      all |= high | low
+      this.#bytes[pos + i] = (high << 4) | low
+    }
+    if (all > 15) return false
+    this.#pos = pos
+    return true
   }
 
   /**
@@ -128,6 +159,20 @@ export class Writer {
     }
   }
 
+  /** Writes a text of ASCII alone; false, and nothing is written, if it is not. */
+  #shortText(value: string): boolean {
+    const { length } = value
+    this.#reserve(length)
+    const pos = this.#pos - length
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) return false
+      this.#bytes[pos + i] = code
+    }
+    this.#pos = pos
+    return true
+  }
+
   #putVarint(at: number, value: number): void {
     let pos = at
     let rest = value
@@ -152,6 +197,12 @@ export class Writer {
     this.#bytes = larger
     this.#pos = pos
   }
+}
+
+/** What a lower-case hex digit stands for; 16 if it is none. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : 16
 }
 
 function varintBytes(value: number): number {

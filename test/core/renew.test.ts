@@ -218,6 +218,16 @@ describe('a beat', () => {
 describe('a lease that is lost', () => {
   const lost = [{ ledger: ledgerId, claimId: 1, seqs: [0, 1] }]
 
+  it('before its claim is won is given back, too: nothing has run', () => {
+    const worker = new TestProposer()
+    const claiming = worker.claim(task)
+    worker.answer('v0', claiming)
+    onLost(worker.proposer, worker.outbox, 'v0', { type: 'lost', lost, cancelled: true })
+    for (const peer of ['v1', 'v2']) worker.refuse(peer, claiming, 'held')
+    const released = worker.sentOf('release').map(({ to, message }) => [to, message.seqs])
+    assert.deepEqual(released, [['v0', task]])
+  })
+
   it('at one voter of two stops the run: a majority no longer holds it', () => {
     const worker = running([0, 2])
     worker.take()

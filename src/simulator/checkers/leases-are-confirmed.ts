@@ -46,6 +46,7 @@ export class LeasesAreConfirmed extends Checker {
     let grants = this.#grants.get(key)
     if (grants === undefined) this.#grants.set(key, (grants = new Map()))
     for (const seq of seqsOf(seqs)) grants.set(seq, grant)
+    if (grant.confirmed) return
     const claim = `${actor.node} ${peer} ${claimId}`
     const granted = this.#claims.get(claim)
     if (granted === undefined) this.#claims.set(claim, [grant])
