@@ -132,7 +132,8 @@ export class History extends Observer {
     this.#written.take(actor.index, entry)
     if (entry.type === 'opened' || entry.type === 'installed') this.#learn(entry)
     if (entry.type === 'sealed' || entry.type === 'installed') this.#chosen(entry)
-    if (entry.type === 'granted' || entry.type === 'accepted') this.#noteVote(actor, entry.ledger)
+    if (entry.type === 'granted' || entry.type === 'accepted' || entry.type === 'closed')
+      this.#noteWord(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
     // Who hears too late that a claim was given back, since another one is leased by then, counts it.
@@ -284,8 +285,11 @@ export class History extends Observer {
     }
   }
 
-  /** An old copy must not vote; but its node learns of that only from a peer that has seen more of it. */
-  #noteVote(actor: Actor, id: LedgerId): void {
+  /**
+   * An old copy must not vote, nor say where a ledger ends that went on; but its node learns of that only
+   * from a peer that has seen more of it.
+   */
+  #noteWord(actor: Actor, id: LedgerId): void {
     const ledger = this.ledger(id)
     const isOld = (ledger.bitOf(actor) & ledger.lostBy) !== 0
     if (isOld && !this.#warned.has(actor.node)) ledger.isMisled = true
