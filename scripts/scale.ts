@@ -21,6 +21,8 @@ const idleMs = 20_000
 const singles = 200
 const apartMs = 50
 
+const hourMs = 3_600_000
+
 /** The longest that all tasks together may take, in virtual milliseconds. */
 const settleMsMax = 30 * 60_000
 
@@ -40,12 +42,12 @@ else {
   }
 }
 
-/** Seven nodes with ten tasks a second, for twenty minutes of theirs. */
+/** Seven nodes with ten tasks a second, for an hour of theirs. */
 function speed(): Record<string, unknown> {
   const simulation = new Simulation({ seed: 1, nodes: 7, concurrency: 8, faults: ['none'] })
   const took = stopwatch()
-  void new Workload(simulation, { tasks: 12_000, durationMs: 1_200_000, plain: true })
-  simulation.run(1_200_000)
+  void new Workload(simulation, { tasks: 36_000, durationMs: hourMs, plain: true })
+  simulation.run(hourMs)
   const { wallMs, cpuMs } = took()
   const { tasks, runs } = simulation.stats
   const simulatedMs = simulation.now()
