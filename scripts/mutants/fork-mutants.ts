@@ -122,6 +122,6 @@ export const forkMutants: readonly Mutant[] = [
         to: '    return isHere(members, voter, one)',
       },
     ],
-    { quick: false, seeds: { first: 6_000_666, count: 1, faults: ['swarm'] } },
+    { tests: ['core/orphans.test.ts'] },
   ),
 ]

@@ -69,4 +69,17 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: { count: 60, faults: ['crashes'] } },
   ),
+  mutant(
+    'old-beat-refunds',
+    'A beat that was sent before a claim was decided says nothing of its grants.',
+    [],
+    [
+      {
+        file: 'session.ts',
+        from: '    if (decidedBelow > 0 && id >= decidedBelow && !isDirect(id)) return [lapsed]\n',
+        to: '    void [decidedBelow, id]\n',
+      },
+    ],
+    { quick: false, seeds: { first: 7_026_595, count: 1, faults: ['swarm'] } },
+  ),
 ]

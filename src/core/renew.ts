@@ -1,4 +1,12 @@
-import { ASKING, type Claiming, eachTask, FETCHING, RUNNING, tasksWhere } from './claim.ts'
+import {
+  ASKING,
+  type Claiming,
+  eachTask,
+  FETCHING,
+  isAsking,
+  RUNNING,
+  tasksWhere,
+} from './claim.ts'
 import type { Millis, PeerId } from './ids.ts'
 import { sessionDigest } from './lease.ts'
 import type { HeldLease, Lost, LostLease, Renewed, UnknownLedger } from './messages.ts'
@@ -113,7 +121,17 @@ function sendBeat(
   })
   if (beats.waiting.length > maxWaiting) beats.waiting.shift()
   beats.at = now + proposer.leaseMs / 3
-  send(outbox, peer, { type: 'renew', beat: beats.beat, confirmed, held, digest })
+  const decidedBelow = decidedBelowOf(proposer)
+  send(outbox, peer, { type: 'renew', beat: beats.beat, confirmed, held, digest, decidedBelow })
+}
+
+/** The number of the first claim that a majority is still waited for. */
+function decidedBelowOf({ claims, nextClaimId }: ProposerState): number {
+  let below = nextClaimId
+  for (const claiming of claims.values()) {
+    if (claiming.intent === 'run' && isAsking(claiming)) below = Math.min(below, claiming.id)
+  }
+  return below
 }
 
 /** Takes in a voter's answer to a beat. */
@@ -178,7 +196,9 @@ function sendList(
   beats.beat += 1
   beats.waiting.push({ beat: beats.beat, sentAt: now, claims })
   const { held, digest } = sessionDigest(counts)
-  send(outbox, peer, { type: 'renew', beat: beats.beat, confirmed, held, digest, list })
+  const decidedBelow = decidedBelowOf(proposer)
+  const said = { confirmed, held, digest, decidedBelow, list }
+  send(outbox, peer, { type: 'renew', beat: beats.beat, ...said })
 }
 
 /** A voter has said that ballots of this node are overtaken there. */

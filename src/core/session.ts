@@ -49,7 +49,7 @@ export function onRenew(
   const agreed = held === renew.held && digest === renew.digest
   const sendList = renew.list === undefined && !agreed
   // What neither side names any more had ended before it lapsed: that run is not counted.
-  if (!sendList) refund(voter, outbox, session, renew.list ?? [])
+  if (!sendList) refund(voter, outbox, session, renew)
   if (!sendList) rearm(voter, session, now)
   const { beat } = renew
   const leaseMs = sendList ? 0 : voter.leaseMs
@@ -147,14 +147,19 @@ function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Mi
   offer(ledger, lease.seqs, now)
 }
 
-/** Takes out of the count what has lapsed and is not named; what is named may go on until its worker hears. */
+/**
+ * Takes out of the count what has lapsed and is not named; what is named may go on until its worker hears,
+ * and of a claim that is asked for still, or again later, a beat that was sent before says nothing.
+ */
 function refund(
   voter: VoterState,
   outbox: Outbox,
   session: Session,
-  list: readonly HeldLease[],
+  { list = [], decidedBelow }: Renew,
 ): void {
   session.lapsed = session.lapsed.flatMap(lapsed => {
+    const { claimId: id } = lapsed
+    if (decidedBelow > 0 && id >= decidedBelow && !isDirect(id)) return [lapsed]
     const named = list.find(({ claimId }) => claimId === lapsed.claimId)?.seqs ?? []
     const ledger = votedLedger(voter, lapsed.ledger)
     if (ledger !== undefined) {

@@ -172,6 +172,7 @@ const renew = record<core.Renew>(
     confirmed: numbers(maxLeasesPerMessage),
     held: uint32,
     digest: uint32,
+    decidedBelow: uint32,
     list: optional(wrapped('LeaseList', 'leases', list(heldLease, maxLeasesPerMessage))),
   },
   { type: 'renew' },

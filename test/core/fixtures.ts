@@ -225,7 +225,15 @@ export class TestVoter {
 
   renew(holder: string, renew: Partial<Renew>): Renewed {
     const beat = ++this.#beat
-    const said: Renew = { type: 'renew', beat, confirmed: [], held: 0, digest: 0, ...renew }
+    const said: Renew = {
+      type: 'renew',
+      beat,
+      confirmed: [],
+      held: 0,
+      digest: 0,
+      decidedBelow: 0,
+      ...renew,
+    }
     onRenew(this.voter, this.outbox, peer({ proposer: holder }), holder, said, this.now)
     return this.reply('renewed')
   }

@@ -77,6 +77,16 @@ describe('a beat', () => {
     })
   })
 
+  it('that was sent before a claim was decided refunds nothing of it', () => {
+    const voter = TestVoter.holding(1)
+    voter.claim(ballot(1), [0, 1])
+    voter.wait(tentativeMs)
+    voter.renew('w.1', { ...nothing, decidedBelow: 1 })
+    assert.equal(voter.register(0).grants, 1)
+    voter.renew('w.1', { ...nothing, decidedBelow: 2 })
+    assert.equal(voter.register(0).grants, 0)
+  })
+
   it('that is older than the last one heard is over: it is not even answered', () => {
     const voter = confirmed([0, 2])
     voter.renew('w.1', { beat: 5, ...holding({ claimId: 1, seqs: [0, 2] }) })

@@ -280,10 +280,8 @@ export const messages: Members<core.Message> = {
   }),
   claimed,
   renew: member('renew', {
-    beat: uint32,
+    ...{ beat: uint32, held: uint32, digest: uint32, decidedBelow: uint32 },
     confirmed: fc.array(uint32, { maxLength: 20 }),
-    held: uint32,
-    digest: uint32,
     list: fc.option(heldLeases, { nil: undefined }),
   }),
   renewed: member('renewed', {

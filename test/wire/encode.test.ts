@@ -190,6 +190,7 @@ suite('what is just within the limits travels', () => {
         confirmed: Array.from({ length: 4096 }, (_, i) => i * 1_000_000),
         held: 4096,
         digest: 0,
+        decidedBelow: 0,
         list: Array.from({ length: 4096 }, (_, i) => {
           const proposer = `${'p'.repeat(52)}.0123456789abcdef`
           return { ledger, claimId: i, ballot: { counter: i + 1, proposer }, seqs: [i * 4, 1] }

@@ -123,6 +123,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     confirmed: [12, 300],
     held: 204,
     digest: 0xdeadbeef,
+    decidedBelow: 0,
     list: [{ ledger, claimId: 12, ballot, seqs }],
   },
   renewed: {
@@ -251,6 +252,7 @@ const laterMessages: Record<string, Message> = {
   'outcomes-forked': { ...messages.outcomes, fork },
   'store-forked': { ...messages.store, chunks: [{ ...chunk, fork }] },
   'invite-standing': { ...messages.invite, standing: true },
+  'renew-decided': { ...messages.renew, decidedBelow: 301 },
 }
 
 /** Envelopes by the type of their message. */

@@ -187,6 +187,7 @@ export const schema = {
     held: [3, 'uint32'],
     digest: [4, 'uint32'],
     list: [5, 'LeaseList'],
+    decidedBelow: [6, 'uint32'],
   },
   LostLease: { ledger: [1, 'bytes'], claimId: [2, 'uint32'], seqs: [3, 'bytes'] },
   Renewed: {
