@@ -87,7 +87,7 @@ export const leaseMutants: readonly Mutant[] = [
     [
       {
         file: 'renew.ts',
-        from: '      if (phase === ASKING) claiming.overtaken |= 1 << v',
+        from: '      if (phase === ASKING) claiming.doubtful |= 1 << v',
         to: '',
       },
     ],

@@ -78,8 +78,8 @@ export interface Claiming {
   confirmed: number
   /** Voters that have lost the ledger: whoever is in their place grants and accepts nothing. */
   gone: number
-  /** Voters that another ballot has overtaken before the claim was won, as bits. */
-  overtaken: number
+  /** Voters that may count a grant that is none to the claim: overtaken since, or down before they had answered. */
+  doubtful: number
   /** Records that came with grants. */
   readonly chunks: Chunk[]
   readonly settlings: Settling[]
@@ -149,7 +149,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
     answered: 0,
     confirmed: 0,
     gone: 0,
-    overtaken: 0,
+    doubtful: 0,
     chunks: [],
     settlings: [],
     open: 0,

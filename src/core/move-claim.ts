@@ -54,7 +54,7 @@ function moveClaim(
   claiming.answered = all
   claiming.confirmed = 0
   claiming.gone = 0
-  claiming.overtaken = 0
+  claiming.doubtful = 0
   eachTask(claiming, claiming.seqs, at => {
     const phase = claiming.phase[at] as number
     claiming.grants[at] = phase !== ASKING && phase <= RUNNING ? all : 0

@@ -170,12 +170,12 @@ export function retryLater(
 
 /** Tells the voters that granted tasks, or may have, that they are not wanted. */
 export function release(outbox: Outbox, claiming: Claiming, seqs: Ranges): void {
-  const { info, id, ballot, intent, expiry, asked, answered, overtaken } = claiming
+  const { info, id, ballot, intent, expiry, asked, answered, doubtful } = claiming
   if (intent !== 'run' || expiry === true) return
   for (const [v, { peer }] of info.voters.entries()) {
     const bit = 1 << v
     // A grant that is still on its way counts, until its voter hears that nothing will run.
-    const isUnheard = (((asked & ~answered) | overtaken) & bit) !== 0
+    const isUnheard = (((asked & ~answered) | doubtful) & bit) !== 0
     const granted: number[] = []
     eachTask(claiming, seqs, (at, seq) => {
       if (!isUnheard && ((claiming.grants[at] as number) & bit) === 0) return

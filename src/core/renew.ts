@@ -121,17 +121,25 @@ function sendBeat(
   })
   if (beats.waiting.length > maxWaiting) beats.waiting.shift()
   beats.at = now + proposer.leaseMs / 3
-  const decidedBelow = decidedBelowOf(proposer)
+  const decidedBelow = decidedBelowOf(proposer, peer)
   send(outbox, peer, { type: 'renew', beat: beats.beat, confirmed, held, digest, decidedBelow })
 }
 
-/** The number of the first claim that a majority is still waited for. */
-function decidedBelowOf({ claims, nextClaimId }: ProposerState): number {
+/** The number of the first claim that a majority is still waited for of which a voter may be. */
+function decidedBelowOf({ claims, nextClaimId }: ProposerState, peer: PeerId): number {
   let below = nextClaimId
   for (const claiming of claims.values()) {
-    if (claiming.intent === 'run' && isAsking(claiming)) below = Math.min(below, claiming.id)
+    if (claiming.intent !== 'run' || !isAsking(claiming)) continue
+    const v = voterIndex(claiming.info, peer)
+    if (v >= 0 && mayGrant(claiming, v)) below = Math.min(below, claiming.id)
   }
   return below
+}
+
+/** Whether a voter has granted a claim, or may yet: one that is down has refused. */
+function mayGrant({ answered, grants }: Claiming, v: number): boolean {
+  const bit = 1 << v
+  return (answered & bit) === 0 || grants.some(by => (by & bit) !== 0)
 }
 
 /** Takes in a voter's answer to a beat. */
@@ -196,7 +204,7 @@ function sendList(
   beats.beat += 1
   beats.waiting.push({ beat: beats.beat, sentAt: now, claims })
   const { held, digest } = sessionDigest(counts)
-  const decidedBelow = decidedBelowOf(proposer)
+  const decidedBelow = decidedBelowOf(proposer, peer)
   const said = { confirmed, held, digest, decidedBelow, list }
   send(outbox, peer, { type: 'renew', beat: beats.beat, ...said })
 }
@@ -229,7 +237,7 @@ function loseAt(
       claiming.grants[at] = (claiming.grants[at] as number) & ~(1 << v)
       const phase = claiming.phase[at] as number
       // It counts the grant until it hears that nothing has run.
-      if (phase === ASKING) claiming.overtaken |= 1 << v
+      if (phase === ASKING) claiming.doubtful |= 1 << v
       if (phase !== RUNNING && phase !== FETCHING) return
       const majority = majorityOf(claiming.info.voters.length)
       if (bitsIn(claiming.grants[at] ?? 0) < majority) pushRun(gone, seq, 1)
@@ -344,6 +352,7 @@ function takeAsRefused(
 ): void {
   if (claiming.settlings.length > 0) countAccepts(proposer, outbox, claiming, now)
   if ((claiming.asked & (1 << v)) === 0 || (claiming.answered & (1 << v)) !== 0) return
+  claiming.doubtful |= 1 << v
   refuseAll(claiming, v)
   // Of any task, the next voter picks instead.
   if (claiming.count === 0) askNext(proposer, outbox, claiming, now)

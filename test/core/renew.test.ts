@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { createClaiming, deadlineOf, fixSeqs, tally } from '../../src/core/claim.ts'
 import { sessionDigest } from '../../src/core/lease.ts'
 import type { Renewed } from '../../src/core/messages.ts'
-import { beatMs, onLost, onRenewed, onVoterUp } from '../../src/core/renew.ts'
+import { beatMs, onLost, onRenewed, onVoterDown, onVoterUp } from '../../src/core/renew.ts'
 import { ballot, infoOf, leaseMs, ledgerId } from './fixtures.ts'
 import { TestProposer } from './test-proposer.ts'
 
@@ -215,8 +215,49 @@ describe('a beat', () => {
   })
 })
 
+describe('the claims that a beat says to be decided', () => {
+  const decidedAt = (worker: TestProposer, voter: string): number | undefined => {
+    worker.beat()
+    const sent = worker.sentOf('renew').find(({ to }) => to === voter)
+    return sent?.message.decidedBelow
+  }
+
+  it('are those before the first one that its voter may have granted and that is not won', () => {
+    const worker = new TestProposer()
+    worker.win([0, 1])
+    worker.take()
+    const second = worker.claim([1, 1])
+    worker.refuse('v0', second, 'held')
+    worker.answer('v1', second)
+    worker.take()
+    for (const peer of ['v0', 'v1']) worker.proposer.beats.get(peer)?.waiting.splice(0)
+    for (const beats of worker.proposer.beats.values()) beats.at = worker.now
+    worker.beat()
+    const said = worker.sentOf('renew').map(({ to, message }) => [to, message.decidedBelow])
+    assert.deepEqual(said, [
+      ['v0', 3],
+      ['v1', 2],
+    ])
+    assert.equal(decidedAt(worker, 'v0'), undefined)
+  })
+})
+
 describe('a lease that is lost', () => {
   const lost = [{ ledger: ledgerId, claimId: 1, seqs: [0, 1] }]
+
+  it('with its voter before that has answered is given back once it is up', () => {
+    const worker = new TestProposer()
+    const claiming = worker.claim(task)
+    onVoterDown(worker.proposer, worker.outbox, 'v0', worker.now)
+    onVoterUp(worker.proposer, worker.outbox, 'v0', worker.now)
+    worker.take()
+    worker.refuse('v1', claiming, 'held')
+    assert.deepEqual(
+      worker.sentOf('release').map(({ to }) => to),
+      // The last one has not answered.
+      ['v0', 'v2'],
+    )
+  })
 
   it('before its claim is won is given back, too: nothing has run', () => {
     const worker = new TestProposer()
