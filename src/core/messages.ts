@@ -253,7 +253,7 @@ export interface Renew {
   /** Leases that the worker knows it holds at this voter, and `sessionDigest` of them. */
   readonly held: number
   readonly digest: number
-  /** Every claim of the worker with a lower number is won, lost or over; 0 where that is not said. */
+  /** Of claims with lower numbers this voter has granted none that still waits for a majority; 0 where that is not said. */
   readonly decidedBelow: number
   /** The whole list, when the voter has asked for it. */
   readonly list?: readonly HeldLease[] | undefined

@@ -148,8 +148,8 @@ function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Mi
 }
 
 /**
- * Takes out of the count what has lapsed and is not named; what is named may go on until its worker hears,
- * and of a claim that is asked for still, or again later, a beat that was sent before says nothing.
+ * Takes out of the count what has lapsed and is not named. What is named may go on until its worker hears;
+ * and of a claim that was not decided when the beat was sent, the beat says nothing.
  */
 function refund(
   voter: VoterState,

@@ -1466,7 +1466,7 @@ export type Renew = Message<'meshwork.v1.Renew'> & {
   list?: LeaseList | undefined
 
   /**
-   * Every claim of the worker with a lower id is won, lost or over; 0 where that is not said.
+   * Of claims with lower ids this voter has granted none that still waits for a majority; 0 where that is not said.
    *
    * @generated from field: uint32 decided_below = 6;
    */
