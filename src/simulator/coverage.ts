@@ -75,7 +75,8 @@ export class Coverage extends Observer {
 
   override wrote({ node, storageId }: Actor, _lsn: Lsn, entry: Entry): void {
     this.#count('wrote', entry.type)
-    if ('ledger' in entry) this.#kept(`${storageId} ${entry.ledger}`, entry.type)
+    if ('ledger' in entry && (entry.type === 'observed' || this.#copies.size > 0))
+      this.#kept(`${storageId} ${entry.ledger}`, entry.type)
     if (entry.type === 'granted') return this.#granted(node, entry)
     if (entry.type === 'released') this.#freed(node, entry.ledger, entry.seqs)
     if (entry.type !== 'accepted') return

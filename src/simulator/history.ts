@@ -10,6 +10,7 @@ import type {
 } from '../core/entries.ts'
 import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
+import { invariant } from '../core/invariant.ts'
 import type { Chunk, Claimed, LedgerInfo, Message, Release, Voter } from '../core/messages.ts'
 import { type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
@@ -24,6 +25,9 @@ import {
   type TaskHistory,
 } from './task-history.ts'
 import { digestBytes, ValueDigests } from './value-digest.ts'
+
+/** Most processes that a simulation may have. Small enough for keys to be small integers, which are fast. */
+const proposersMax = 2 ** 16
 
 /**
  * What has really happened, as nobody in the cluster can know it: which votes are on which
@@ -81,13 +85,17 @@ export class History extends Observer {
   /** A number for a ballot, unique in a simulation. */
   ballotKey({ counter, proposer }: Ballot): number {
     let index = this.#proposers.get(proposer)
-    if (index === undefined) this.#proposers.set(proposer, (index = this.#proposers.size))
-    return index * 2 ** 32 + counter
+    if (index === undefined) {
+      index = this.#proposers.size
+      invariant(index < proposersMax, 'too many processes for one simulation')
+      this.#proposers.set(proposer, index)
+    }
+    return counter * proposersMax + index
   }
 
   /** The process that a ballot is of, if it has not ended. */
   proposerOf(ballotKey: number): NodeId | undefined {
-    const index = Math.floor(ballotKey / 2 ** 32)
+    const index = ballotKey % proposersMax
     for (const [node, at] of this.#proposers) {
       if (at === index) return this.#live.has(node) ? node : undefined
     }

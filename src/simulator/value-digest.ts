@@ -18,20 +18,17 @@ export interface ValueFacts {
 export class ValueDigests {
   readonly #facts = new Map<ValueDigest, ValueFacts>()
   readonly #words = new Map<string, number>()
-  /** Digests of values: several look at them, one after the other. */
-  readonly #digests = new WeakMap<Values, readonly ValueDigest[]>()
+  /** Several look at the same values, one after the other. */
+  #latest: Values | undefined
+  #digests: readonly ValueDigest[] = []
 
   /** Calls with the digest of each value. */
-  forEach(
-    values: Values,
-    call: (seq: number, digest: ValueDigest, facts: ValueFacts) => void,
-  ): void {
-    const digests = this.#digests.get(values) ?? this.#digest(values)
+  forEach(values: Values, call: (seq: number, digest: ValueDigest) => void): void {
+    if (values !== this.#latest) this.#digests = this.#digest(values)
+    this.#latest = values
+    const digests = this.#digests
     let i = 0
-    eachSeq(values.seqs, seq => {
-      const digest = digests[i++] as ValueDigest
-      call(seq, digest, this.#facts.get(digest) as ValueFacts)
-    })
+    eachSeq(values.seqs, seq => call(seq, digests[i++] as ValueDigest))
   }
 
   #digest(values: Values): readonly ValueDigest[] {
@@ -50,7 +47,6 @@ export class ValueDigests {
       digests.push(digest)
       from = to
     }
-    this.#digests.set(values, digests)
     return digests
   }
 

@@ -71,12 +71,15 @@ export class DurableBeforeSent extends Checker {
     const bit = ledger.bitOf(actor)
     const key = this.history.ballotKey(ballot)
     for (const seq of seqsOf(accepted)) {
-      const { tallies, name } = ledger.task(seq)
-      const has = tallies.some(
+      const task = ledger.task(seq)
+      const has = task.tallies.some(
         one => one.epoch === epoch && one.ballotKey === key && (one.mask & bit) !== 0,
       )
       if (has) continue
-      this.violation('durable', `${actor.peer} tells ${to} ACCEPTED ${name} before it is on disk`)
+      this.violation(
+        'durable',
+        `${actor.peer} tells ${to} ACCEPTED ${task.name} before it is on disk`,
+      )
     }
   }
 

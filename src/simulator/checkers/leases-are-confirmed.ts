@@ -14,20 +14,28 @@ interface Grant {
   confirmed: boolean
 }
 
+/** What a voter's process has granted. */
+interface Voter {
+  readonly grants: Map<LedgerId, Map<number, Grant>>
+  /** Not confirmed yet, by holder and claim; a claim that comes twice has several. */
+  readonly claims: Map<PeerId, Map<number, Grant[]>>
+}
+
 /**
  * A voter refuses a task as held only while a lease of its own may live: for as long as it was granted,
  * and longer only if a beat of its holder has named it. A worker that was never told of a grant would
  * keep the task from everybody else with its other beats.
  */
 export class LeasesAreConfirmed extends Checker {
-  /** By a voter's process and ledger, then by task. */
-  readonly #grants = new Map<string, Map<number, Grant>>()
-  /** Not confirmed yet, by a voter's process, its holder and its claim; a claim that comes twice has several. */
-  readonly #claims = new Map<string, Grant[]>()
+  readonly #voters = new Map<NodeId, Voter>()
 
   override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
     if (entry.type === 'granted') this.#grant(actor, entry)
-    else if (entry.type === 'installed') this.#grants.delete(keyOf(actor.node, entry.ledger))
+    else if (entry.type === 'installed') this.#voters.get(actor.node)?.grants.delete(entry.ledger)
+  }
+
+  override stopped({ node }: Actor): void {
+    this.#voters.delete(node)
   }
 
   override asked(actor: Actor, to: PeerId, message: Message): void {
@@ -39,22 +47,26 @@ export class LeasesAreConfirmed extends Checker {
   }
 
   #grant(actor: Actor, { ledger, claimId, ballot, seqs }: GrantedEntry): void {
-    const key = keyOf(actor.node, ledger)
+    let voter = this.#voters.get(actor.node)
+    if (voter === undefined) {
+      this.#voters.set(actor.node, (voter = { grants: new Map(), claims: new Map() }))
+    }
     const peer = peerOf(ballot.proposer)
     // What a node says to itself is not seen here.
     const grant = { peer, claimId, until: Infinity, confirmed: peer === actor.peer }
-    let grants = this.#grants.get(key)
-    if (grants === undefined) this.#grants.set(key, (grants = new Map()))
+    let grants = voter.grants.get(ledger)
+    if (grants === undefined) voter.grants.set(ledger, (grants = new Map()))
     for (const seq of seqsOf(seqs)) grants.set(seq, grant)
     if (grant.confirmed) return
-    const claim = `${actor.node} ${peer} ${claimId}`
-    const granted = this.#claims.get(claim)
-    if (granted === undefined) this.#claims.set(claim, [grant])
+    let claims = voter.claims.get(peer)
+    if (claims === undefined) voter.claims.set(peer, (claims = new Map()))
+    const granted = claims.get(claimId)
+    if (granted === undefined) claims.set(claimId, [grant])
     else granted.push(grant)
   }
 
   #answer(actor: Actor, to: PeerId, { ledger, claimId, granted, leaseMs, refused }: Claimed): void {
-    const grants = this.#grants.get(keyOf(actor.node, ledger))
+    const grants = this.#voters.get(actor.node)?.grants.get(ledger)
     if (grants === undefined) return
     const now = this.context.now()
     for (const seq of seqsOf(granted)) {
@@ -76,18 +88,15 @@ export class LeasesAreConfirmed extends Checker {
   }
 
   #confirm({ node }: Actor, from: PeerId, { confirmed, list }: Renew): void {
+    const claims = this.#voters.get(node)?.claims.get(from)
+    if (claims === undefined) return
     const listed = (list ?? []).map(({ claimId }) => claimId)
     for (const claimId of [...confirmed, ...listed]) {
-      const claim = `${node} ${from} ${claimId}`
-      for (const grant of this.#claims.get(claim) ?? []) grant.confirmed = true
-      this.#claims.delete(claim)
+      for (const grant of claims.get(claimId) ?? []) grant.confirmed = true
+      claims.delete(claimId)
     }
   }
 }
 
 /** Milliseconds travel as whole numbers. */
 const roundingMs = 2
-
-function keyOf(node: NodeId, ledger: LedgerId): string {
-  return `${node} ${ledger}`
-}

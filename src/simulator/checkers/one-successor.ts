@@ -5,6 +5,16 @@ import { Duties } from '../duties.ts'
 import type { Actor } from '../observer.ts'
 import { Checker } from './checker.ts'
 
+/** Entries by which the voters of a ledger change. */
+const isOfChange: ReadonlySet<Entry['type']> = new Set([
+  'opened',
+  'installed',
+  'succession',
+  'sealed',
+  'moved',
+  'retired',
+])
+
 /**
  * S8: an epoch has one successor, which a majority of its voters has accepted, and it begins only
  * when a majority of them is sealed. What counts is on disk.
@@ -29,7 +39,7 @@ export class OneSuccessor extends Checker {
   }
 
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
-    this.#pending[actor.index]?.push({ lsn, entry })
+    if (isOfChange.has(entry.type)) this.#pending[actor.index]?.push({ lsn, entry })
     if (entry.type === 'sealed' || entry.type === 'installed' || entry.type === 'moved') {
       this.#follows(actor, entry)
     }

@@ -26,7 +26,9 @@ export class StartsAreGranted extends RunChecker {
   override wrote(actor: Actor, _lsn: Lsn, entry: Entry): void {
     if (entry.type !== 'released' && entry.type !== 'granted') return
     const { node } = actor
-    const uncounted = this.#uncounted.get(node) ?? new Map<string, Uncounted>()
+    const before = this.#uncounted.get(node)
+    if (before === undefined && entry.type === 'granted') return
+    const uncounted = before ?? new Map<string, Uncounted>()
     const key = this.history.ballotKey(entry.ballot)
     for (const seq of seqsOf(entry.seqs)) {
       const id = `${entry.ledger}|${seq}|${key}`
