@@ -1,5 +1,5 @@
 import { type Avoided, avoidUntil, withoutAvoided } from './avoided.ts'
-import { type Claiming, ENDED, isAsking, tasksWhere } from './claim.ts'
+import { type Claiming, ENDED, tasksWhere } from './claim.ts'
 import { type Hints } from './hints.ts'
 import type { LedgerId, Millis } from './ids.ts'
 import { addRun } from './intervals.ts'
@@ -14,7 +14,8 @@ import { hashText, mix, nextFraction } from './random.ts'
 import { rankIn, rivalsFor } from './rivals.ts'
 import { firstUp, voterIndex } from './quorum.ts'
 import { countOf, type Ranges, subtract } from './ranges.ts'
-import { makeDue } from './voter.ts'
+import { use, usePerQueue } from './usage.ts'
+import { makeDue, type VoterState } from './voter.ts'
 
 /** Tasks that one claim asks for at the most. */
 export const maxClaimTasks = 100
@@ -166,14 +167,17 @@ export function dispatchWork(
   const short = dispatch.rate * shortRunMs > dispatch.concurrency
   proposer.confirmMs = short ? deferBeatMs : 0
   for (let claims = 0; claims < 8; claims++) {
-    const usage = use(proposer)
+    const { live, asking } = use(proposer)
     const ahead = Math.min(maxClaimTasks, Math.floor(dispatch.rate * dispatch.rttMs * 2))
-    const room = dispatch.concurrency + ahead - usage.live
+    const room = dispatch.concurrency + ahead - live
     const enough = ahead > 0 ? Math.max(1, (dispatch.concurrency + ahead) >>> 1) : 1
-    if (usage.asking >= maxClaimsInFlight || room < enough) return claimed
-    const { perQueue } = usage
+    if (asking >= maxClaimsInFlight || room < enough) return claimed
+    if (!seesWork(proposer.voter, hints, now)) return claimed
+    const perQueue = usePerQueue(proposer)
     const candidates = candidatesFor(dispatch, proposer, members, hints, perQueue, ahead, now)
-    if (!claimBest(dispatch, proposer, outbox, members, candidates, { room, ahead, usage }, now)) {
+    if (
+      !claimBest(dispatch, proposer, outbox, members, candidates, { room, ahead, perQueue }, now)
+    ) {
       return claimed
     }
     claimed = true
@@ -181,25 +185,17 @@ export function dispatchWork(
   return claimed
 }
 
-interface Usage {
-  readonly live: number
-  readonly asking: number
-  readonly perQueue: ReadonlyMap<string, number>
-}
-
-/** What this node has claimed or runs. */
-export function use(proposer: ProposerState): Usage {
-  let live = 0
-  let asking = 0
-  const perQueue = new Map<string, number>()
-  for (const claiming of proposer.claims.values()) {
-    if (claiming.intent !== 'run' || claiming.expiry === true) continue
-    const tasks = claiming.count === 0 ? claiming.anyCount : claiming.live
-    live += tasks
-    perQueue.set(claiming.queue, (perQueue.get(claiming.queue) ?? 0) + tasks)
-    if (isAsking(claiming)) asking += 1
+/** Whether any open task is known: in most turns none is. */
+function seesWork(voter: VoterState | undefined, hints: Hints, now: Millis): boolean {
+  let isReady = false
+  for (const ledger of voter?.ledgers.values() ?? []) {
+    if (ledger.office !== 'voter' || now < ledger.blockedUntil) continue
+    makeDue(ledger, now)
+    isReady ||= ledger.readySpecs.length > 0
   }
-  return { live, asking, perQueue }
+  if (isReady) return true
+  for (const { classes } of hints.values()) if (classes.size > 0) return true
+  return false
 }
 
 function candidatesFor(
@@ -238,7 +234,6 @@ function candidatesFor(
   }
   for (const ledger of proposer.voter?.ledgers.values() ?? []) {
     if (ledger.office !== 'voter' || now < ledger.blockedUntil) continue
-    makeDue(ledger, now)
     for (const index of ledger.readySpecs) {
       const spec = ledger.specs[index] as TaskSpec
       if (!hasRoom(spec)) continue
@@ -284,13 +279,13 @@ function claimBest(
   outbox: Outbox,
   members: Membership,
   candidates: Candidate[],
-  { room, ahead, usage }: { room: number; ahead: number; usage: Usage },
+  { room, ahead, perQueue }: { room: number; ahead: number; perQueue: ReadonlyMap<string, number> },
   now: Millis,
 ): boolean {
   candidates.sort((a, b) => b.priority - a.priority || a.served - b.served)
   for (const candidate of candidates) {
     const { queue } = candidate.taskClass
-    const slots = (dispatch.queues.get(queue) ?? 0) + ahead - (usage.perQueue.get(queue) ?? 0)
+    const slots = (dispatch.queues.get(queue) ?? 0) + ahead - (perQueue.get(queue) ?? 0)
     const want = Math.min(room, slots, maxClaimTasks)
     const seqs = select(dispatch, members, candidate, want, now)
     if (seqs.length === 0) continue

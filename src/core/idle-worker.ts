@@ -1,4 +1,4 @@
-import { type DispatchState, use } from './dispatch.ts'
+import type { DispatchState } from './dispatch.ts'
 import type { Millis, NodeId, PeerId } from './ids.ts'
 import { fullPeers, type Peer } from './membership.ts'
 import type { Hello, TaskSpec } from './messages.ts'
@@ -9,6 +9,7 @@ import type { Machine } from './state.ts'
 import { fullMs } from './rivals.ts'
 import { voterIndex } from './quorum.ts'
 import type { Leases } from './lease.ts'
+import { use, usePerQueue } from './usage.ts'
 import { tentativeMs } from './voter.ts'
 import { isLarge, useRoom, waitingRoom } from './waiting.ts'
 
@@ -88,6 +89,6 @@ export function takesOn(
 function slotsFor(dispatch: DispatchState, proposer: ProposerState, queue: string): number {
   const slots = dispatch.draining ? undefined : dispatch.queues.get(queue)
   if (slots === undefined) return 0
-  const { live, perQueue } = use(proposer)
-  return Math.min(dispatch.concurrency - live, slots - (perQueue.get(queue) ?? 0))
+  const used = usePerQueue(proposer).get(queue) ?? 0
+  return Math.min(dispatch.concurrency - use(proposer).live, slots - used)
 }

@@ -22,7 +22,7 @@ import type { LedgerInfo, Hint } from './messages.ts'
 import { forkRequest } from './orphans.ts'
 import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
-import { answerCancels, noNews, type ProposerNews } from './proposer.ts'
+import { answerCancels, hasNews, noNews, type ProposerNews } from './proposer.ts'
 import { receiveLoopback } from './receive.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from './recovery.ts'
 import { proposerWakeAt } from './proposer-wake.ts'
@@ -201,6 +201,7 @@ function tellPublished(machine: Machine): void {
 /** Hands on what the proposer has learnt. Returns whether there was anything. */
 function takeNews(machine: Machine, now: Millis): boolean {
   const { proposer, dispatch, announce, outbox, voter } = machine
+  if (!hasNews(proposer)) return false
   const { news } = proposer
   proposer.news = noNews()
   const taken: Hint[] = []

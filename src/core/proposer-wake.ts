@@ -34,5 +34,9 @@ export function proposerWakeAt(proposer: ProposerState): Millis {
 function hasUnconfirmed(proposer: ProposerState, { info, answered, confirmed }: Claiming): boolean {
   const unconfirmed = answered & ~confirmed
   if (unconfirmed === 0) return false
-  return info.voters.some(({ peer }, v) => (unconfirmed & (1 << v)) !== 0 && proposer.up.has(peer))
+  const { voters } = info
+  for (let v = 0; v < voters.length; v++) {
+    if ((unconfirmed & (1 << v)) !== 0 && proposer.up.has(voters[v]?.peer ?? '')) return true
+  }
+  return false
 }

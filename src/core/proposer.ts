@@ -57,6 +57,7 @@ export interface Retry {
 
 /** Beats to one voter. */
 export interface Beats {
+  readonly peer: PeerId
   beat: number
   /** When the next one is due. */
   at: Millis
@@ -114,6 +115,18 @@ export function createProposer(
     duplicates: 0,
     news: noNews(),
   }
+}
+
+/** Whether something is to be handed on. */
+export function hasNews({ news }: ProposerState): boolean {
+  return (
+    news.won.length > 0 ||
+    news.refused.length > 0 ||
+    news.exhausted.length > 0 ||
+    news.lost.length > 0 ||
+    news.freed.length > 0 ||
+    news.cancelEnded.length > 0
+  )
 }
 
 /** Nothing new. */

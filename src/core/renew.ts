@@ -67,22 +67,25 @@ function isFresh(proposer: ProposerState, claiming: Claiming, v: number, now: Mi
 }
 
 /** Voters that must hear of a claim, or whose turn for a beat has come. */
-function dueVoters(proposer: ProposerState, now: Millis): Set<PeerId> {
-  const due = new Set<PeerId>()
+function dueVoters(proposer: ProposerState, now: Millis): Iterable<PeerId> {
+  let due: Set<PeerId> | undefined
   for (const claiming of proposer.claims.values()) {
     if (claiming.intent !== 'run' || claiming.won === 0) continue
     if ((claiming.answered & ~claiming.confirmed) === 0) continue
     for (let v = 0; v < claiming.info.voters.length; v++) {
       const peer = claiming.info.voters[v]?.peer ?? ''
-      if (isFresh(proposer, claiming, v, now) && proposer.up.has(peer)) due.add(peer)
+      if (isFresh(proposer, claiming, v, now) && proposer.up.has(peer))
+        (due ??= new Set()).add(peer)
     }
   }
-  for (const [peer, beats] of proposer.beats) {
-    if (!proposer.up.has(peer)) rest(beats)
-    else if (beats.at <= now) due.add(peer)
+  for (const beats of proposer.beats.values()) {
+    if (!proposer.up.has(beats.peer)) rest(beats)
+    else if (beats.at <= now) (due ??= new Set()).add(beats.peer)
   }
-  return due
+  return due ?? nobody
 }
+
+const nobody: readonly PeerId[] = []
 
 /** No beat is due. The count goes on: an old answer must not pass for that to a later beat. */
 function rest(beats: Beats): void {
@@ -92,7 +95,7 @@ function rest(beats: Beats): void {
 
 function beatsOf(proposer: ProposerState, peer: PeerId): Beats {
   let beats = proposer.beats.get(peer)
-  if (beats === undefined) proposer.beats.set(peer, (beats = { beat: 0, at: 0, waiting: [] }))
+  if (beats === undefined) proposer.beats.set(peer, (beats = { peer, beat: 0, at: 0, waiting: [] }))
   return beats
 }
 

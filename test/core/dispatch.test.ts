@@ -11,12 +11,12 @@ import {
   sawFreed,
   sawUnpicked,
   staggerMs,
-  use,
 } from '../../src/core/dispatch.ts'
 import { addHint, type Hints } from '../../src/core/hints.ts'
 import { type Membership, peerAt } from '../../src/core/membership.ts'
 import type { LedgerInfo } from '../../src/core/messages.ts'
 import { countOf } from '../../src/core/ranges.ts'
+import { use } from '../../src/core/usage.ts'
 import { infoOf, ledgerId, TestVoter } from './fixtures.ts'
 import { join, noMembers } from './peers.ts'
 import { recordsOf, TestProposer } from './test-proposer.ts'
