@@ -32,15 +32,15 @@ async function main(): Promise<number> {
   }
   let survivors = 0
   for (const mutant of chosen) {
-    const { name, rule, guarded } = mutant
+    const { name, rule } = mutant
     if (values.list) {
-      console.log(`${name}: ${rule}${guarded === undefined ? '' : ` Guarded: ${guarded}`}`)
+      console.log(`${name}: ${rule}`)
       continue
     }
     const verdict = await runMutant(mutant)
-    if (!verdict.killed && guarded === undefined) survivors += 1
-    const fate = verdict.killed ? `killed by ${verdict.by}` : `SURVIVED ${guarded ?? ''}`
-    if (values.json) console.log(JSON.stringify(guarded ? { ...verdict, guarded } : verdict))
+    if (!verdict.killed) survivors += 1
+    const fate = verdict.killed ? `killed by ${verdict.by}` : 'SURVIVED'
+    if (values.json) console.log(JSON.stringify(verdict))
     else console.log(`${name}  ${fate}  (${verdict.states} states, ${verdict.seeds} seeds)`)
   }
   return survivors > 0 ? 1 : 0

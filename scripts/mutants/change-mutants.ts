@@ -121,7 +121,7 @@ export const changeMutants: readonly Mutant[] = [
   mutant(
     'grants-of-two-epochs',
     'Only grants of one epoch are counted together.',
-    ['shrink-settle'],
+    [],
     [
       {
         file: 'ask.ts',
@@ -129,7 +129,7 @@ export const changeMutants: readonly Mutant[] = [
         to: '',
       },
     ],
-    { quick: false, guarded: 'What is only asked for when a ledger moves is given up.' },
+    { tests: ['core/ask.test.ts'] },
   ),
   mutant(
     'state-before-seal',

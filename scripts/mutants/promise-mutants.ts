@@ -42,23 +42,9 @@ export const promiseMutants: readonly Mutant[] = [
   mutant(
     'regrant',
     'The same ballot is granted again only while its lease lives and nothing is accepted at it.',
-    ['repeats', 'worker-restart-leases'],
+    [],
     [regrant],
-    {
-      quick: false,
-      guarded: 'No ballot is drawn twice, and a proposer counts answers only while it asks.',
-    },
-  ),
-  mutant(
-    'one-ballot-of-two-starts',
-    'A ballot names the process start that drew it: another start never draws it again.',
-    ['worker-restart-leases'],
-    [sameStart],
-    {
-      quick: false,
-      guarded:
-        'HELLO ends the leases of earlier starts, and so no ballot of them is granted again.',
-    },
+    { tests: ['core/voter-claim.test.ts'] },
   ),
   mutant(
     'one-ballot-granted-to-two-starts',
@@ -105,7 +91,7 @@ export const promiseMutants: readonly Mutant[] = [
   mutant(
     'grant-to-another-start',
     'A grant counts only for the very ballot that was asked for.',
-    ['worker-restart'],
+    [],
     [
       {
         file: 'ask.ts',
@@ -113,15 +99,12 @@ export const promiseMutants: readonly Mutant[] = [
         to: 'claiming.ballot.counter !== claimed.ballot.counter',
       },
     ],
-    {
-      quick: false,
-      guarded: 'A promise of one counter keeps everything below out, whichever start it is for.',
-    },
+    { tests: ['core/ask.test.ts'] },
   ),
   mutant(
     'accept-of-another-start',
     'An accept counts only for the very ballot that was settled.',
-    ['worker-restart'],
+    [],
     [
       {
         file: 'settle.ts',
@@ -129,9 +112,6 @@ export const promiseMutants: readonly Mutant[] = [
         to: '  if (claiming === undefined) return',
       },
     ],
-    {
-      quick: false,
-      guarded: 'Two starts never both have a majority for one counter.',
-    },
+    { tests: ['core/settle.test.ts'] },
   ),
 ]

@@ -313,13 +313,27 @@ describe('a claim that passes through leases', () => {
 })
 
 describe('an answer', () => {
-  it('from a peer that does not vote is no vote', () => {
-    const worker = new TestProposer()
-    const claiming = worker.claim(task)
-    worker.answer('stranger', claiming)
-    worker.answer('v0', claiming)
-    assert.deepEqual(worker.proposer.news.won, [])
-  })
+  const noVotes = [
+    { what: 'from a peer that does not vote', from: 'stranger', more: {} },
+    {
+      what: 'that names the ballot of another start',
+      from: 'v0',
+      more: { ballot: { ...ballot(1), proposer: 'w.0' } },
+    },
+    { what: 'of another epoch', from: 'v0', more: { epoch: 1 } },
+  ]
+  for (const { what, from, more } of noVotes) {
+    it(`${what} is no vote`, () => {
+      const worker = new TestProposer()
+      const claiming = worker.claim(task)
+      assert.deepEqual(claiming.ballot, ballot(1))
+      worker.answer(from, claiming, more)
+      worker.answer('v1', claiming, { chunks: recordsOf(task) })
+      assert.deepEqual(worker.proposer.news.won, [])
+      worker.answer('v2', claiming)
+      assert.equal(worker.proposer.news.won.length, 1)
+    })
+  }
 
   it('to a claim of another ledger under the same number is given back', () => {
     const worker = new TestProposer()

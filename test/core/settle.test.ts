@@ -157,6 +157,17 @@ describe('a decision', () => {
   })
 })
 
+describe('an accept', () => {
+  it('of the ballot of another start is no vote', () => {
+    const { worker, settle } = settling()
+    const ofAnother = { ...settle.ballot, proposer: 'w.0' }
+    for (const peer of ['v0', 'v1']) worker.accept(peer, settle, { ballot: ofAnother })
+    assert.deepEqual(worker.sentOf('decided'), [])
+    for (const peer of ['v0', 'v1']) worker.accept(peer, settle)
+    assert.equal(worker.sentOf('decided').length, 3)
+  })
+})
+
 describe('a SETTLE without an answer', () => {
   it('is sent again to those who did not answer, the same bytes', () => {
     const { worker, settle } = settling()
