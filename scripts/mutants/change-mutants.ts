@@ -82,6 +82,19 @@ export const changeMutants: readonly Mutant[] = [
     ],
   ),
   mutant(
+    'told-before-sealed',
+    'What a voter has told before it seals its epoch counts for nobody who follows.',
+    [],
+    [
+      {
+        file: 'join.ts',
+        from: 'const isSealed = part.epoch === epoch - 1 && !part.voting',
+        to: 'const isSealed = part.epoch === epoch - 1',
+      },
+    ],
+    { quick: false, seeds: { first: 9_022_798, count: 1, faults: ['swarm'] } },
+  ),
+  mutant(
     'install-newcomers-only',
     'Survivors are installed as well, from a sealed majority.',
     ['replace-one-settle'],

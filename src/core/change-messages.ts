@@ -94,6 +94,8 @@ export interface State extends Collected {
   readonly epoch: number
   /** Whether this counts for a new voter: the epoch is sealed, or the next one begun. */
   readonly sealed: boolean
+  /** Whether the sender votes in that epoch still, and may accept more there; older nodes say false. */
+  readonly voting: boolean
   readonly from: number
   /** What comes next, or 0 if nothing does. */
   readonly next: number

@@ -184,7 +184,9 @@ export function onState(
   if (join === undefined || ledger === undefined || source === undefined) return
   const { epoch } = join.info
   if (source.done || source.from !== part.from) return
-  if (part.epoch !== epoch && part.epoch !== epoch - 1) return
+  // Who votes in the epoch before answers what it was asked about an earlier one, and may accept more yet.
+  const isSealed = part.epoch === epoch - 1 && !part.voting
+  if (part.epoch !== epoch && !isSealed) return
   if (!takePart(voter, outbox, ledger, part, now)) return
   if (part.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, part.end)
   join.blockedUntil = Math.max(join.blockedUntil, now + part.blockedMs)

@@ -79,6 +79,7 @@ export function partOf(
     ledger: id,
     epoch,
     sealed,
+    voting: ledger.office === 'voter',
     from: asked.from,
     next: lastOf(ledger.stored) > end ? end : 0,
     counter: ledger.counter,

@@ -80,6 +80,7 @@ const state = record<core.State>(
     failed: ranges,
     cancelled: ranges,
     forgotten: ranges,
+    voting: flag,
   },
   { type: 'state' },
 )

@@ -36,6 +36,7 @@ function part(more: Partial<State>): State {
     ledger: ledgerId,
     epoch: 0,
     sealed: true,
+    voting: false,
     from: 0,
     next: 0,
     counter: 0,

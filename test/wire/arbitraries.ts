@@ -360,6 +360,7 @@ export const messages: Members<core.Message> = {
   state: member('state', {
     ...ofLedger,
     sealed: fc.boolean(),
+    voting: fc.boolean(),
     from: seq,
     next: seq,
     counter: uint32,

@@ -204,6 +204,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     type: 'state',
     ...ofLedger,
     sealed: true,
+    voting: false,
     from: 7,
     next: 70_200,
     counter: 4711,
@@ -253,6 +254,7 @@ const laterMessages: Record<string, Message> = {
   'store-forked': { ...messages.store, chunks: [{ ...chunk, fork }] },
   'invite-standing': { ...messages.invite, standing: true },
   'renew-decided': { ...messages.renew, decidedBelow: 301 },
+  'state-voting': { ...messages.state, voting: true },
 }
 
 /** Envelopes by the type of their message. */

@@ -325,6 +325,7 @@ export const schema = {
     failed: [13, 'bytes'],
     cancelled: [14, 'bytes'],
     forgotten: [15, 'bytes'],
+    voting: [16, 'bool'],
   },
   Install: {
     ledger: [1, 'bytes'],
