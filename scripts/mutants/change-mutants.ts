@@ -84,7 +84,7 @@ export const changeMutants: readonly Mutant[] = [
   mutant(
     'told-before-sealed',
     'What a voter has told before it seals its epoch counts for nobody who follows.',
-    [],
+    ['twice'],
     [
       {
         file: 'join.ts',
@@ -92,7 +92,6 @@ export const changeMutants: readonly Mutant[] = [
         to: 'const isSealed = part.epoch === epoch - 1',
       },
     ],
-    { quick: false, seeds: { first: 9_022_798, count: 1, faults: ['swarm'] } },
   ),
   mutant(
     'install-newcomers-only',

@@ -60,7 +60,8 @@ export function votersOf(peers: readonly PeerId[]): Voter[] {
 /** What a shape's ledger is in an epoch. */
 export function infoIn(shape: Shape, epoch: number): LedgerInfo {
   const info = ledgerOf(shape)
-  return epoch === 0 ? info : { ...info, epoch, voters: votersOf(shape.next) }
+  if (epoch === 0) return info
+  return { ...info, epoch, voters: votersOf(epoch === 1 ? shape.next : shape.then) }
 }
 
 /** The ledger that the tasks of a shape are in. */

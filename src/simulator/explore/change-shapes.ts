@@ -34,6 +34,7 @@ function shape(
     nodes,
     begins: [],
     next,
+    then: [],
     before: [],
     looks: false,
     carries: moves,
@@ -66,7 +67,7 @@ const isOvertaken = [
   'c0 < v2 claimed',
 ]
 
-const driver = voter('v0', { drives: true })
+const driver = voter('v0', { drives: 0 })
 const three = [driver, voter('v1'), voter('v2')]
 
 /** Small clusters whose ledger gets other voters. */
@@ -176,6 +177,29 @@ export const changeShapes: readonly Shape[] = [
     [...three, worker('w0'), canceller('c0', second)],
     ['v0'],
     { repeats: [] },
+  ),
+  shape(
+    'twice',
+    'A new voter asks about an epoch that is over, and is to vote in the one after the next, while a result is settled.',
+    [driver, voter('v1', { drives: 1 }), voter('v2'), newcomer('v3'), worker('w0')],
+    ['v0', 'v1', 'v3'],
+    {
+      then: ['v0', 'v2', 'v3'],
+      before: [
+        ...hasRun,
+        'v0: drive',
+        'v1 < v0 install',
+        'v0 < v1 seal',
+        'v1 < v0 state',
+        'v1 < v0 seal',
+        'v0 < v1 state',
+        'v3 < v0 install',
+        'v0 < v3 seal',
+        'v1 < v3 seal',
+        'v1: drive',
+      ],
+      repeats: [],
+    },
   ),
   shape(
     'seal-crash',

@@ -60,6 +60,8 @@ export type Fact =
       readonly type: 'sealed'
       readonly voter: PeerId
       readonly epoch: number
+      /** The epoch in which they vote: not the next one, where the voter has missed some. */
+      readonly nextEpoch: number
       readonly next: string
     }
   | {

@@ -85,8 +85,8 @@ function changeMovesOf(shape: Shape, { plan, machine }: Actor): string[] {
     for (const i of plan.elects.keys()) moves.push(`elect ${i}`)
   }
   if (draws && change !== undefined && change.againAt < Infinity) moves.push('again')
-  if (plan.drives && change === undefined && votes && changer.counter === 0) {
-    if (voter.ledgers.get('ledger')?.info.epoch === 0) moves.push('drive')
+  if (plan.drives >= 0 && change === undefined && votes && changer.counter === 0) {
+    if (voter.ledgers.get('ledger')?.info.epoch === plan.drives) moves.push('drive')
   }
   const crashes = shape.nodes.some(({ crashes }) => crashes > 0)
   if (crashes && change?.stage === 'installing') moves.push('tell')
@@ -165,7 +165,7 @@ export function makeMove(shape: Shape, actor: Actor, move: string): Turn {
       change(actor, votersOf(actor.plan.elects[Number(first)] ?? []), 'asking')
       break
     case 'drive':
-      change(actor, votersOf(shape.next), 'installing')
+      change(actor, infoIn(shape, actor.plan.drives + 1).voters, 'installing')
       break
     case 'again':
     case 'tell':

@@ -50,8 +50,8 @@ export interface NodePlan {
   /** Voters of the next epoch that it may want to be chosen, and ballots to have them chosen. */
   readonly elects: readonly (readonly PeerId[])[]
   readonly electBallots: number
-  /** Whether it knows the next voters to be decided, and tells them so. */
-  readonly drives: boolean
+  /** The epoch of which it knows the next voters to be decided, and tells them so; −1 for none. */
+  readonly drives: number
 }
 
 /** A small cluster whose every state is visited. */
@@ -68,6 +68,8 @@ export interface Shape {
   readonly begins: readonly (readonly [peer: PeerId, move: string])[]
   /** The voters of the next epoch, where these are decided from the start. */
   readonly next: readonly PeerId[]
+  /** The voters of the epoch after that, if there is one. */
+  readonly then: readonly PeerId[]
   /**
    * What has happened before: moves of nodes, `w0: open 0`, and messages that have arrived,
    * `v0 < w0 claim`.
@@ -111,7 +113,7 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     full: true,
     elects: [],
     electBallots: 0,
-    drives: false,
+    drives: -1,
     ...more,
   }
 }

@@ -72,7 +72,8 @@ function oneSuccessor(facts: readonly Fact[], voters: number): string | undefine
     if (!follows(fact.epoch, fact.next)) return `S8: epoch ${fact.epoch} has two successors`
   }
   for (const fact of only(facts, 'sealed')) {
-    if (!follows(fact.epoch, fact.next)) return `S8: ${fact.voter} has sealed for other voters`
+    if (follows(fact.nextEpoch - 1, fact.next)) continue
+    return `S8: ${fact.voter} has sealed for other voters`
   }
   for (const { voter, epoch, next: named } of only(facts, 'installed')) {
     if (!follows(epoch - 1, named)) return `S8: ${voter} is installed among other voters`

@@ -26,7 +26,7 @@ export function labelsOf(shape: Shape): Labels[] {
 function groupsOf(shape: Shape): PeerId[][] {
   const groups = new Map<string, PeerId[]>()
   for (const plan of shape.nodes) {
-    const sets = [shape.next, ...shape.nodes.flatMap(({ elects }) => elects)]
+    const sets = [shape.next, shape.then, ...shape.nodes.flatMap(({ elects }) => elects)]
     const key = JSON.stringify([{ ...plan, peer: '' }, sets.map(set => set.includes(plan.peer))])
     groups.set(key, [...(groups.get(key) ?? []), plan.peer])
   }

@@ -19,6 +19,7 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
     nodes,
     begins: [],
     next: [],
+    then: [],
     before: [],
     looks: false,
     carries: votes,

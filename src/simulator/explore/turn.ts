@@ -186,6 +186,7 @@ export class Turn {
             type: 'sealed',
             voter,
             epoch: actor.duty,
+            nextEpoch: entry.epoch,
             next: votersText(entry.voters),
           })
           actor.duty = -1
