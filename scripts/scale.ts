@@ -9,7 +9,7 @@ const usage = `npm run scale -- [--nodes N,N] [--tasks N] [--speed]
   --nodes N,N  meshes of so many nodes (default: 3,10,100,1000), each in a line of JSON: direct messages
                per task where tasks come one by one, and where all come at once
   --tasks N    tasks that come at once (default: 10000)
-  --speed      instead: virtual time against the processor's time, of a loaded cluster of 7 nodes`
+  --speed      instead: virtual time against the processor's time, of loaded clusters of 7 nodes`
 
 /** Until nodes have found each other; until those without work ask no more often than ever. */
 const joinMs = 8_000
@@ -23,6 +23,13 @@ const apartMs = 50
 
 const hourMs = 3_600_000
 
+/** What clusters of 7 nodes, each with 8 slots, have to do: tasks per second, and how long each may run. */
+const loads = [
+  { tasksPerS: 5, runMsMax: 20_000 },
+  { tasksPerS: 5, runMsMax: 1_000 },
+  { tasksPerS: 10, runMsMax: 1_000 },
+]
+
 /** The longest that all tasks together may take, in virtual milliseconds. */
 const settleMsMax = 30 * 60_000
 
@@ -35,28 +42,39 @@ const { values } = parseArgs({
   },
 })
 if (values.help) console.error(usage)
-else if (values.speed) console.log(JSON.stringify(speed()))
+else if (values.speed) for (const load of loads) console.log(JSON.stringify(speed(load)))
 else {
   for (const nodes of values.nodes.split(',').map(Number)) {
     console.log(JSON.stringify(cost(nodes, Number(values.tasks))))
   }
 }
 
-/** Seven nodes with ten tasks a second, for an hour of theirs. */
-function speed(): Record<string, unknown> {
+/** Seven nodes under a load, for an hour of theirs. */
+function speed({ tasksPerS, runMsMax }: (typeof loads)[number]): Record<string, unknown> {
   const simulation = new Simulation({ seed: 1, nodes: 7, concurrency: 8, faults: ['none'] })
   const took = stopwatch()
-  void new Workload(simulation, { tasks: 36_000, durationMs: hourMs, plain: true })
+  const tasks = tasksPerS * (hourMs / 1_000)
+  void new Workload(simulation, { tasks, durationMs: hourMs, plain: true, runMsMax })
   simulation.run(hourMs)
   const { wallMs, cpuMs } = took()
-  const { tasks, runs } = simulation.stats
+  const { runs } = simulation.stats
   const simulatedMs = simulation.now()
   return {
-    ...{ nodes: 7, tasks, runs, simulatedMs, wallMs, cpuMs },
+    ...{ nodes: 7, tasksPerS, runMsMax, slotsBusy: busyOf(simulation, simulatedMs) },
+    ...{ runs, simulatedMs, wallMs, cpuMs },
     perWallMs: Math.round(simulatedMs / wallMs),
     perCpuMs: Math.round(simulatedMs / cpuMs),
     violations: simulation.violations.length,
   }
+}
+
+/** The part of all slots that was busy, on average. */
+function busyOf(simulation: Simulation, simulatedMs: number): number {
+  let busyMs = 0
+  for (const { runs } of simulation.history.tasks()) {
+    for (const { at, endedAt } of runs) busyMs += Math.min(endedAt, simulatedMs) - at
+  }
+  return Number((busyMs / simulatedMs / (7 * 8)).toFixed(2))
 }
 
 function cost(nodes: number, tasks: number): Record<string, unknown> {

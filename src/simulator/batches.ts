@@ -7,8 +7,10 @@ import type { Prng } from './prng.ts'
 /** What the batches of a workload are like. */
 export interface BatchesInit {
   readonly queues: readonly string[]
-  /** Whether handlers may do anything but succeed within a second. */
+  /** Whether handlers may do anything but succeed. */
   readonly plain: boolean
+  /** How long they may run then, in milliseconds. */
+  readonly runMsMax: number
   /** How long results are kept, drawn per batch, in milliseconds. */
   readonly resultTtlsMs: readonly number[]
   /** How many voters must hold tasks before they are published, drawn per batch; 0 for a majority. */
@@ -22,7 +24,7 @@ const blockingMsMax = 5_000
 
 /** Draws what is published together: mostly few tasks, rarely more than go into one message. */
 export function drawBatch(
-  { queues, plain, resultTtlsMs, copiesOf }: BatchesInit,
+  { queues, plain, runMsMax, resultTtlsMs, copiesOf }: BatchesInit,
   prng: Prng,
 ): Batch {
   const size = sizeOf(prng)
@@ -38,7 +40,7 @@ export function drawBatch(
     resultTtlMs: prng.pick(resultTtlsMs),
   }
   const draw = (): Omit<Plan, 'uid'> =>
-    plain ? quickPlan(prng, 1_000) : drawPlan(spec, size, prng)
+    plain ? quickPlan(prng, runMsMax) : drawPlan(spec, size, prng)
   const alike = prng.chance(0.6)
   const first = draw()
   const plans = Array.from({ length: size }, () => (alike ? first : draw()))

@@ -15,7 +15,13 @@ export function publishWork(
   count: number,
 ): void {
   const prng = Prng.named(number, 'work')
-  const drawn = { queues: ['work'], plain: true, resultTtlsMs: [86_400_000], copiesOf: [0] }
+  const drawn = {
+    queues: ['work'],
+    plain: true,
+    runMsMax: durationMs,
+    resultTtlsMs: [86_400_000],
+    copiesOf: [0],
+  }
   const batch = drawBatch(drawn, prng)
   const [plan] = batch.plans
   if (plan === undefined) return

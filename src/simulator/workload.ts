@@ -12,8 +12,10 @@ export interface WorkloadOptions {
   /** About so many tasks. */
   readonly tasks: number
   readonly durationMs: number
-  /** Whether handlers may do anything but succeed within a second. */
+  /** Whether handlers may do anything but succeed. */
   readonly plain: boolean
+  /** How long they may run then, in milliseconds. @default 1000 */
+  readonly runMsMax?: number
 }
 
 /** How often users cancel what never ends, once nothing goes wrong any more. */
@@ -35,7 +37,10 @@ export class Workload {
   readonly #prng: Prng
   #poisons: number
 
-  constructor(simulation: Simulation, { tasks, durationMs, plain }: WorkloadOptions) {
+  constructor(
+    simulation: Simulation,
+    { tasks, durationMs, plain, runMsMax = 1_000 }: WorkloadOptions,
+  ) {
     const { queues, seed, keepMs } = simulation.options
     const resultTtlsMs = keepMs < dayMs ? [0, 1_000, 30_000] : [dayMs]
     const copiesOf = [0, 0, 0, copiesMax(simulation)]
@@ -43,13 +48,14 @@ export class Workload {
     this.#plain = plain
     this.#prng = Prng.named(seed, 'workload')
     this.#poisons = plain || this.#prng.chance(0.7) ? 0 : 1
+    const init = { queues, plain, runMsMax, resultTtlsMs, copiesOf }
     for (const application of simulation.applications) {
       application.onPublished = published => this.#published(published)
     }
     if (!plain) simulation.onFinished = (_actor, finished) => this.#finished(finished)
     for (let count = 0, drawn = 0; drawn < tasks; count++) {
       const prng = Prng.named(seed, `batch ${count}`)
-      const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs, copiesOf }, prng))
+      const batch = this.#bearable(drawBatch(init, prng))
       drawn += batch.plans.length
       simulation.after(prng.between(0, durationMs), () => {
         const who = this.#anybody(prng)
@@ -62,7 +68,7 @@ export class Workload {
     }
     const late = Prng.named(seed, 'late')
     if (plain || !late.chance(0.15)) return
-    const batch = this.#bearable(drawBatch({ queues, plain, resultTtlsMs, copiesOf }, late))
+    const batch = this.#bearable(drawBatch(init, late))
     const delayMs = durationMs + lateMs
     const timing = { ...batch.timing, delayMs, startWithinMs: 0, endWithinMs: 0 }
     const spec = { ...batch.spec, queue: late.pick(queues) }
