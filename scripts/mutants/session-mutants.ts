@@ -76,10 +76,23 @@ export const sessionMutants: readonly Mutant[] = [
     [
       {
         file: 'session.ts',
-        from: '    if (decidedBelow > 0 && id >= decidedBelow && !isDirect(id)) return [lapsed]\n',
-        to: '    void [decidedBelow, id]\n',
+        from: '    if (isUndecided(renew, lapsed.claimId)) return [lapsed]\n',
+        to: '',
       },
     ],
     { quick: false, seeds: { first: 7_026_595, count: 1, faults: ['swarm'] } },
+  ),
+  mutant(
+    'old-list-frees',
+    'A list that was sent before a claim was decided gives back nothing of it.',
+    [],
+    [
+      {
+        file: 'session.ts',
+        from: '    if (isUndecided(renew, lease.claimId)) continue\n',
+        to: '',
+      },
+    ],
+    { quick: false, seeds: { first: 9_041_138, count: 1, faults: ['swarm'] } },
   ),
 ]

@@ -276,6 +276,7 @@ function repair(
   }
   const again = { ...claimMessage(proposer, claiming, v), seqs: refusal.seqs, records: false }
   send(outbox, peer, again, after)
+  claiming.doubtful |= 1 << v
   return true
 }
 

@@ -78,7 +78,7 @@ export interface Claiming {
   confirmed: number
   /** Voters that have lost the ledger: whoever is in their place grants and accepts nothing. */
   gone: number
-  /** Voters that may count a grant that is none to the claim: overtaken since, or down before they had answered. */
+  /** Voters that may count a grant that is none to the claim: overtaken since, asked again, or down before they had answered. */
   doubtful: number
   /** Records that came with grants. */
   readonly chunks: Chunk[]

@@ -140,9 +140,9 @@ function decidedBelowOf({ claims, nextClaimId }: ProposerState, peer: PeerId): n
 }
 
 /** Whether a voter has granted a claim, or may yet: one that is down has refused. */
-function mayGrant({ answered, grants }: Claiming, v: number): boolean {
+function mayGrant({ answered, doubtful, grants }: Claiming, v: number): boolean {
   const bit = 1 << v
-  return (answered & bit) === 0 || grants.some(by => (by & bit) !== 0)
+  return ((~answered | doubtful) & bit) !== 0 || grants.some(by => (by & bit) !== 0)
 }
 
 /** Takes in a voter's answer to a beat. */

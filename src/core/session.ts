@@ -41,7 +41,7 @@ export function onRenew(
   const { lost, elsewhere } =
     renew.list === undefined
       ? { lost: [], elsewhere: [] }
-      : adopt(voter, outbox, session, holder, renew.list, now)
+      : adopt(voter, outbox, session, holder, renew, renew.list, now)
   for (const ledger of new Set(elsewhere.map(lease => lease.ledger))) {
     tellWhere(voter, outbox, from, ledger)
   }
@@ -71,6 +71,7 @@ function adopt(
   outbox: Outbox,
   session: Session,
   holder: NodeId,
+  renew: Renew,
   list: readonly HeldLease[],
   now: Millis,
 ): { lost: LostLease[]; elsewhere: LostLease[] } {
@@ -81,6 +82,8 @@ function adopt(
     const item = named.get(lease.claimId)
     const over = item === undefined ? [...lease.seqs] : subtract(lease.seqs, item.seqs)
     if (over.length === 0 || (item === undefined && lease.tentative)) continue
+    // What was granted since the beat was sent its holder did not know of.
+    if (isUndecided(renew, lease.claimId)) continue
     giveBack(voter, outbox, { ...lease, seqs: over }, now)
   }
   for (const item of list) {
@@ -148,18 +151,18 @@ function giveBack(voter: VoterState, outbox: Outbox, lease: LapsedLease, now: Mi
 }
 
 /**
- * Takes out of the count what has lapsed and is not named. What is named may go on until its worker hears;
- * and of a claim that was not decided when the beat was sent, the beat says nothing.
+ * Whether a claim was waiting for a majority when a beat was sent, or was not made yet: of tasks of it that
+ * it does not name, the beat says nothing.
  */
-function refund(
-  voter: VoterState,
-  outbox: Outbox,
-  session: Session,
-  { list = [], decidedBelow }: Renew,
-): void {
+function isUndecided({ decidedBelow }: Renew, claimId: number): boolean {
+  return decidedBelow > 0 && claimId >= decidedBelow && !isDirect(claimId)
+}
+
+/** Takes out of the count what has lapsed and is not named. What is named may go on until its worker hears. */
+function refund(voter: VoterState, outbox: Outbox, session: Session, renew: Renew): void {
+  const { list = [] } = renew
   session.lapsed = session.lapsed.flatMap(lapsed => {
-    const { claimId: id } = lapsed
-    if (decidedBelow > 0 && id >= decidedBelow && !isDirect(id)) return [lapsed]
+    if (isUndecided(renew, lapsed.claimId)) return [lapsed]
     const named = list.find(({ claimId }) => claimId === lapsed.claimId)?.seqs ?? []
     const ledger = votedLedger(voter, lapsed.ledger)
     if (ledger !== undefined) {

@@ -145,6 +145,11 @@ export class Application {
     for (const publishing of this.#keyed) this.#ask(publishing)
   }
 
+  /** Whether something is published here that nobody has acknowledged yet. */
+  get isPublishing(): boolean {
+    return this.#node.running && this.#session.publishing.size > 0
+  }
+
   /** What users of this node are still owed, but for what nobody can know any more. */
   *owed(isForgotten: (ledger: LedgerHistory) => boolean): Generator<string> {
     const { peer, running } = this.#node

@@ -204,7 +204,9 @@ export class Simulation implements World {
     const keptMs = keepMs + keptAtMostMs
     // What was never acknowledged is owed to nobody, and may take its time; where its voters are
     // lost, it begins anew only after a long wait.
-    const isOpen = [...this.history.tasks()].some(({ decided }) => decided === undefined)
+    const isOpen =
+      this.applications.some(({ isPublishing }) => isPublishing) ||
+      [...this.history.tasks()].some(({ decided }) => decided === undefined)
     if (isOpen) this.run(keptMs + (orphans === 'fork' ? orphanMs : 0))
     for (let rounds = 0; rounds < 2 && this.violations.length === 0; rounds++) {
       this.run(keptMs)

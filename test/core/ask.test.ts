@@ -261,6 +261,19 @@ describe('MISSING', () => {
     assert.equal(worker.proposer.news.won.length, 1)
   })
 
+  it('is asked again, and told when the claim is given up before it has answered', () => {
+    const worker = new TestProposer()
+    const claiming = worker.claim(task)
+    worker.answer('v0', claiming, { chunks: [chunkOf(0, ['payload'])] })
+    worker.refuse('v1', claiming, 'missing')
+    worker.take()
+    worker.refuse('v2', claiming, 'behind')
+    assert.deepEqual(
+      worker.sentOf('release').map(({ to }) => to),
+      ['v0', 'v1'],
+    )
+  })
+
   it('is a refusal where the record is not at hand', () => {
     const worker = new TestProposer()
     const claiming = worker.claim(task)

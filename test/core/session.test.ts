@@ -184,6 +184,16 @@ describe('the whole list', () => {
     assert.deepEqual(voter.claim(ballot(2, 'x.1'), [0, 2]).granted, [0, 1])
   })
 
+  it('leaves what was granted of a claim that was not decided when it was sent', () => {
+    const voter = confirmed([0, 1])
+    voter.claim(ballot(1), [1, 1])
+    voter.renew('w.1', { ...listed(1, [0, 1]), decidedBelow: 1 })
+    assert.equal(voter.register(1).grants, 1)
+    assert.equal(voter.claim(ballot(3, 'x.1'), [1, 1]).refused[0]?.reason, 'held')
+    voter.renew('w.1', { ...listed(1, [0, 1]), beat: 9, decidedBelow: 2 })
+    assert.equal(voter.register(1).grants, 0)
+  })
+
   it('leaves a tentative lease of a claim that may yet win', () => {
     const voter = confirmed([0, 1])
     voter.claim(ballot(2), [1, 1])
