@@ -42,6 +42,8 @@ export interface Copy {
   /** When it was last asked for, and whether it is to stand. */
   invitedAt: Millis
   isStanding: boolean
+  /** When its open tasks were given to the voter that is left of a lost majority. */
+  givenAt: Millis
   /** Who is told when the copy is up to date. */
   readonly tell: Set<PeerId>
 }
@@ -76,7 +78,7 @@ export function onInvite(
 }
 
 function createCopy(info: LedgerInfo, now: Millis): Copy {
-  const never = { source: '', from: 0, isStanding: false }
+  const never = { source: '', from: 0, isStanding: false, givenAt: -Infinity }
   return { info, ...never, at: now, invitedAt: now, tell: new Set() }
 }
 

@@ -1,16 +1,17 @@
 import { forkedFrom } from './forks.ts'
-import type { Millis } from './ids.ts'
+import type { Millis, PeerId } from './ids.ts'
 import { addRuns } from './intervals.ts'
 import type { Ledger } from './ledger.ts'
-import { recordsOf } from './ledger-records.ts'
+import { recordLsn, recordsOf } from './ledger-records.ts'
 import { isHere, type Membership } from './membership.ts'
 import type { Chunk, Voter } from './messages.ts'
 import { hasOpenTasks, latestInfo, votedLedger } from './office.ts'
-import { persist } from './outbox.ts'
+import { persist, send } from './outbox.ts'
 import { openLedger, publish } from './producer.ts'
 import { majorityOf, voterIndex } from './quorum.ts'
-import { contains, countOf, subtract } from './ranges.ts'
+import { contains, countOf, subtract, take } from './ranges.ts'
 import type { Machine } from './state.ts'
+import { maxRepairTasks } from './voter-compare.ts'
 import type { VoterState } from './voter.ts'
 
 /**
@@ -47,10 +48,18 @@ export function tickOrphans(machine: Machine, now: Millis): void {
     }
     voter.lonely.set(id, since)
     if (init.orphans !== 'fork' || leaving || isHandingOver) continue
-    const waitMs = isForsaken(machine, ledger, now) ? forsakenMs : orphanMs
-    if (left > 0 && now >= since + waitMs && comesFirst(machine, ledger, now)) {
-      left -= forkOpen(machine, ledger, left, now)
+    const isOver = isForsaken(machine, ledger, now) && isGathered(machine, ledger, now)
+    const waitMs = isOver ? forsakenMs : orphanMs
+    if (now < since + waitMs) continue
+    const first = firstOf(machine, ledger, now)
+    if (first === undefined || first === voter.peer) {
+      if (left > 0) left -= forkOpen(machine, ledger, left, now)
+      continue
     }
+    const copy = voter.copies.get(id)
+    if (copy === undefined || now < copy.givenAt + orphanMs) continue
+    copy.givenAt = now
+    giveOpen(machine, ledger, first, now)
   }
 }
 
@@ -94,7 +103,12 @@ function hasForgotten(
  */
 function neededFor(voter: VoterState, ledger: Ledger): readonly Voter[] {
   const before = voter.joins.get(ledger.info.ledger)?.before ?? []
-  return before.length > 0 ? before : latestInfo(ledger).voters
+  return before.length > 0 ? before : votersToBe(voter, ledger)
+}
+
+/** The voters of the latest epoch, whether one of them has begun or not. */
+function votersToBe({ joins }: VoterState, ledger: Ledger): readonly Voter[] {
+  return (joins.get(ledger.info.ledger)?.info ?? latestInfo(ledger)).voters
 }
 
 /** Whether so many voters have lost their storage that the others are no majority. */
@@ -107,7 +121,7 @@ function isForsaken({ voter, members }: Machine, ledger: Ledger, now: Millis): b
   const needed = neededFor(voter, ledger)
   if (needed.filter(isLeft).length >= majorityOf(needed.length)) return false
   // One of those who are to follow may have begun, and not be here to say so.
-  const { voters } = latestInfo(ledger)
+  const voters = votersToBe(voter, ledger)
   return voters === needed || voters.every(one => !isLeft(one) || isHere(members, voter, one))
 }
 
@@ -118,11 +132,34 @@ function storageOf(members: Membership, peer: string, before: string): string {
   return hello === undefined || hello.guest ? before : hello.storageId
 }
 
-/** Voters come first, in their order; a copy is of use where none of them is left. */
-function comesFirst(machine: Machine, ledger: Ledger, now: Millis): boolean {
+/** Whether this node, if it is to follow others, has been told all that those of them hold who are here. */
+function isGathered(machine: Machine, ledger: Ledger, now: Millis): boolean {
   const { voter } = machine
-  const [first] = keepersOf(machine, ledger, neededFor(voter, ledger), now)
-  return first === undefined || first.peer === voter.peer
+  const join = voter.joins.get(ledger.info.ledger)
+  if (join === undefined) return true
+  return keepersOf(machine, ledger, join.before, now).every(({ peer }) => {
+    return peer === voter.peer || join.sealed.has(peer)
+  })
+}
+
+/**
+ * Who is to publish open tasks anew: the first voter that is left, and before those whom they follow the
+ * voters that are to follow, who gather what these hold. Undefined where a copy is all that is left.
+ */
+function firstOf(machine: Machine, ledger: Ledger, now: Millis): PeerId | undefined {
+  const { voter } = machine
+  const all = [...votersToBe(voter, ledger), ...neededFor(voter, ledger)]
+  return keepersOf(machine, ledger, all, now)[0]?.peer
+}
+
+/** A copy may have tasks that the voter which is left has never been given. It need not answer. */
+function giveOpen({ outbox }: Machine, ledger: Ledger, to: PeerId, now: Millis): void {
+  const { ledger: id, epoch } = ledger.info
+  const open = take(subtract(ledger.stored, ledger.settled), maxRepairTasks)
+  const after = recordLsn(ledger, open)
+  for (const chunk of recordsOf(ledger, open, now)) {
+    send(outbox, to, { type: 'store', ledger: id, epoch, fresh: false, chunks: [chunk] }, after)
+  }
 }
 
 /** Publishes open tasks as their next generation. Returns how many. */
