@@ -124,4 +124,24 @@ export const forkMutants: readonly Mutant[] = [
     ],
     { tests: ['core/orphans.test.ts'] },
   ),
+  mutant(
+    'survivors-wait-for-each-other',
+    'Who has sealed and who is to follow agree on which of them publishes open tasks anew.',
+    [],
+    [
+      {
+        file: 'orphans.ts',
+        from: '  const all = [...votersToBe(voter, ledger), ...neededFor(voter, ledger)]\n',
+        to: '  const all = neededFor(voter, ledger)\n',
+      },
+    ],
+    { quick: false, seeds: { first: 9_111_380, count: 1, faults: ['swarm'] } },
+  ),
+  mutant(
+    'copy-keeps-tasks',
+    'A copy gives its open tasks to the voter that is left, which may never have had them.',
+    [],
+    [{ file: 'orphans.ts', from: '    giveOpen(machine, ledger, first, now)\n', to: '' }],
+    { quick: false, seeds: { first: 9_112_503, count: 1, faults: ['swarm'] } },
+  ),
 ]

@@ -61,4 +61,18 @@ export const retentionMutants: readonly Mutant[] = [
       },
     ],
   ),
+  mutant(
+    'own-value-for-collected',
+    'What a voter has accepted is the outcome only where it is known at which ballot that was decided.',
+    [],
+    [
+      {
+        file: 'state-part.ts',
+        from: 'withValues(ledger, subtract(within(news), allCollected(ledger.collected)))',
+        to: 'withValues(ledger, (allCollected(ledger.collected), within(news)))',
+      },
+      { file: 'voter.ts', from: '  if (outcome.ballot.counter === 0) return false\n', to: '' },
+    ],
+    { quick: false, seeds: { first: 9_083_178, count: 1, faults: ['swarm'] } },
+  ),
 ]

@@ -1,6 +1,6 @@
 import { type Ballot, noBallot } from './ballot.ts'
 import type { RegisterGroup, State } from './change-messages.ts'
-import { pickCollected } from './collected.ts'
+import { allCollected, pickCollected } from './collected.ts'
 import type { Millis } from './ids.ts'
 import { acceptedAt, chunkOfSeq, findPage, type Ledger, promisedAt, valueAt } from './ledger.ts'
 import { recordsOf } from './ledger-records.ts'
@@ -86,7 +86,7 @@ export function partOf(
     end: ledger.end,
     blockedMs: Math.max(0, Math.ceil(ledger.blockedUntil - now)),
     registers: sealed ? registersOf(voter, ledger, within(all), now) : [],
-    outcomes: withValues(ledger, within(news)),
+    outcomes: withValues(ledger, subtract(within(news), allCollected(ledger.collected))),
     ...pickCollected(ledger.collected, within(news)),
     chunks: [...recordsOf(ledger, within(missing), now), ...specsOf(ledger, within(missing), now)],
   }

@@ -226,6 +226,8 @@ function written(ledger: Ledger, seqs: number[]): { seqs: number[]; values: Valu
  * ballot, or at a higher one, which can carry nothing else.
  */
 function carries(ledger: Ledger, page: Page, slot: number, outcome: DecidedRange): boolean {
+  // Who has not kept at which ballot it was decided says so by none.
+  if (outcome.ballot.counter === 0) return false
   if (valueAt(ledger, page, slot)?.kind !== outcome.kind) return false
   const accepted = acceptedAt(ledger, page, slot)
   return sameBallot(accepted, outcome.ballot) || accepted.counter > outcome.ballot.counter

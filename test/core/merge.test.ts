@@ -160,6 +160,18 @@ describe('a part', () => {
     assert.deepEqual([...again.ledger.collected.cancelled], [0, 1])
   })
 
+  // Seed 9083178: a voter showed the value that it had accepted, and that no majority had.
+  it('does not say that what was accepted here is the outcome, where nobody knows its ballot', () => {
+    const voter = TestVoter.holding(1)
+    voter.settle(ballot(1), [valuesOf([0, 1], 'done', 'undecided')])
+    const { voter: state, outbox, ledger, now } = voter
+    ledger.office = 'sealed'
+    const outcomes = [{ ballot: noBallot, kind: 'done', seqs: [0, 1], values: [] }] as const
+    takePart(state, outbox, ledger, part({ outcomes, done: [0, 1] }), now)
+    assert.deepEqual([...ledger.collected.done], [0, 1])
+    assert.deepEqual(state.decisions, [])
+  })
+
   it('is whole where registers of it are collected here', () => {
     const voter = TestVoter.holding(1)
     const values = valuesOf([0, 1], 'done')

@@ -4,9 +4,11 @@ import type { State } from '../../src/core/change-messages.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type { Message, Voter } from '../../src/core/messages.ts'
 import { noBallot } from '../../src/core/ballot.ts'
+import { noneCollected } from '../../src/core/collected.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from '../../src/core/recovery.ts'
 import { sessionDigest } from '../../src/core/lease.ts'
 import { forgetLedger } from '../../src/core/office.ts'
+import { takeCollected } from '../../src/core/retire.ts'
 import { onCompare, onDecided } from '../../src/core/voter-compare.ts'
 import type { Asked } from '../../src/core/state-part.ts'
 import { onObserve, onSeal } from '../../src/core/voter-seal.ts'
@@ -231,6 +233,15 @@ describe('what a sealed voter tells', () => {
       chunks.map(({ first, count }) => [first, count]),
       [[0, 4]],
     )
+  })
+
+  it('says of what is collected how it has ended, and not at which ballot', () => {
+    const voter = TestVoter.holding(1)
+    voter.settle(ballot(1), [valuesOf([0, 1], 'done', 'undecided')])
+    takeCollected(voter.voter, voter.outbox, voter.ledger, { ...noneCollected(), done: [0, 1] })
+    voter.take()
+    const { outcomes, done } = seal(voter)
+    assert.deepEqual([outcomes, done], [[], [0, 1]])
   })
 
   it('leaves out records and outcomes that the asker has', () => {
