@@ -403,12 +403,17 @@ export class History extends Observer {
       for (const seq of seqsOf(seqs)) {
         const task = ledger.task(seq)
         task.heldBy |= bit
+        task.wasHeldBy |= bit
         task.settledBy |= bit
       }
     }
     if (entry.type === 'stored') {
       const { first, count } = entry.chunk
-      for (let seq = first; seq < first + count; seq++) ledger.task(seq).heldBy |= bit
+      for (let seq = first; seq < first + count; seq++) {
+        const task = ledger.task(seq)
+        task.heldBy |= bit
+        task.wasHeldBy |= bit
+      }
     }
   }
 

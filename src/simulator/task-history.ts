@@ -66,6 +66,8 @@ export class TaskHistory {
   endBy = Infinity
   /** Voters that hold its record, or its outcome, on disk now. */
   heldBy = 0
+  /** The same, with those who have handed the ledger on since. */
+  wasHeldBy = 0
   /** Voters that know its outcome. */
   settledBy = 0
   /** Terminal values chosen; more than one entry is a violation unless the digest is the same. */
