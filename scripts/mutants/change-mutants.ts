@@ -141,7 +141,7 @@ export const changeMutants: readonly Mutant[] = [
         to: '',
       },
     ],
-    { tests: ['core/ask.test.ts'] },
+    { quick: false, tests: ['core/ask.test.ts'] },
   ),
   mutant(
     'state-before-seal',

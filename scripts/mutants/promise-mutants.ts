@@ -44,7 +44,7 @@ export const promiseMutants: readonly Mutant[] = [
     'The same ballot is granted again only while its lease lives and nothing is accepted at it.',
     [],
     [regrant],
-    { tests: ['core/voter-claim.test.ts'] },
+    { quick: false, tests: ['core/voter-claim.test.ts'] },
   ),
   mutant(
     'one-ballot-granted-to-two-starts',
@@ -99,7 +99,7 @@ export const promiseMutants: readonly Mutant[] = [
         to: 'claiming.ballot.counter !== claimed.ballot.counter',
       },
     ],
-    { tests: ['core/ask.test.ts'] },
+    { quick: false, tests: ['core/ask.test.ts'] },
   ),
   mutant(
     'accept-of-another-start',
@@ -112,6 +112,6 @@ export const promiseMutants: readonly Mutant[] = [
         to: '  if (claiming === undefined) return',
       },
     ],
-    { tests: ['core/settle.test.ts'] },
+    { quick: false, tests: ['core/settle.test.ts'] },
   ),
 ]

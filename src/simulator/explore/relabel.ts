@@ -166,7 +166,7 @@ export class Relabeller {
       const column = fields[key] as Uint8Array
       column.forEach((mask, at) => (column[at] = movedMask(mask, places)))
     }
-    for (const key of ['asked', 'answered', 'confirmed', 'gone']) {
+    for (const key of ['asked', 'answered', 'confirmed', 'gone', 'doubtful']) {
       fields[key] = movedMask(fields[key] as number, places)
     }
     for (const key of ['until', 'sentAt']) {
