@@ -42,6 +42,7 @@ export const changeMutants: readonly Mutant[] = [
         from: "  const sealed = ledger.office === 'sealed' && info.epoch === epoch",
         to: '  const sealed = info.epoch === epoch',
       },
+      { file: 'state-part.ts', from: "voting: ledger.office === 'voter'", to: 'voting: false' },
     ],
   ),
   mutant(
