@@ -51,8 +51,8 @@ export const forkMutants: readonly Mutant[] = [
     [
       {
         file: 'orphans.ts',
-        from: '    const waitMs = isForsaken(machine, ledger, now) ? forsakenMs : orphanMs',
-        to: '    const waitMs = isForsaken(machine, ledger, now) ? forsakenMs : forsakenMs',
+        from: 'const waitMs = isOver ? forsakenMs : orphanMs',
+        to: 'const waitMs = isOver ? forsakenMs : forsakenMs',
       },
     ],
     { quick: false, tests },
@@ -64,8 +64,8 @@ export const forkMutants: readonly Mutant[] = [
     [
       {
         file: 'orphans.ts',
-        from: '  return first === undefined || first.peer === voter.peer',
-        to: '  return first === undefined || first.peer !== undefined',
+        from: 'if (first === undefined || first === voter.peer) {',
+        to: 'if (first === undefined || first !== undefined) {',
       },
     ],
     { quick: false, tests },
