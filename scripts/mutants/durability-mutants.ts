@@ -144,7 +144,7 @@ export const durabilityMutants: readonly Mutant[] = [
         to: '  if (echoStorageId === init.storageId && echoLsn > Infinity) {',
       },
     ],
-    { seeds: { count: 150, faults: ['rollbacks'] } },
+    { seeds: { first: 67, count: 150, faults: ['rollbacks'] } },
   ),
   mutant(
     'record-before-durable',
