@@ -41,7 +41,7 @@ export function onRenew(
   const { lost, elsewhere } =
     renew.list === undefined
       ? { lost: [], elsewhere: [] }
-      : adopt(voter, outbox, session, holder, renew, renew.list, now)
+      : adopt(voter, outbox, session, holder, renew, now)
   for (const ledger of new Set(elsewhere.map(lease => lease.ledger))) {
     tellWhere(voter, outbox, from, ledger)
   }
@@ -72,11 +72,11 @@ function adopt(
   session: Session,
   holder: NodeId,
   renew: Renew,
-  list: readonly HeldLease[],
   now: Millis,
 ): { lost: LostLease[]; elsewhere: LostLease[] } {
   const lost: LostLease[] = []
   const elsewhere: LostLease[] = []
+  const { list = [] } = renew
   const named = new Map(list.map(item => [item.claimId, item]))
   for (const lease of [...session.leases.values()]) {
     const item = named.get(lease.claimId)

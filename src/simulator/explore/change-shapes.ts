@@ -67,6 +67,16 @@ const isOvertaken = [
   'c0 < v2 claimed',
 ]
 
+/** Two of the voters have sealed their epoch and begun the next one. */
+const haveFollowed = [
+  'v0: drive',
+  'v1 < v0 install',
+  'v0 < v1 seal',
+  'v1 < v0 state',
+  'v1 < v0 seal',
+  'v0 < v1 state',
+]
+
 const driver = voter('v0', { drives: 0 })
 const three = [driver, voter('v1'), voter('v2')]
 
@@ -109,16 +119,7 @@ export const changeShapes: readonly Shape[] = [
     [...three, newcomer('v3'), worker('w0'), canceller('c0', second)],
     ['v0', 'v1', 'v3'],
     {
-      before: [
-        ...isOvertaken,
-        'v0 < w0 settle',
-        'v0: drive',
-        'v1 < v0 install',
-        'v0 < v1 seal',
-        'v1 < v0 state',
-        'v1 < v0 seal',
-        'v0 < v1 state',
-      ],
+      before: [...isOvertaken, 'v0 < w0 settle', ...haveFollowed],
       repeats: [],
     },
   ),
@@ -187,12 +188,7 @@ export const changeShapes: readonly Shape[] = [
       then: ['v0', 'v2', 'v3'],
       before: [
         ...hasRun,
-        'v0: drive',
-        'v1 < v0 install',
-        'v0 < v1 seal',
-        'v1 < v0 state',
-        'v1 < v0 seal',
-        'v0 < v1 state',
+        ...haveFollowed,
         'v3 < v0 install',
         'v0 < v3 seal',
         'v1 < v3 seal',
