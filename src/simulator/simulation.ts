@@ -205,13 +205,28 @@ export class Simulation implements World {
     // What was never acknowledged is owed to nobody, and may take its time; where its voters are
     // lost, it begins anew only after a long wait.
     const isOpen =
-      this.applications.some(({ isPublishing }) => isPublishing) ||
-      [...this.history.tasks()].some(({ decided }) => decided === undefined)
+      this.applications.some(({ isPublishing }) => isPublishing) || this.#countOpen() > 0
     if (isOpen) this.run(keptMs + (orphans === 'fork' ? orphanMs : 0))
     for (let rounds = 0; rounds < 2 && this.violations.length === 0; rounds++) {
-      this.run(keptMs)
+      this.#runUntilNothingEnds(keptMs)
       for (const node of this.nodes) if (node.running && !node.guest) node.quiet()
     }
+  }
+
+  /** Lets time pass until no task has ended for so long. */
+  #runUntilNothingEnds(ms: number): void {
+    let open: number
+    do {
+      open = this.#countOpen()
+      this.run(ms)
+    } while (this.#countOpen() < open && this.violations.length === 0)
+  }
+
+  #countOpen(): number {
+    return this.history
+      .tasks()
+      .filter(({ decided }) => decided === undefined)
+      .toArray().length
   }
 
   /** Takes every node down at once. */
