@@ -75,4 +75,27 @@ export const retentionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: { first: 9_083_178, count: 1, faults: ['swarm'] } },
   ),
+  mutant(
+    'closed-below-what-is-held',
+    'A ledger ends behind all that is held of it, whatever its producer says: that may be an old copy.',
+    [],
+    [
+      {
+        file: 'voter-compare.ts',
+        from: '  const last = Math.max(end, endOf(ledger.stored))',
+        to: '  const last = ledger.end < 0 ? end : ledger.end',
+      },
+      {
+        file: 'voter-compare.ts',
+        from: 'closeAt(voter, outbox, ledger, Math.max(theirs.end, endOf(theirs.stored)))',
+        to: 'closeAt(voter, outbox, ledger, theirs.end)',
+      },
+      {
+        file: 'retire.ts',
+        from: '    const end = Math.max(ledger.end, endOf(stored))',
+        to: '    const { end } = ledger',
+      },
+    ],
+    { quick: false, seeds: { first: 9_291_787, count: 1, faults: ['swarm'] } },
+  ),
 ]

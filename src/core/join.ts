@@ -60,7 +60,7 @@ export function onInstall(
   const known = voter.ledgers.get(id)
   const latest = known === undefined ? voter.moved.get(id) : latestInfo(known)
   if (known?.office === 'voter' && known.info.epoch === epoch) {
-    if (end >= 0 && known.end < 0) closeAt(voter, outbox, known, end)
+    closeAt(voter, outbox, known, end)
     send(outbox, from, { type: 'installed', ledger: id, epoch }, known.openedLsn)
     return
   }
@@ -71,7 +71,7 @@ export function onInstall(
   if (!isAmong(voters, voter)) return
   if (known === undefined && ledgersOf(voter, peerOf(producer)) >= maxLedgersPerProducer) return
   const ledger = known ?? observe(voter, outbox, { ...info, epoch: epoch - 1, voters: before }, now)
-  if (end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, end)
+  closeAt(voter, outbox, ledger, end)
   const join = joinOf(voter, outbox, ledger, info, before, now)
   join.tell.add(from)
   goOn(voter, outbox, up, join, now)
@@ -188,7 +188,7 @@ export function onState(
   const isSealed = part.epoch === epoch - 1 && !part.voting
   if (part.epoch !== epoch && !isSealed) return
   if (!takePart(voter, outbox, ledger, part, now)) return
-  if (part.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, part.end)
+  closeAt(voter, outbox, ledger, part.end)
   join.blockedUntil = Math.max(join.blockedUntil, now + part.blockedMs)
   for (const { seqs, lease, claimId, tentative } of part.registers) {
     if (lease.counter > 0) join.leases.push({ seqs, ballot: lease, claimId, tentative })

@@ -7,7 +7,7 @@ import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { bitsIn, voterIndex } from './quorum.ts'
 import { nextId, type Random } from './random.ts'
-import { pushRun } from './ranges.ts'
+import { endOf, pushRun } from './ranges.ts'
 import { offsetsOf } from './records.ts'
 import { mustRoll, openMs } from './roll.ts'
 import { restoreMs, sendStore, storeFirst, type Storing } from './storing.ts'
@@ -178,9 +178,7 @@ export function closeOldLedgers(producer: ProducerState, voter: VoterState, outb
   const prefix = `${producer.self.peer}.`
   for (const ledger of [...voter.ledgers.values()]) {
     if (!ledger.info.producer.startsWith(prefix) || ledger.end >= 0) continue
-    const n = ledger.stored.length
-    const end = n === 0 ? 0 : (ledger.stored[n - 2] as number) + (ledger.stored[n - 1] as number)
-    closeAt(voter, outbox, ledger, end)
+    closeAt(voter, outbox, ledger, endOf(ledger.stored))
   }
 }
 

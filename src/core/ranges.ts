@@ -22,6 +22,12 @@ export function pushRun(ranges: number[], first: number, count: number): void {
   }
 }
 
+/** The number behind the last one of a set; 0 of none. */
+export function endOf(ranges: Ranges): number {
+  const n = ranges.length
+  return n === 0 ? 0 : (ranges[n - 2] as number) + (ranges[n - 1] as number)
+}
+
 /** Whether a number is in a set. */
 export function contains(ranges: Ranges, seq: number): boolean {
   const at = runAt(ranges, seq)

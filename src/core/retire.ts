@@ -19,7 +19,7 @@ import type { UnknownLedger } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { dropLedger } from './office.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
-import { eachSeq, type Ranges, subtract, union } from './ranges.ts'
+import { eachSeq, endOf, type Ranges, subtract, union } from './ranges.ts'
 import { closeRecord, collect } from './retention.ts'
 import { closeAt, isFellow } from './voter-compare.ts'
 import { holdersOf, type VoterState } from './voter.ts'
@@ -37,8 +37,11 @@ const maxRetiredRuns = 16
 export function retireLedgers(voter: VoterState, outbox: Outbox, now: Millis): LedgerId[] {
   const retired: LedgerId[] = []
   for (const ledger of voter.ledgers.values()) {
-    const { end, collected, info } = ledger
-    if (end <= 0 || collectedIn(collected, 0, end) < end) continue
+    const { collected, stored, info } = ledger
+    if (ledger.end <= 0) continue
+    // What is held was numbered, wherever the ledger is said to end.
+    const end = Math.max(ledger.end, endOf(stored))
+    if (collectedIn(collected, 0, end) < end) continue
     retire(voter, outbox, ledger, end, now)
     retired.push(info.ledger)
   }
@@ -93,7 +96,7 @@ export function onCollected(
 ): void {
   const ledger = voter.ledgers.get(message.ledger)
   if (ledger === undefined || !isFellow(ledger, from)) return
-  if (message.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, message.end)
+  closeAt(voter, outbox, ledger, message.end)
   takeCollected(voter, outbox, ledger, message)
 }
 
@@ -172,13 +175,11 @@ export function onUnknown(
   if (bitsIn(ledger.unknownTo) < majorityOf(voters.length)) return
   if (now < ledger.openedAt + voter.retention.keepMs) return
   const { stored } = ledger
-  const n = stored.length
-  const above = n === 0 ? 0 : (stored[n - 2] as number) + (stored[n - 1] as number)
   const open = subtract(stored, ledger.settled)
   if (open.length > 0) {
     const collected = { ...noneCollected(), forgotten: open }
     settleCollected(voter, outbox, ledger, collected)
     voter.retention.news.push({ info: ledger.info, end: ledger.end, collected })
   }
-  retire(voter, outbox, ledger, Math.max(0, ledger.end, above), now)
+  retire(voter, outbox, ledger, Math.max(ledger.end, endOf(stored)), now)
 }

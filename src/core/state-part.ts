@@ -6,7 +6,7 @@ import { acceptedAt, chunkOfSeq, findPage, type Ledger, promisedAt, valueAt } fr
 import { recordsOf } from './ledger-records.ts'
 import { leaseAt, type Lease } from './lease.ts'
 import type { Chunk, DecidedRange, Values } from './messages.ts'
-import { contains, eachSeq, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
+import { contains, eachSeq, endOf, intersect, pushRun, type Ranges, subtract } from './ranges.ts'
 import { timingOf } from './records.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, noBytes, positionIn, sliceValues } from './values.ts'
@@ -36,7 +36,7 @@ export interface Asked {
 export function heldFrom(ledger: Ledger, from: number): Asked {
   const stored = above(ledger.stored, from)
   const settled = above(ledger.settled, from)
-  const to = Math.min(endOf(stored), endOf(settled))
+  const to = Math.min(toldUpTo(stored), toldUpTo(settled))
   const within = [from, to - from]
   return { from, to, stored: intersect(stored, within), settled: intersect(settled, within) }
 }
@@ -54,7 +54,7 @@ function above(seqs: Ranges, from: number): number[] {
 }
 
 /** Up to where a message can name all of a set. */
-function endOf(seqs: Ranges): number {
+function toldUpTo(seqs: Ranges): number {
   return seqs.length > 2 * maxRuns ? (seqs[2 * maxRuns] as number) : allTasks
 }
 
@@ -81,7 +81,7 @@ export function partOf(
     sealed,
     voting: ledger.office === 'voter',
     from: asked.from,
-    next: lastOf(ledger.stored) > end ? end : 0,
+    next: endOf(ledger.stored) > end ? end : 0,
     counter: ledger.counter,
     end: ledger.end,
     blockedMs: Math.max(0, Math.ceil(ledger.blockedUntil - now)),
@@ -90,12 +90,6 @@ export function partOf(
     ...pickCollected(ledger.collected, within(news)),
     chunks: [...recordsOf(ledger, within(missing), now), ...specsOf(ledger, within(missing), now)],
   }
-}
-
-/** The first number above all of a set. */
-function lastOf(seqs: Ranges): number {
-  const n = seqs.length
-  return n === 0 ? 0 : (seqs[n - 2] as number) + (seqs[n - 1] as number)
 }
 
 /** Where a part must end to stay small; undefined if all of it does. */

@@ -6,7 +6,7 @@ import { allCollected } from './collected.ts'
 import { knownInfo, ledgerIn, votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { voterIndex } from './quorum.ts'
-import { subtract, take, type Ranges } from './ranges.ts'
+import { endOf, subtract, take, type Ranges } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { groupRuns, kindOf } from './values.ts'
 import { recordLsn, recordsOf } from './ledger-records.ts'
@@ -68,7 +68,8 @@ export function onCompare(
   // One that is so far behind refuses counters as a leap until it has been told.
   if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
-  if (theirs.end >= 0 && ledger.end < 0) closeAt(voter, outbox, ledger, theirs.end)
+  const isClosed = theirs.end >= 0 || ledger.end >= 0
+  if (isClosed) closeAt(voter, outbox, ledger, Math.max(theirs.end, endOf(theirs.stored)))
   // Its answer to what this one has asked may be lost: in the next round it is asked again.
   if (hasMore(theirs, ledger)) ledger.changed = true
   const news = subtract(ledger.settled, theirs.settled)
@@ -94,12 +95,19 @@ function hasMore(theirs: Compare, { stored, settled }: Ledger): boolean {
   return subtract(theirs.settled, settled).length > 0 || subtract(theirs.stored, stored).length > 0
 }
 
-/** No sequence number from `end` on will be used. A ledger without any is forgotten. */
+/**
+ * No sequence number from `end` on will be used; −1 where that is not known. A ledger without any is
+ * forgotten. The highest end counts, and what is held: an old copy of its producer's disk, which nobody has
+ * caught yet, names one below tasks that others hold.
+ */
 export function closeAt(voter: VoterState, outbox: Outbox, ledger: Ledger, end: number): void {
-  if (end === 0 && ledger.stored.length === 0) voter.ledgers.delete(ledger.info.ledger)
-  ledger.end = end
+  if (end < 0 && ledger.end < 0) return
+  const last = Math.max(end, endOf(ledger.stored))
+  if (last <= ledger.end) return
+  if (last === 0) voter.ledgers.delete(ledger.info.ledger)
+  ledger.end = last
   ledger.changed = true
-  persist(outbox, { type: 'closed', ledger: ledger.info.ledger, end })
+  persist(outbox, { type: 'closed', ledger: ledger.info.ledger, end: last })
 }
 
 /** Whether a peer is a voter of a ledger. */

@@ -78,7 +78,7 @@ export function onClose(voter: VoterState, outbox: Outbox, from: PeerId, close: 
   if (ledger === undefined) return
   const allowed = peerOf(ledger.info.producer) === from || isFellow(ledger, from)
   if (!allowed) return
-  if (ledger.end < 0) closeAt(voter, outbox, ledger, end)
+  closeAt(voter, outbox, ledger, end)
   send(outbox, from, { type: 'closed', ledger: id, epoch }, outbox.lsn)
 }
 

@@ -140,8 +140,7 @@ export class History extends Observer {
     this.#written.take(actor.index, entry)
     if (entry.type === 'opened' || entry.type === 'installed') this.#learn(entry)
     if (entry.type === 'sealed' || entry.type === 'installed') this.#chosen(entry)
-    if (entry.type === 'granted' || entry.type === 'accepted' || entry.type === 'closed')
-      this.#noteWord(actor, entry.ledger)
+    if (entry.type === 'granted' || entry.type === 'accepted') this.#noteWord(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
     // Who hears too late that a claim was given back, since another one is leased by then, counts it.
@@ -294,8 +293,7 @@ export class History extends Observer {
   }
 
   /**
-   * An old copy must not vote, nor say where a ledger ends that went on; but its node learns of that only
-   * from a peer that has seen more of it.
+   * An old copy must not vote; but its node learns of that only from a peer that has seen more of it.
    */
   #noteWord(actor: Actor, id: LedgerId): void {
     const ledger = this.ledger(id)
@@ -309,11 +307,11 @@ export class History extends Observer {
     const key = this.ballotKey(ballot)
     // A claim begins when it is asked, or with the first vote where a producer has made it.
     this.#claimBegins(ledger, ballot)
-    // A lease that was taken over is no grant of a voter's own.
-    if (this.votes(actor, ledger) === undefined) return
+    const isOwn = this.votes(actor, ledger) !== undefined
     for (const seq of seqsOf(seqs)) {
-      const { grants } = history.task(seq)
-      grants.set(key, (grants.get(key) ?? 0) | bit)
+      const { grants, takenOver } = history.task(seq)
+      const by = isOwn ? grants : takenOver
+      by.set(key, (by.get(key) ?? 0) | bit)
     }
   }
 

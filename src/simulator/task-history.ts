@@ -78,6 +78,8 @@ export class TaskHistory {
   readonly runs: RunHistory[] = []
   /** Voters that granted a run, by ballot. */
   readonly grants = new Map<number, number>()
+  /** Voters that count a grant of others, whom they follow, by ballot. */
+  readonly takenOver = new Map<number, number>()
   /** Voters that a claim was given back to and that have not taken it back, by ballot. */
   readonly unheard = new Map<number, number>()
   /** Digests of the reasons for which users have asked to cancel it. */

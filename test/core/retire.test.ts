@@ -7,7 +7,7 @@ import { stateAt } from '../../src/core/ledger.ts'
 import type { Compare, Message } from '../../src/core/messages.ts'
 import type { Ranges } from '../../src/core/ranges.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from '../../src/core/recovery.ts'
-import { DONE } from '../../src/core/registers.ts'
+import { DONE, OPEN } from '../../src/core/registers.ts'
 import { collectDue, keepMs } from '../../src/core/retention.ts'
 import { onCollected, onUnknown, retireLedgers } from '../../src/core/retire.ts'
 import { compareWith, onCompare, onFetch } from '../../src/core/voter-compare.ts'
@@ -92,6 +92,17 @@ describe('a ledger that is closed', () => {
     settle(kept, [0, 4], 'failed')
     close(kept, 4)
     assert.deepEqual(pass(kept, keepMs - 1), [])
+  })
+
+  it('stays while a task is open behind the end that an old copy of its producer names', () => {
+    const voter = TestVoter.holding(4)
+    settle(voter, [0, 2], 'done')
+    close(voter, 2)
+    assert.deepEqual(pass(voter, keepMs * 2), [])
+    // A voter that has closed it at a lower number before, and one of a version that did.
+    voter.ledger.end = 2
+    assert.deepEqual(pass(voter, keepMs * 2), [])
+    assert.equal(stateAt(voter.ledger, 3), OPEN)
   })
 
   it('and retired is remembered for a while, through a restart', () => {

@@ -90,6 +90,16 @@ describe('COMPARE', () => {
     assert.deepEqual(voter.entries.at(-1), { type: 'closed', ledger: ledgerId, end: 2 })
   })
 
+  it('teaches that a ledger does not end below what a fellow holds', () => {
+    const closed = TestVoter.holding(2)
+    compare(closed, { end: 2, stored: [0, 2] })
+    compare(closed, { end: -1, stored: [0, 5] })
+    assert.equal(closed.ledger.end, 5)
+    const open = TestVoter.holding(2)
+    compare(open, { end: -1, stored: [0, 5] })
+    assert.equal(open.ledger.end, -1)
+  })
+
   it('of a fellow that is far behind is answered by the own counter, so that it may leap', () => {
     const voter = TestVoter.holding(0)
     voter.ledger.counter = counterLeap

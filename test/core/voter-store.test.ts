@@ -76,14 +76,25 @@ describe('CLOSE', () => {
     return voter.take()
   }
 
-  it('is durable, and the first end stays', () => {
+  it('is durable, and the highest end counts', () => {
     const voter = TestVoter.holding(2)
-    const [sent] = close(voter, 2)
+    const [sent] = close(voter, 3)
     assert.equal(sent?.message.type, 'closed')
     assert.equal(sent?.after, voter.entries.length)
+    close(voter, 2)
+    assert.equal(voter.ledger.end, 3)
+    assert.deepEqual(voter.entries.at(-1), { type: 'closed', ledger: ledgerId, end: 3 })
     close(voter, 9)
-    assert.equal(voter.ledger.end, 2)
-    assert.deepEqual(voter.entries.at(-1), { type: 'closed', ledger: ledgerId, end: 2 })
+    assert.equal(voter.ledger.end, 9)
+  })
+
+  it('below what is held closes the ledger behind that: its producer has an old copy of its disk', () => {
+    const voter = TestVoter.holding(7)
+    close(voter, 2)
+    assert.equal(voter.ledger.end, 7)
+    const [sent] = close(voter, 0)
+    assert.equal(sent?.message.type, 'closed')
+    assert.equal(voter.ledger.end, 7)
   })
 
   it('of a ledger that never had a task forgets it, also after a restart', () => {

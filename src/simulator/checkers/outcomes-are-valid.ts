@@ -94,7 +94,8 @@ export class OutcomesAreValid extends Checker {
     const counted = [...task.grants].filter(([key, voters]) => {
       if (task.runs.some(run => run.ballotKey === key)) return true
       const proposer = this.history.proposerOf(key)
-      if (proposer === undefined || (voters & (task.unheard.get(key) ?? 0)) !== 0) return true
+      const countedBy = voters | (task.takenOver.get(key) ?? 0)
+      if (proposer === undefined || (countedBy & (task.unheard.get(key) ?? 0)) !== 0) return true
       return (voters & task.ledger.bitOfPeer(peerOf(proposer))) === 0
     })
     const { length } = counted

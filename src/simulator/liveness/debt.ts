@@ -1,5 +1,6 @@
+import { majorityOf } from '../../core/quorum.ts'
 import type { Simulation } from '../simulation.ts'
-import type { TaskHistory } from '../task-history.ts'
+import type { LedgerHistory, TaskHistory } from '../task-history.ts'
 
 /** Something that is owed to somebody once faults have stopped. */
 export interface Debt {
@@ -34,4 +35,18 @@ export function storyOf({ plan, spec, runs, tallies, dueAt, ledger }: TaskHistor
     `runs [${told.join('; ')}]`,
     `accepted [${accepted.join('; ')}]`,
   ].join(', ')
+}
+
+/**
+ * Whether a majority of the voters has been able to answer since a moment: handlers can block them, and who
+ * comes back without its disk is none of them.
+ */
+export function hasVotes({ nodes }: Simulation, { info }: LedgerHistory, since: number): boolean {
+  const voters = info?.voters ?? []
+  const awake = voters.filter(({ peer, storageId }) => {
+    return nodes.some(node => {
+      return node.awakeSince <= since && node.peer === peer && node.disk.storageId === storageId
+    })
+  })
+  return awake.length >= majorityOf(voters.length)
 }

@@ -1,8 +1,7 @@
-import { majorityOf } from '../../core/quorum.ts'
 import type { SimulatedNode } from '../node.ts'
 import type { Simulation } from '../simulation.ts'
-import type { LedgerHistory, TaskHistory } from '../task-history.ts'
-import { type Debt, type Liveness, storyOf, undecided } from './debt.ts'
+import type { TaskHistory } from '../task-history.ts'
+import { type Debt, hasVotes, type Liveness, storyOf, undecided } from './debt.ts'
 
 /** How long an idle worker may overlook a due task, beyond two leases. */
 const overlookedMsMax = 60_000
@@ -27,15 +26,6 @@ function isOverlooked(simulation: Simulation, task: TaskHistory, since: number):
   if (!hasVotes(simulation, task.ledger, since)) return false
   const queue = task.spec?.queue ?? ''
   return simulation.nodes.some(node => hasBeenIdle(node, queue, since))
-}
-
-/** Whether a majority of the voters has been able to answer since a moment: handlers can block them. */
-function hasVotes({ nodes }: Simulation, { info }: LedgerHistory, since: number): boolean {
-  const voters = info?.voters ?? []
-  const awake = nodes.filter(({ peer, awakeSince }) => {
-    return awakeSince <= since && voters.some(voter => voter.peer === peer)
-  })
-  return awake.length >= majorityOf(voters.length)
 }
 
 function hasBeenIdle(node: SimulatedNode, queue: string, since: number): boolean {
