@@ -307,7 +307,8 @@ export class History extends Observer {
     const key = this.ballotKey(ballot)
     // A claim begins when it is asked, or with the first vote where a producer has made it.
     this.#claimBegins(ledger, ballot)
-    const isOwn = this.votes(actor, ledger) !== undefined
+    // Nobody is told where a voter grants a claim of its own again that it has taken over.
+    const isOwn = this.votes(actor, ledger) !== undefined || ballot.proposer === actor.node
     for (const seq of seqsOf(seqs)) {
       const { grants, takenOver } = history.task(seq)
       const by = isOwn ? grants : takenOver
