@@ -421,7 +421,7 @@ export class History extends Observer {
     const ledger = this.ledger(entry.ledger)
     const bit = ledger.bitOf(actor)
     if (entry.type === 'opened') ledger.openedBy |= bit
-    ledger.begin(entry.epoch, bit)
+    ledger.begin(entry.epoch, bit, this.#now())
   }
 
   #endRuns(actor: Actor, ledger: LedgerId, token: number, seqs: Ranges, end: string): void {

@@ -134,6 +134,8 @@ export class LedgerHistory {
   readonly epochs: (LedgerInfo | undefined)[] = []
   /** The last epoch that a majority of its voters has begun: what is promised is promised by it. */
   governing = 0
+  /** Since when. */
+  governsSince = 0
   /** The last epoch whose voters are known to be chosen. */
   chosen = 0
   /** Voters of which each has said that nothing of it is left. */
@@ -202,10 +204,12 @@ export class LedgerHistory {
   }
 
   /** A voter has durably begun an epoch. */
-  begin(epoch: number, bit: number): void {
+  begin(epoch: number, bit: number, now: number): void {
     const mask = (this.#begunBy[epoch] ?? 0) | bit
     this.#begunBy[epoch] = mask
-    if (epoch > this.governing && this.isMajorityIn(epoch, mask)) this.governing = epoch
+    if (epoch <= this.governing || !this.isMajorityIn(epoch, mask)) return
+    this.governing = epoch
+    this.governsSince = now
   }
 
   /** The voters of an epoch, as a mask. */

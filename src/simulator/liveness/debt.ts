@@ -39,9 +39,14 @@ export function storyOf({ plan, spec, runs, tallies, dueAt, ledger }: TaskHistor
 
 /**
  * Whether a majority of the voters has been able to answer since a moment: handlers can block them, and who
- * comes back without its disk is none of them.
+ * comes back without its disk is none of them, nor who has only just become one.
  */
-export function hasVotes({ nodes }: Simulation, { info }: LedgerHistory, since: number): boolean {
+export function hasVotes(
+  { nodes }: Simulation,
+  { info, governsSince }: LedgerHistory,
+  since: number,
+): boolean {
+  if (governsSince > since) return false
   const voters = info?.voters ?? []
   const awake = voters.filter(({ peer, storageId }) => {
     return nodes.some(node => {
