@@ -12,7 +12,7 @@ import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Chunk, Claimed, LedgerInfo, Message, Release, Voter } from '../core/messages.ts'
-import { type Ranges, seqsOf } from '../core/ranges.ts'
+import { fromSeqs, type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
 import { Duties } from './duties.ts'
 import { type Actor, Observer } from './observer.ts'
@@ -184,9 +184,10 @@ export class History extends Observer {
     if (message.type === 'open') this.#learn(message)
     if (message.type === 'release') {
       this.#noteRelease(to, message, false)
-      // Whoever is about to vote has not heard itself.
-      if (this.votes(actor, message.ledger) !== message.epoch)
-        this.#noteRelease(actor.peer, message, false)
+      // Whoever is about to vote has not heard itself, nor who has leased it to others since.
+      const isVoter = this.votes(actor, message.ledger) === message.epoch
+      const seqs = isVoter ? this.#grantedSince(actor, message) : message.seqs
+      this.#noteRelease(actor.peer, { ...message, seqs }, false)
     }
     if (message.type === 'claimed') this.#noteGrantAgain(actor, message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
@@ -325,6 +326,20 @@ export class History extends Observer {
       const before = grants.get(key)
       if (before !== undefined) grants.set(key, before | history.bitOf(actor))
     }
+  }
+
+  /** Tasks of a claim that a voter has granted to a later one. */
+  #grantedSince(actor: Actor, { ledger, ballot, seqs }: Release): Ranges {
+    const history = this.ledger(ledger)
+    const bit = history.bitOf(actor)
+    const key = this.ballotKey(ballot)
+    const since: number[] = []
+    for (const seq of seqsOf(seqs)) {
+      const { grants } = history.task(seq)
+      const granted = [...grants].filter(([, mask]) => (mask & bit) !== 0).map(([key]) => key)
+      if (granted.includes(key) && granted.at(-1) !== key) since.push(seq)
+    }
+    return fromSeqs(since)
   }
 
   #noteRelease(
