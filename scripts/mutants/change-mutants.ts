@@ -77,10 +77,35 @@ export const changeMutants: readonly Mutant[] = [
     [
       {
         file: 'join.ts',
-        from: 'sealed.size >= majorityOf(before.length)',
-        to: 'sealed.size >= Math.min(1, majorityOf(before.length))',
+        from: '>= majorityOf(before.length)',
+        to: '>= Math.min(1, majorityOf(before.length))',
       },
     ],
+  ),
+  mutant(
+    'sealed-counts-twice',
+    'Only who has never begun the epoch before is one of its voters without having sealed it.',
+    ['replace-one-settle', 'shrink-settle'],
+    [
+      {
+        file: 'join.ts',
+        from: "ledger.office === 'observer' && isAmong(before, voter)",
+        to: 'isAmong(before, voter)',
+      },
+    ],
+  ),
+  mutant(
+    'not-begun-is-waited-for',
+    'Who has never begun the epoch before counts as one of its voters: of two that have, one may be lost.',
+    [],
+    [
+      {
+        file: 'join.ts',
+        from: 'const hasNotBegun = ',
+        to: 'const hasNotBegun = before.length === 0 && ',
+      },
+    ],
+    { quick: false, seeds: { first: 9_329_083, count: 1, faults: ['swarm'] } },
   ),
   mutant(
     'told-before-sealed',

@@ -121,9 +121,16 @@ function joinOf(
   return join
 }
 
-/** Whether all is here that a member of the new epoch must know. */
-function isComplete({ copied, sealed, before }: Join): boolean {
-  return copied || (before.length > 0 && sealed.size >= majorityOf(before.length))
+/**
+ * Whether all is here that a member of the new epoch must know. A voter before that has never begun that
+ * epoch, and never will once it has begun this one, has accepted nothing there: of a majority it is
+ * one, beside at least one that knows what was decided earlier still.
+ */
+function isComplete(voter: VoterState, ledger: Ledger, { copied, sealed, before }: Join): boolean {
+  if (copied) return true
+  if (before.length === 0 || sealed.size === 0) return false
+  const hasNotBegun = ledger.office === 'observer' && isAmong(before, voter)
+  return sealed.size + (hasNotBegun ? 1 : 0) >= majorityOf(before.length)
 }
 
 /** Takes up the office if all is here; else asks everybody who may have what is missing. */
@@ -138,7 +145,7 @@ function goOn(
   const { ledger: id, epoch } = info
   const ledger = voter.ledgers.get(id)
   if (ledger === undefined) return
-  if (isComplete(join)) {
+  if (isComplete(voter, ledger, join)) {
     voter.joins.delete(id)
     takeOffice(voter, outbox, ledger, join, now)
     for (const peer of join.tell) {

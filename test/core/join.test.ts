@@ -31,9 +31,12 @@ function stateOf(epoch: number, voting: boolean): State {
 }
 
 /** A node that is to vote from epoch 2 on, and has asked for what voters hold. */
-function joining(): { voter: TestVoter; office: () => string | undefined } {
+function joining(change: Partial<Install> = {}): {
+  voter: TestVoter
+  office: () => string | undefined
+} {
   const voter = new TestVoter()
-  onInstall(voter.voter, voter.outbox, up, 'v1', install, voter.now)
+  onInstall(voter.voter, voter.outbox, up, 'v1', { ...install, ...change }, voter.now)
   return { voter, office: () => voter.voter.ledgers.get(ledgerId)?.office }
 }
 
@@ -53,6 +56,34 @@ describe('a node that is to vote in the next epoch', () => {
   it('votes once a member of the epoch has told all that it holds', () => {
     const { voter, office } = joining()
     tell(voter, 'v1', stateOf(2, true))
+    assert.equal(office(), 'voter')
+  })
+
+  // Seed 9329083: chosen for the epoch before, a node had not begun it when one of the two that had lost
+  // its disk. The third one was no majority of voters that had sealed.
+  it('counts itself where it was to vote in the epoch before, and has never begun it', () => {
+    const before = votersOf('v0', 'v1', 'v2')
+    const { voter, office } = joining({ before })
+    assert.equal(office(), 'observer')
+    tell(voter, 'v1', stateOf(1, false))
+    assert.equal(office(), 'voter')
+  })
+
+  it('is no majority alone, whatever it has not begun', () => {
+    const { office } = joining({ before: votersOf('v0') })
+    assert.equal(office(), 'observer')
+  })
+
+  it('counts itself once where it has sealed the epoch before', () => {
+    const voters = votersOf('v0', 'v1', 'v2', 'v3', 'v4')
+    const { voter, office } = joining({ voters })
+    tell(voter, 'v3', stateOf(2, true))
+    assert.equal(office(), 'voter')
+    const next = { ...install, epoch: 3, voters, before: voters }
+    onInstall(voter.voter, voter.outbox, up, 'v1', next, voter.now)
+    tell(voter, 'v1', stateOf(2, false))
+    assert.equal(office(), 'sealed')
+    tell(voter, 'v2', stateOf(2, false))
     assert.equal(office(), 'voter')
   })
 

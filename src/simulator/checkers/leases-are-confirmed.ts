@@ -19,6 +19,10 @@ interface Voter {
   readonly grants: Map<LedgerId, Map<number, Grant>>
   /** Not confirmed yet, by holder and claim; a claim that comes twice has several. */
   readonly claims: Map<PeerId, Map<number, Grant[]>>
+  /** Claims that were confirmed in this turn: what the turn grants is seen after all that it has heard. */
+  readonly heard: Set<string>
+  /** Whether something has come of that already. */
+  acted: boolean
 }
 
 /**
@@ -40,20 +44,24 @@ export class LeasesAreConfirmed extends Checker {
 
   override asked(actor: Actor, to: PeerId, message: Message): void {
     if (message.type === 'claimed') this.#answer(actor, to, message)
+    if (message.type === 'renewed') this.#voter(actor).acted = true
   }
 
   override received(actor: Actor, from: PeerId, message: Message): void {
+    const voter = this.#voters.get(actor.node)
+    if (voter?.acted === true) {
+      voter.heard.clear()
+      voter.acted = false
+    }
     if (message.type === 'renew') this.#confirm(actor, from, message)
   }
 
   #grant(actor: Actor, { ledger, claimId, ballot, seqs }: GrantedEntry): void {
-    let voter = this.#voters.get(actor.node)
-    if (voter === undefined) {
-      this.#voters.set(actor.node, (voter = { grants: new Map(), claims: new Map() }))
-    }
+    const voter = this.#voter(actor)
     const peer = peerOf(ballot.proposer)
+    const isHeard = voter.heard.has(`${peer}|${claimId}`)
     // What a node says to itself is not seen here.
-    const grant = { peer, claimId, until: Infinity, confirmed: peer === actor.peer }
+    const grant = { peer, claimId, until: Infinity, confirmed: isHeard || peer === actor.peer }
     let grants = voter.grants.get(ledger)
     if (grants === undefined) voter.grants.set(ledger, (grants = new Map()))
     for (const seq of seqsOf(seqs)) grants.set(seq, grant)
@@ -87,14 +95,24 @@ export class LeasesAreConfirmed extends Checker {
     }
   }
 
-  #confirm({ node }: Actor, from: PeerId, { confirmed, list }: Renew): void {
-    const claims = this.#voters.get(node)?.claims.get(from)
-    if (claims === undefined) return
+  #confirm(actor: Actor, from: PeerId, { confirmed, list }: Renew): void {
+    const voter = this.#voter(actor)
+    const claims = voter.claims.get(from)
     const listed = (list ?? []).map(({ claimId }) => claimId)
     for (const claimId of [...confirmed, ...listed]) {
-      for (const grant of claims.get(claimId) ?? []) grant.confirmed = true
-      claims.delete(claimId)
+      voter.heard.add(`${from}|${claimId}`)
+      for (const grant of claims?.get(claimId) ?? []) grant.confirmed = true
+      claims?.delete(claimId)
     }
+  }
+
+  #voter({ node }: Actor): Voter {
+    let voter = this.#voters.get(node)
+    if (voter === undefined) {
+      voter = { grants: new Map(), claims: new Map(), heard: new Set(), acted: false }
+      this.#voters.set(node, voter)
+    }
+    return voter
   }
 }
 

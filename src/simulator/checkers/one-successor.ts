@@ -17,7 +17,8 @@ const isOfChange: ReadonlySet<Entry['type']> = new Set([
 
 /**
  * S8: an epoch has one successor, which a majority of its voters has accepted, and it begins only
- * when a majority of them is sealed. What counts is on disk.
+ * when a majority of them is sealed. Whoever begins a later one instead of its own is out of that as
+ * well, for good; one at least must be sealed that knows it. What counts is on disk.
  */
 export class OneSuccessor extends Checker {
   /** The voters of each epoch, by the first that has named them. */
@@ -25,6 +26,8 @@ export class OneSuccessor extends Checker {
   /** Who has accepted which next voters, and who has sealed, as masks. */
   readonly #accepted = new Map<string, number>()
   readonly #sealed = new Map<string, number>()
+  readonly #begun = new Map<string, number>()
+  readonly #skipped = new Map<string, number>()
   readonly #chosen = new Set<string>()
   readonly #onDisk = new Duties()
   readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
@@ -81,18 +84,31 @@ export class OneSuccessor extends Checker {
   }
 
   #seals(actor: Actor, id: LedgerId): void {
-    const epoch = this.#onDisk.of(actor.index, id)
-    const key = `${id} ${epoch}`
-    this.#sealed.set(key, (this.#sealed.get(key) ?? 0) | this.history.ledger(id).bitOf(actor))
+    const key = `${id} ${this.#onDisk.of(actor.index, id)}`
+    mark(this.#sealed, key, this.history.ledger(id).bitOf(actor))
   }
 
   #begins(actor: Actor, { ledger: id, epoch }: LedgerInfo): void {
     const ledger = this.history.ledger(id)
-    const sealed = this.#sealed.get(`${id} ${epoch - 1}`) ?? 0
-    if (ledger.isMajorityIn(epoch - 1, sealed)) return
+    const bit = ledger.bitOf(actor)
+    const before = `${id} ${epoch - 1}`
+    mark(this.#begun, `${id} ${epoch}`, bit)
+    if ((bit & (this.#skipped.get(`${id} ${epoch}`) ?? 0)) !== 0) {
+      this.violation('S8', `${actor.peer} begins epoch ${epoch}, which it has skipped`, ledger)
+    }
+    // The first epoch has been begun by all of its voters.
+    const isNew = epoch > 1 && (bit & (this.#begun.get(before) ?? 0)) === 0
+    if (isNew && (bit & ledger.votersIn(epoch - 1)) !== 0) mark(this.#skipped, before, bit)
+    const sealed = this.#sealed.get(before) ?? 0
+    const out = sealed | (this.#skipped.get(before) ?? 0)
+    if (sealed !== 0 && ledger.isMajorityIn(epoch - 1, out)) return
     const message = `${actor.peer} begins epoch ${epoch}, and no majority has sealed the one before`
     this.violation('S8', message, ledger)
   }
+}
+
+function mark(masks: Map<string, number>, key: string, bit: number): void {
+  masks.set(key, (masks.get(key) ?? 0) | bit)
 }
 
 function textOf(voters: readonly Voter[]): string {

@@ -78,11 +78,20 @@ function oneSuccessor(facts: readonly Fact[], voters: number): string | undefine
   for (const { voter, epoch, next: named } of only(facts, 'installed')) {
     if (!follows(epoch - 1, named)) return `S8: ${voter} is installed among other voters`
     const sealed = only(facts, 'sealed').filter(fact => fact.epoch === epoch - 1)
-    const enough = majorityIn(facts, epoch - 1, voters)
-    if (new Set(sealed.map(fact => fact.voter)).size >= enough) continue
+    const skipped = (next.get(epoch - 2)?.split(' ') ?? []).filter(by =>
+      hasSkipped(facts, by, epoch),
+    )
+    const out = new Set([...sealed.map(fact => fact.voter), ...skipped])
+    if (sealed.length > 0 && out.size >= majorityIn(facts, epoch - 1, voters)) continue
     return `S8: ${voter} votes in epoch ${epoch}, and no majority has sealed the one before`
   }
   return undefined
+}
+
+/** Whether a voter has begun an epoch, or a later one, and not that before it. */
+function hasSkipped(facts: readonly Fact[], voter: string, epoch: number): boolean {
+  const begun = only(facts, 'installed').filter(fact => fact.voter === voter)
+  return begun.some(fact => fact.epoch >= epoch) && begun.every(fact => fact.epoch !== epoch - 1)
 }
 
 function oneValuePerBallot(facts: readonly Fact[]): string | undefined {
