@@ -55,6 +55,8 @@ export class History extends Observer {
   /** Who votes where, by what is written and by what is durable. */
   readonly #written = new Duties()
   readonly #onDisk = new Duties()
+  /** When each process that runs has last said or written anything. */
+  readonly #actedAt = new Map<NodeId, number>()
   /** Storages that are gone for good. */
   readonly #lost = new Set<StorageId>()
   /** Runs that have not ended, per process. */
@@ -102,6 +104,11 @@ export class History extends Observer {
     return undefined
   }
 
+  /** Whether a process has said or written anything since it made a claim. */
+  hasActedSince(proposer: NodeId, ledger: LedgerHistory, ballotKey: number): boolean {
+    return (this.#actedAt.get(proposer) ?? 0) > (ledger.claimedAt.get(ballotKey) ?? 0)
+  }
+
   /** Tasks that a peer's user was told are safe. */
   *acknowledged(): Generator<TaskHistory> {
     for (const task of this.tasks()) if (task.ackedAt < Infinity) yield task
@@ -132,9 +139,11 @@ export class History extends Observer {
     this.#pending[actor.index] = []
     for (const run of this.#live.get(actor.node) ?? []) this.#endRun(run, 'crashed')
     this.#live.delete(actor.node)
+    this.#actedAt.delete(actor.node)
   }
 
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
+    this.#actedAt.set(actor.node, this.#now())
     this.#pending[actor.index]?.push({ lsn, entry })
     this.#lastWritten[actor.index] = lsn
     this.#written.take(actor.index, entry)
@@ -181,6 +190,7 @@ export class History extends Observer {
   }
 
   override asked(actor: Actor, to: PeerId, message: Message): void {
+    this.#actedAt.set(actor.node, this.#now())
     if (message.type === 'open') this.#learn(message)
     if (message.type === 'release') {
       this.#noteRelease(to, message, false)

@@ -87,16 +87,18 @@ export class OutcomesAreValid extends Checker {
   }
 
   /**
-   * Grants stand for runs. Without one they count where their proposer has died, or where a voter has
-   * not heard that it gave up, or perhaps too late; its own voter hears of that at once, which is too late
+   * Grants stand for runs. Without one they count where their proposer has died, or has not had a turn
+   * since, or where a voter has not heard that it gave up, or perhaps too late; its own voter hears of that at once, which is too late
    * where it had leased the task to others before, after a pause.
    */
   #deliveryFault(task: TaskHistory): string {
     const counted = [...task.grants].filter(([key, voters]) => {
       if (task.runs.some(run => run.ballotKey === key)) return true
       const proposer = this.history.proposerOf(key)
+      if (proposer === undefined) return true
+      if (!this.history.hasActedSince(proposer, task.ledger, key)) return true
       const countedBy = voters | (task.takenOver.get(key) ?? 0)
-      if (proposer === undefined || (countedBy & (task.unheard.get(key) ?? 0)) !== 0) return true
+      if ((countedBy & (task.unheard.get(key) ?? 0)) !== 0) return true
       return (voters & task.ledger.bitOfPeer(peerOf(proposer))) === 0
     })
     const { length } = counted
