@@ -108,6 +108,19 @@ export const changeMutants: readonly Mutant[] = [
     { quick: false, seeds: { first: 9_329_083, count: 1, faults: ['swarm'] } },
   ),
   mutant(
+    'missing-member-blocks',
+    'What may have been chosen is carried through, though a member of the present epoch is still to be installed.',
+    [],
+    [
+      {
+        file: 'resume.ts',
+        from: '  if (changer.changes.get(info.ledger)?.info.epoch === info.epoch) return\n',
+        to: '  if (changer.changes.has(info.ledger)) return\n',
+      },
+    ],
+    { tests: ['core/change.test.ts'] },
+  ),
+  mutant(
     'told-before-sealed',
     'What a voter has told before it seals its epoch counts for nobody who follows.',
     ['twice'],

@@ -80,7 +80,7 @@ export const sessionMutants: readonly Mutant[] = [
         to: '',
       },
     ],
-    { quick: false, seeds: { first: 7_026_595, count: 1, faults: ['swarm'] } },
+    { tests: ['core/session.test.ts'] },
   ),
   mutant(
     'old-list-frees',

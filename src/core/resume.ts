@@ -18,10 +18,9 @@ export const electMs = 10_000
 export function resumeChanges(machine: Machine, now: Millis): void {
   const { voter, changer } = machine
   for (const ledger of [...voter.ledgers.values()]) {
-    const { ledger: id } = ledger.info
     if (ledger.office === 'sealed') resumeSealed(machine, ledger, now)
     else if (ledger.office === 'observer') resumeCopy(machine, ledger, now)
-    else if (!changer.changes.has(id)) {
+    else {
       adopt(machine, ledger, now)
       completeEpoch(machine, ledger, now)
     }
@@ -71,6 +70,8 @@ function completeEpoch({ changer, outbox }: Machine, ledger: Ledger, now: Millis
 function adopt({ changer, outbox }: Machine, ledger: Ledger, now: Millis): void {
   const { succession, info, index } = ledger
   if (succession === undefined || succession.accepted.counter === 0) return
+  // That somebody is still to be installed, whose disk may be gone, must not keep others from following.
+  if (changer.changes.get(info.ledger)?.info.epoch === info.epoch) return
   const since = noticedAt(changer.noticed, info.ledger, now)
   if (now < since + electMs * (1 + index)) return
   changer.noticed.delete(info.ledger)

@@ -144,6 +144,27 @@ describe('a ledger gets other voters', () => {
     assert.deepEqual(offices(of), { [first]: 0, [second]: 0, [third]: 0 })
   })
 
+  // Seed 9388655: who saw to it that a lost member is installed did not carry through what had been chosen since.
+  it('though one of those before was never installed, and whoever chose the next ones is gone', () => {
+    const of = setup(['1'])
+    const [first = '', second = ''] = of.voters
+    const [lost = '', next = ''] = of.others
+    change(of, first, [first, second, lost])
+    const { changer } = of.cluster.node(first).machine
+    of.cluster.until(() => changer.changes.get(of.ledger)?.stage === 'installing', 5_000)
+    of.cluster.kill(lost)
+    of.cluster.wipe(lost)
+    of.cluster.run(20_000)
+    assert.deepEqual(offices(of), { [first]: 1, [second]: 1 })
+    change(of, first, [first, second, next])
+    of.cluster.until(() => (ledgerAt(of, second)?.succession?.accepted.counter ?? 0) > 0, 5_000)
+    of.cluster.kill(first)
+    of.cluster.run(100)
+    of.cluster.restart(first)
+    of.cluster.run(40_000)
+    assert.deepEqual(offices(of), { [first]: 2, [second]: 2, [next]: 2 })
+  })
+
   it('and a survivor goes on alone where a majority is lost before it has sealed', () => {
     const of = setup(['1'], 0, 'fork')
     const [first = '', second = '', third = ''] = of.voters
