@@ -89,7 +89,7 @@ export const changeMutants: readonly Mutant[] = [
     [
       {
         file: 'join.ts',
-        from: "ledger.office === 'observer' && isAmong(before, voter)",
+        from: "info.epoch > 1 && ledger.office === 'observer' && isAmong(before, voter)",
         to: 'isAmong(before, voter)',
       },
     ],

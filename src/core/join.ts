@@ -126,10 +126,12 @@ function joinOf(
  * epoch, and never will once it has begun this one, has accepted nothing there: of a majority it is
  * one, beside at least one that knows what was decided earlier still.
  */
-function isComplete(voter: VoterState, ledger: Ledger, { copied, sealed, before }: Join): boolean {
+function isComplete(voter: VoterState, ledger: Ledger, join: Join): boolean {
+  const { info, copied, sealed, before } = join
   if (copied) return true
   if (before.length === 0 || sealed.size === 0) return false
-  const hasNotBegun = ledger.office === 'observer' && isAmong(before, voter)
+  // The first epoch has been begun by all of its voters: one that does not know of it has forgotten.
+  const hasNotBegun = info.epoch > 1 && ledger.office === 'observer' && isAmong(before, voter)
   return sealed.size + (hasNotBegun ? 1 : 0) >= majorityOf(before.length)
 }
 

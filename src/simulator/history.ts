@@ -303,9 +303,7 @@ export class History extends Observer {
     }
   }
 
-  /**
-   * An old copy must not vote; but its node learns of that only from a peer that has seen more of it.
-   */
+  /** An old copy must not vote; but its node learns of that only from a peer that has seen more of it. */
   #noteWord(actor: Actor, id: LedgerId): void {
     const ledger = this.ledger(id)
     const isOld = (ledger.bitOf(actor) & ledger.lostBy) !== 0
@@ -346,8 +344,8 @@ export class History extends Observer {
     const since: number[] = []
     for (const seq of seqsOf(seqs)) {
       const { grants } = history.task(seq)
-      const granted = [...grants].filter(([, mask]) => (mask & bit) !== 0).map(([key]) => key)
-      if (granted.includes(key) && granted.at(-1) !== key) since.push(seq)
+      const own = [...grants].filter(([, mask]) => (mask & bit) !== 0)
+      if (own.slice(0, -1).some(([granted]) => granted === key)) since.push(seq)
     }
     return fromSeqs(since)
   }

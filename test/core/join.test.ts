@@ -69,6 +69,15 @@ describe('a node that is to vote in the next epoch', () => {
     assert.equal(office(), 'voter')
   })
 
+  it('does not count itself where it has forgotten the first epoch, which all have begun', () => {
+    const before = votersOf('v0', 'v1', 'v2')
+    const { voter, office } = joining({ epoch: 1, before })
+    tell(voter, 'v1', stateOf(0, false))
+    assert.equal(office(), 'observer')
+    tell(voter, 'v2', stateOf(0, false))
+    assert.equal(office(), 'voter')
+  })
+
   it('is no majority alone, whatever it has not begun', () => {
     const { office } = joining({ before: votersOf('v0') })
     assert.equal(office(), 'observer')
