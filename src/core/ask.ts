@@ -86,7 +86,8 @@ function claimMessage(proposer: ProposerState, claiming: Claiming, v: number): C
     claimId: id,
     ballot,
     intent,
-    seqs: claiming.seqs,
+    // What is lost, or ended elsewhere, is not asked for: nobody would give it back.
+    seqs: tasksWhere(claiming, at => claiming.phase[at] === ASKING),
     any: picked ? [] : claiming.any,
     anyCount: picked ? 0 : claiming.anyCount,
     records: intent === 'run' && !holds && first && v === firstUp(info, proposer.up),

@@ -7,7 +7,8 @@ import {
   replayRetired,
   wasAt,
 } from './kept-entries.ts'
-import type { Entry, StoredEntry } from './entries.ts'
+import { sameBallot } from './ballot.ts'
+import type { Entry, ReleasedEntry, StoredEntry } from './entries.ts'
 import { type Millis, type NodeId, peerOf } from './ids.ts'
 import { addRun, addRuns, removeRuns } from './intervals.ts'
 import {
@@ -102,9 +103,7 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
       replayGrant(voter, ledger, entry.claimId, entry, now)
       break
     case 'released':
-      count(ledger, entry.seqs, -1)
-      clearLease(voter.leases, ledger, entry.seqs)
-      offer(ledger, entry.seqs, now)
+      replayRelease(voter, ledger, entry, now)
       break
     case 'accepted':
       for (const values of entry.values) {
@@ -176,6 +175,24 @@ function replayGrants(ledger: Ledger, seqs: Ranges, grants: readonly number[]): 
     const page = findPage(ledger, seq)
     if (page !== undefined) page.grants[seq % ledger.pageTasks] = grants[run + 1] ?? 0
   }
+}
+
+/** A grant counts no more. Its lease ends; that of another claim, which was granted since, goes on. */
+function replayRelease(
+  voter: VoterState,
+  ledger: Ledger,
+  { ballot, seqs }: ReleasedEntry,
+  now: Millis,
+): void {
+  count(ledger, seqs, -1)
+  const freed: number[] = []
+  eachSeq(seqs, seq => {
+    const id = findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0
+    const lease = leaseAt(voter.leases, id)
+    if (lease !== undefined && sameBallot(lease.ballot, ballot)) pushRun(freed, seq, 1)
+  })
+  clearLease(voter.leases, ledger, freed)
+  offer(ledger, freed, now)
 }
 
 /** The holder may live: its lease is armed again, at full length once the replay is over. */

@@ -173,15 +173,13 @@ function refund(voter: VoterState, outbox: Outbox, session: Session, renew: Rene
   })
 }
 
-/** Takes a run grant out of the count, where nobody holds a later one. */
+/** Takes a run grant out of the count, whoever holds the task by now. */
 function uncount(outbox: Outbox, ledger: Ledger, { ballot, seqs }: LapsedLease): void {
   const back: number[] = []
   eachSeq(seqs, seq => {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page?.state[slot] !== OPEN || page.grants[slot] === 0) return
-    // What cancels or finishes a task may have been promised since.
-    if (page.lease[slot] !== 0) return
     if (sameBallot(acceptedAt(ledger, page, slot), ballot)) return
     page.grants[slot] = (page.grants[slot] as number) - 1
     pushRun(back, seq, 1)

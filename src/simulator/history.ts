@@ -12,7 +12,7 @@ import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Chunk, Claimed, LedgerInfo, Message, Release, Voter } from '../core/messages.ts'
-import { fromSeqs, type Ranges, seqsOf } from '../core/ranges.ts'
+import { type Ranges, seqsOf } from '../core/ranges.ts'
 import { limitAt } from '../core/timing.ts'
 import { Duties } from './duties.ts'
 import { type Actor, Observer } from './observer.ts'
@@ -152,7 +152,7 @@ export class History extends Observer {
     if (entry.type === 'granted' || entry.type === 'accepted') this.#noteWord(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
-    // Who hears too late that a claim was given back, since another one is leased by then, counts it.
+    // Who does not hear that a claim was given back counts it.
     const epoch = entry.type === 'released' ? this.votes(actor, entry.ledger) : undefined
     if (entry.type === 'released' && epoch !== undefined)
       this.#noteRelease(actor.peer, { ...entry, epoch }, true)
@@ -194,10 +194,9 @@ export class History extends Observer {
     if (message.type === 'open') this.#learn(message)
     if (message.type === 'release') {
       this.#noteRelease(to, message, false)
-      // Whoever is about to vote has not heard itself, nor who has leased it to others since.
+      // Whoever is about to vote has not heard itself.
       const isVoter = this.votes(actor, message.ledger) === message.epoch
-      const seqs = isVoter ? this.#grantedSince(actor, message) : message.seqs
-      this.#noteRelease(actor.peer, { ...message, seqs }, false)
+      if (!isVoter) this.#noteRelease(actor.peer, message, false)
     }
     if (message.type === 'claimed') this.#noteGrantAgain(actor, message)
     if (message.type !== 'claim' || message.ballot.proposer !== actor.node) return
@@ -334,20 +333,6 @@ export class History extends Observer {
       const before = grants.get(key)
       if (before !== undefined) grants.set(key, before | history.bitOf(actor))
     }
-  }
-
-  /** Tasks of a claim that a voter has granted to a later one. */
-  #grantedSince(actor: Actor, { ledger, ballot, seqs }: Release): Ranges {
-    const history = this.ledger(ledger)
-    const bit = history.bitOf(actor)
-    const key = this.ballotKey(ballot)
-    const since: number[] = []
-    for (const seq of seqsOf(seqs)) {
-      const { grants } = history.task(seq)
-      const own = [...grants].filter(([, mask]) => (mask & bit) !== 0)
-      if (own.slice(0, -1).some(([granted]) => granted === key)) since.push(seq)
-    }
-    return fromSeqs(since)
   }
 
   #noteRelease(

@@ -154,6 +154,19 @@ describe('one after the other', () => {
     assert.equal(worker.proposer.claims.size, 0)
   })
 
+  it('the next voter is not asked for what the first one has refused, or calls settled', () => {
+    const worker = new TestProposer()
+    const claiming = worker.claim([0, 3], { sequential: true })
+    worker.take()
+    const refused = [
+      { reason: 'held', seqs: [0, 1], ms: 0, counter: 0 },
+      { reason: 'settled', seqs: [2, 1], ms: 0, counter: 0 },
+    ] as const
+    worker.answer('v0', claiming, { granted: [1, 1], grants: [1, 1], refused })
+    const [next] = worker.sentOf('claim')
+    assert.deepEqual([next?.to, next?.message.seqs], ['v1', [1, 1]])
+  })
+
   it('a voter that is down is passed over', () => {
     const worker = new TestProposer()
     worker.proposer.up.delete('v0')

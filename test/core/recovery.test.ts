@@ -212,6 +212,28 @@ test('a released task is offered again after a restart', () => {
   assert.deepEqual(again.claim(ballot(9_000, 'x.1'), [0, 1]).granted, [0, 1])
 })
 
+test('a claim that is given back late ends no lease of another one by the journal', () => {
+  const voter = TestVoter.holding(1)
+  voter.claim(ballot(1), [0, 1])
+  voter.wait(tentativeMs)
+  voter.claim(ballot(2, 'x.1'), [0, 1])
+  voter.release(ballot(1), [0, 1])
+  const again = replayed(voter.entries, voter.now)
+  assert.equal(again.register(0).grants, 1)
+  assert.equal(again.claim(ballot(9_000, 'y.1'), [0, 1]).refused[0]?.reason, 'held')
+})
+
+test('a claim that is given back late brings no retry forward by the journal', () => {
+  const voter = TestVoter.holding(1)
+  voter.claim(ballot(1), [0, 1])
+  voter.wait(tentativeMs)
+  voter.claim(ballot(2, 'x.1'), [0, 1])
+  voter.settle(ballot(2, 'x.1'), [valuesOf([0, 1], 'pending', '', { delayMs: 10_000 })])
+  voter.release(ballot(1), [0, 1])
+  const again = replayed(voter.entries, voter.now)
+  assert.equal(again.claim(ballot(9_000), [0, 1]).refused[0]?.reason, 'not-due')
+})
+
 describe('what is left of a delay', () => {
   const restarts = [
     { name: 'by the journal', entriesOf: (voter: TestVoter) => voter.entries },

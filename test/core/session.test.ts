@@ -114,13 +114,15 @@ describe('a beat', () => {
     assert.equal(voter.register(0).grants, 1)
   })
 
-  it('does not refund a grant that another ballot has overtaken', () => {
+  it('refunds its own grant, and not that of another claim that holds the task by now', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(1), [0, 1])
     voter.wait(tentativeMs)
     voter.claim(ballot(2, 'x.1'), [0, 1])
     voter.renew('w.1', nothing)
-    assert.equal(voter.register(0).grants, 2)
+    voter.renew('w.1', nothing)
+    assert.equal(voter.register(0).grants, 1)
+    assert.equal(voter.claim(ballot(3, 'y.1'), [0, 1]).refused[0]?.reason, 'held')
   })
 
   it('does not refund a grant whose run has settled', () => {
@@ -250,13 +252,14 @@ describe('RELEASE', () => {
     assert.equal(voter.register(1).grants, 0)
   })
 
-  it('of a lapsed lease refunds nothing while somebody else holds the task', () => {
+  it('of a lapsed lease refunds its grant though somebody else holds the task by now', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(1), [0, 1])
     voter.wait(tentativeMs)
     voter.claim(ballot(2, 'x.1'), [0, 1])
     voter.release(ballot(1), [0, 1])
-    assert.equal(voter.register(0).grants, 2)
+    assert.equal(voter.register(0).grants, 1)
+    assert.equal(voter.claim(ballot(3, 'y.1'), [0, 1]).refused[0]?.reason, 'held')
   })
 
   it('refunds its grant though what cancels the task was promised since', () => {

@@ -88,8 +88,7 @@ export class OutcomesAreValid extends Checker {
 
   /**
    * Grants stand for runs. Without one they count where their proposer has died, or has not had a turn
-   * since, or where a voter has not heard that it gave up, or perhaps too late. Its own voter hears of
-   * that at once, which is too late where it has leased the task to others before, after a pause.
+   * since, or where a voter has not heard that it gave up. Its own voter hears of that at once.
    */
   #deliveryFault(task: TaskHistory): string {
     const counted = [...task.grants].filter(([key, voters]) => {
