@@ -95,4 +95,30 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: { first: 9_041_138, count: 1, faults: ['swarm'] } },
   ),
+  mutant(
+    'lost-asked-again',
+    'Asked one after the other, a voter is asked for what is still asked for: the rest nobody gives back.',
+    [],
+    [
+      {
+        file: 'ask.ts',
+        from: '    seqs: tasksWhere(claiming, at => claiming.phase[at] === ASKING),',
+        to: '    seqs: claiming.seqs,',
+      },
+    ],
+    { quick: false, seeds: { first: 9_530_060, count: 1, faults: ['swarm'] } },
+  ),
+  mutant(
+    'release-ends-any-lease',
+    'What is given back late ends no lease that another claim was granted since.',
+    [],
+    [
+      {
+        file: 'recovery.ts',
+        from: '    if (lease !== undefined && sameBallot(lease.ballot, ballot)) pushRun(freed, seq, 1)',
+        to: '    if (lease !== undefined) pushRun(freed, seq, 1)',
+      },
+    ],
+    { tests: ['core/recovery.test.ts'] },
+  ),
 ]
