@@ -230,4 +230,17 @@ export const changeMutants: readonly Mutant[] = [
       },
     ],
   ),
+  mutant(
+    'told-once-is-enough',
+    'A member that has told what it had sealed is asked again: it may vote by now, and be all that is left.',
+    [],
+    [
+      {
+        file: 'join.ts',
+        from: '  return mayVote ? askedAt + againMs : Infinity',
+        to: '  return mayVote ? Infinity : Infinity',
+      },
+    ],
+    { quick: false, seeds: { first: 9_536_467, count: 1, faults: ['swarm'] } },
+  ),
 ]

@@ -17,6 +17,9 @@ import type { VoterState } from './voter.ts'
 /** How long a node has to give a part before it is asked again, in milliseconds. */
 export const partMs = 1_000
 
+/** How long before a member that has told what it had sealed is asked whether it votes, in milliseconds. */
+export const againMs = 5_000
+
 /** One node that is asked for what it holds, part by part. */
 interface Source {
   /** Where the next part begins, and when it was asked for. */
@@ -220,7 +223,17 @@ export function onState(
   goOn(voter, outbox, up, join, now)
 }
 
-/** Asks again where somebody does not answer, and whoever has come. */
+/**
+ * When a node is asked again. Who has told what it had sealed may vote by now: where the others have lost
+ * their disks, it is all that is left.
+ */
+function askAgainAt({ info }: Join, peer: PeerId, { done, epoch, askedAt }: Source): Millis {
+  if (!done) return askedAt + partMs
+  const mayVote = epoch < info.epoch && info.voters.some(voter => voter.peer === peer)
+  return mayVote ? askedAt + againMs : Infinity
+}
+
+/** Asks again where somebody does not answer or may tell more, and whoever has come. */
 export function tickJoins(
   voter: VoterState,
   outbox: Outbox,
@@ -230,8 +243,8 @@ export function tickJoins(
   for (const join of voter.joins.values()) {
     const ledger = voter.ledgers.get(join.info.ledger)
     for (const [peer, source] of join.sources) {
-      if (source.done || now < source.askedAt + partMs) continue
-      if (!up.has(peer)) join.sources.delete(peer)
+      if (now < askAgainAt(join, peer, source)) continue
+      if (source.done || !up.has(peer)) join.sources.delete(peer)
       else if (ledger !== undefined) ask(outbox, join, ledger, peer, source, now)
     }
     goOn(voter, outbox, up, join, now)
@@ -241,10 +254,8 @@ export function tickJoins(
 /** When `tickJoins` has something to do. */
 export function joinsWakeAt(voter: VoterState): Millis {
   let at = Infinity
-  for (const { sources } of voter.joins.values()) {
-    for (const { done, askedAt } of sources.values()) {
-      if (!done) at = Math.min(at, askedAt + partMs)
-    }
+  for (const join of voter.joins.values()) {
+    for (const [peer, source] of join.sources) at = Math.min(at, askAgainAt(join, peer, source))
   }
   return at
 }

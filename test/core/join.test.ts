@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Install, State } from '../../src/core/change-messages.ts'
 import { noneCollected } from '../../src/core/collected.ts'
-import { onInstall, onState } from '../../src/core/join.ts'
+import { againMs, joinsWakeAt, onInstall, onState, tickJoins } from '../../src/core/join.ts'
 import type { Voter } from '../../src/core/messages.ts'
 import { ledgerId, TestVoter } from './fixtures.ts'
 
@@ -94,6 +94,35 @@ describe('a node that is to vote in the next epoch', () => {
     assert.equal(office(), 'sealed')
     tell(voter, 'v2', stateOf(2, false))
     assert.equal(office(), 'voter')
+  })
+
+  // Seed 9536467: of two that had sealed, and voted by then, the second one lost its disk. The first one was
+  // not asked again, and the second one had nothing to tell.
+  it('asks a member of the epoch again that has told only what it had sealed', () => {
+    const { voter, office } = joining()
+    tell(voter, 'v1', stateOf(1, false))
+    voter.take()
+    assert.ok(joinsWakeAt(voter.voter) <= voter.now + againMs)
+    voter.now += againMs
+    tickJoins(voter.voter, voter.outbox, up, voter.now)
+    assert.deepEqual(
+      voter.take().map(({ to, message }) => [to, message.type]),
+      [
+        ['v2', 'seal'],
+        ['v3', 'seal'],
+        ['v1', 'seal'],
+      ],
+    )
+    tell(voter, 'v1', stateOf(2, true))
+    assert.equal(office(), 'voter')
+  })
+
+  it('asks nobody again who is no member of the epoch and has told what it had sealed', () => {
+    const { voter } = joining()
+    tell(voter, 'v3', stateOf(1, false))
+    voter.take()
+    tickJoins(voter.voter, voter.outbox, up, voter.now + againMs)
+    assert.ok(voter.take().every(({ to }) => to !== 'v3'))
   })
 
   // Seed 9022798: asked about epoch 0 by a node that had slept, voters of epoch 1 told what they held

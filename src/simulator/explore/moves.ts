@@ -11,7 +11,7 @@ import { noBytes } from '../../core/values.ts'
 import { compareLedger } from '../../core/voter-compare.ts'
 import { takeUndecided } from '../../core/voter.ts'
 import { type Change, openChange, resendMs, tickChanges } from '../../core/change.ts'
-import { partMs, tickJoins } from '../../core/join.ts'
+import { againMs, tickJoins } from '../../core/join.ts'
 import type { Voter } from '../../core/messages.ts'
 import {
   type Actor,
@@ -172,7 +172,7 @@ export function makeMove(shape: Shape, actor: Actor, move: string): Turn {
       tickChanges(machine.changer, machine.voter, machine.outbox, machine.proposer.up, resendMs)
       break
     case 'look':
-      tickJoins(machine.voter, machine.outbox, machine.proposer.up, partMs)
+      tickJoins(machine.voter, machine.outbox, machine.proposer.up, againMs)
       break
     case 'collect':
       for (const { info, stored } of machine.voter.ledgers.values()) {
