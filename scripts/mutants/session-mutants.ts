@@ -93,7 +93,7 @@ export const sessionMutants: readonly Mutant[] = [
         to: '',
       },
     ],
-    { quick: false, seeds: { first: 9_041_138, count: 1, faults: ['swarm'] } },
+    { tests: ['core/session.test.ts'] },
   ),
   mutant(
     'lost-asked-again',
@@ -120,5 +120,18 @@ export const sessionMutants: readonly Mutant[] = [
       },
     ],
     { tests: ['core/recovery.test.ts'] },
+  ),
+  mutant(
+    'renewed-elsewhere',
+    'A task is leased as long as voters that have granted this task say, not any task of its claim.',
+    [],
+    [
+      {
+        file: 'claim.ts',
+        from: '  const until = largest(claiming.until, grants, majorityOf(claiming.until.length))',
+        to: '  const until = largest(claiming.until, grants | 0xff, majorityOf(claiming.until.length))',
+      },
+    ],
+    { quick: false, seeds: { first: 9_509_370, count: 1, faults: ['swarm'] } },
   ),
 ]

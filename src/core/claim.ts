@@ -225,18 +225,46 @@ export function tally(claiming: Claiming, mask: number, against: number): 'won' 
   return voters - bitsIn(against & ((1 << voters) - 1)) < majority ? 'lost' : 'open'
 }
 
-/** Until when the holder may believe in its lease: a majority of voters will keep it so long. */
-export function deadlineOf(claiming: Claiming): Millis {
-  const until = largest(claiming.until, majorityOf(claiming.until.length))
+/**
+ * Until when the holder of a task may believe in its lease: of the voters that have granted this task, a
+ * majority will keep it so long. What others renew, for other tasks of the claim, says nothing of it.
+ */
+export function leasedUntil(claiming: Claiming, grants: number): Millis {
+  const until = largest(claiming.until, grants, majorityOf(claiming.until.length))
   return claiming.direct ? Math.max(until, claiming.startedAt + unconfirmedMs) : until
 }
 
-/** Of some numbers the one with this rank; the largest has rank 1. */
-function largest(numbers: Float64Array, rank: number): number {
-  for (const one of numbers) {
+/** The same of the first of its tasks that are won; Infinity for none. */
+export function deadlineOf(claiming: Claiming): Millis {
+  let first = Infinity
+  let before = -1
+  for (let at = 0; at < claiming.count; at++) {
+    const grants = claiming.grants[at] as number
+    if (grants === before || !isWon(claiming.phase[at] as number)) continue
+    first = Math.min(first, leasedUntil(claiming, grants))
+    before = grants
+  }
+  return first
+}
+
+/** Tasks in a phase that their holder must not believe in any more. */
+export function overdueIn(claiming: Claiming, phase: number, now: Millis): number[] {
+  return tasksWhere(claiming, at => {
+    if (claiming.phase[at] !== phase) return false
+    return now >= leasedUntil(claiming, claiming.grants[at] as number)
+  })
+}
+
+/** Of those numbers whose place is in a bit mask the one with this rank; the largest has rank 1. */
+function largest(numbers: Float64Array, mask: number, rank: number): number {
+  for (let i = 0; i < numbers.length; i++) {
+    const one = numbers[i] as number
+    if ((mask & (1 << i)) === 0) continue
     let above = 0
     let equal = 0
-    for (const other of numbers) {
+    for (let k = 0; k < numbers.length; k++) {
+      const other = numbers[k] as number
+      if ((mask & (1 << k)) === 0) continue
       if (other > one) above += 1
       else if (other === one) equal += 1
     }

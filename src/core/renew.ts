@@ -4,6 +4,7 @@ import {
   eachTask,
   FETCHING,
   isAsking,
+  overdueIn,
   RUNNING,
   tasksWhere,
 } from './claim.ts'
@@ -254,7 +255,7 @@ export function tickProposer(proposer: ProposerState, outbox: Outbox, now: Milli
   for (const claiming of [...proposer.claims.values()]) {
     if (now >= claiming.giveUpAt) giveUp(proposer, outbox, claiming, now)
     if (claiming.intent === 'run' && now >= runsUntil(proposer, claiming))
-      expire(proposer, outbox, claiming)
+      expire(proposer, outbox, claiming, now)
     if (now >= claiming.fetchAt) {
       const missing = fetchMissing(proposer, outbox, claiming, now)
       if (missing.length > 0) dropRuns(proposer, outbox, claiming, missing)
@@ -307,11 +308,11 @@ function giveUp(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now
 }
 
 /** Past its own deadline a holder must not believe in its lease. */
-function expire(proposer: ProposerState, outbox: Outbox, claiming: Claiming): void {
-  const running = tasksWhere(claiming, at => {
-    return claiming.phase[at] === RUNNING || claiming.phase[at] === FETCHING
-  })
-  if (running.length > 0) dropRuns(proposer, outbox, claiming, running)
+function expire(proposer: ProposerState, outbox: Outbox, claiming: Claiming, now: Millis): void {
+  for (const phase of [FETCHING, RUNNING]) {
+    const over = overdueIn(claiming, phase, now)
+    if (over.length > 0) dropRuns(proposer, outbox, claiming, over)
+  }
 }
 
 /** A voter cannot be reached: it will answer nothing that it was asked. */

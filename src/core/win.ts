@@ -1,9 +1,9 @@
 import {
   type Claiming,
-  deadlineOf,
   DROPPED,
   eachTask,
   FETCHING,
+  overdueIn,
   placeOf,
   RUNNING,
   setPhase,
@@ -227,13 +227,14 @@ export function startFetched(
   claiming: Claiming,
   now: Millis,
 ): void {
+  // Voters that answer late may lease the tasks to others by now.
+  const late = overdueIn(claiming, FETCHING, now)
+  if (late.length > 0) {
+    pickedLate(proposer, claiming)
+    dropRuns(proposer, outbox, claiming, late)
+  }
   const wanting = tasksWhere(claiming, at => claiming.phase[at] === FETCHING)
   if (wanting.length === 0) return
-  // Voters that answer late may lease the tasks to others by now.
-  if (now >= deadlineOf(claiming)) {
-    pickedLate(proposer, claiming)
-    return dropRuns(proposer, outbox, claiming, wanting)
-  }
   const chunks = recordsFor(proposer, claiming, wanting, now)
   const expired = expiredIn(chunks, seq => isUnbegun(claiming, seq))
   if (expired.length > 0) {

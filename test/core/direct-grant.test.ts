@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createClaiming, deadlineOf } from '../../src/core/claim.ts'
+import { createClaiming, leasedUntil } from '../../src/core/claim.ts'
 import { grantTo, isDirect } from '../../src/core/direct-grant.ts'
 import { idleWorker } from '../../src/core/idle-worker.ts'
 import { onStore } from '../../src/core/voter-store.ts'
@@ -157,10 +157,10 @@ describe('a claim that a producer made', () => {
     const once = { any: [], anyCount: 0, sequential: false, cancel: undefined, hand: undefined }
     const more = { id: 2 ** 31, ballot: ballot(1), startedAt: 1_000, tries: 0, queue: 'hash' }
     const claiming = createClaiming({ ...want, ...once, ...more, direct: true })
-    assert.equal(deadlineOf(claiming), 1_980)
+    assert.equal(leasedUntil(claiming, 0b111), 1_980)
     claiming.until[0] = 30_000
-    assert.equal(deadlineOf(claiming), 1_980)
+    assert.equal(leasedUntil(claiming, 0b111), 1_980)
     claiming.until[2] = 31_000
-    assert.equal(deadlineOf(claiming), 30_000)
+    assert.equal(leasedUntil(claiming, 0b111), 30_000)
   })
 })
