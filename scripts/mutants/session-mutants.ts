@@ -134,4 +134,17 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: { first: 9_509_370, count: 1, faults: ['swarm'] } },
   ),
+  mutant(
+    'delayed-once-more',
+    'A STORE that is sent again says what is left of a delay by then.',
+    [],
+    [
+      {
+        file: 'storing.ts',
+        from: '  return now > since ? { ...chunk, ...timingAfter(chunk, now - since) } : chunk',
+        to: '  return now > since ? { ...chunk } : chunk',
+      },
+    ],
+    { quick: false, seeds: { first: 9_610_435, count: 1, faults: ['swarm'] } },
+  ),
 ]

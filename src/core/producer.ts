@@ -10,7 +10,7 @@ import { nextId, type Random } from './random.ts'
 import { endOf, pushRun } from './ranges.ts'
 import { offsetsOf } from './records.ts'
 import { mustRoll, openMs } from './roll.ts'
-import { restoreMs, sendStore, storeFirst, type Storing } from './storing.ts'
+import { chunkAt, restoreMs, sendStore, storeFirst, type Storing } from './storing.ts'
 import { timingAfter, type Timing } from './timing.ts'
 import { closeAt } from './voter-compare.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
@@ -256,9 +256,9 @@ export function moveStoring(
   for (const storing of producer.storing) {
     if (storing.info.ledger !== info.ledger || storing.info.epoch > info.epoch) continue
     const { ledger, epoch } = info
-    const { chunk } = storing
     if (votes) {
-      const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
+      const chunks = [chunkAt(storing, now)]
+      const own = { type: 'store', ledger, epoch, fresh: false, chunks } as const
       onStore(voter, outbox, producer.self.peer, own, now)
     }
     if (storing.info.epoch === epoch) continue
@@ -267,7 +267,7 @@ export function moveStoring(
     storing.stored = 0
     storing.gone = 0
     storing.sentAt = now
-    for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer)
+    for (const { peer } of info.voters) sendStore(producer, outbox, storing, peer, now)
   }
   if (votes) publishWaiting(producer, voter, outbox, now)
 }

@@ -5,6 +5,7 @@ import { type Outbox, send } from './outbox.ts'
 import type { ProducerState, Waiting } from './producer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { countOf, intersect, subtract } from './ranges.ts'
+import { timingAfter } from './timing.ts'
 import { onStore } from './voter-store.ts'
 import type { VoterState } from './voter.ts'
 
@@ -14,7 +15,9 @@ export const restoreMs = 2_000
 /** A chunk on its way to a majority. */
 export interface Storing {
   info: LedgerInfo
+  /** The tasks, with what was left of their times at `since`. */
   readonly chunk: Chunk
+  readonly since: Millis
   readonly request: number
   /** The entry that holds it here: nothing leaves before it is durable. */
   readonly lsn: Lsn
@@ -49,7 +52,7 @@ export function storeFirst(
   const own = { type: 'store', ledger, epoch, fresh: false, chunks: [chunk] } as const
   onStore(voter, outbox, producer.self.peer, own, now, origin)
   const { lsn } = outbox
-  const none = { stored: 0, gone: 0, sentAt: now, waitUntil: 0 }
+  const none = { since: now, stored: 0, gone: 0, sentAt: now, waitUntil: 0 }
   const storing: Storing = { info, chunk, request, lsn, copies, ...none }
   producer.storing.push(storing)
   const held = voter.ledgers.get(ledger)
@@ -57,23 +60,31 @@ export function storeFirst(
   const grant = direct ? grantTo(held, worker, producer.random) : undefined
   const peers = new Set(info.voters.map(({ peer }) => peer))
   if (grant !== undefined) peers.add(peerOf(grant.ballot.proposer))
-  for (const peer of peers) sendStore(producer, outbox, storing, peer, grant)
+  for (const peer of peers) sendStore(producer, outbox, storing, peer, now, grant)
   // After the STORE: the worker must know of the claim before it is answered.
   if (grant !== undefined) grantDirectly(voter, outbox, own, grant, [chunk.first, chunk.count], now)
+}
+
+/** The tasks, with what is left of their times now. */
+export function chunkAt({ chunk, since }: Storing, now: Millis): Chunk {
+  return now > since ? { ...chunk, ...timingAfter(chunk, now - since) } : chunk
 }
 
 /** Tells a voter of a chunk, or the worker that it is granted to. */
 export function sendStore(
   producer: ProducerState,
   outbox: Outbox,
-  { info, chunk, lsn }: Storing,
+  storing: Storing,
   peer: PeerId,
+  now: Millis,
   grant?: DirectGrant,
 ): void {
+  const { info, lsn } = storing
   const own = peer === producer.self.peer
   if (own && grant?.ballot.proposer !== producer.node) return
   const { ledger, epoch } = info
-  const store = { type: 'store', ledger, epoch, fresh: true, chunks: [chunk] } as const
+  const chunks = [chunkAt(storing, now)]
+  const store = { type: 'store', ledger, epoch, fresh: true, chunks } as const
   // What is stored here already need not be durable for the worker to know of its claim.
   send(outbox, peer, grant === undefined ? store : { ...store, grant }, own ? 0 : lsn)
 }
@@ -178,7 +189,7 @@ export function restore(
     for (const [index, { peer }] of storing.info.voters.entries()) {
       if (only !== undefined && peer !== only) continue
       if ((storing.stored & (1 << index)) === 0 && up.has(peer)) {
-        sendStore(producer, outbox, storing, peer)
+        sendStore(producer, outbox, storing, peer, now)
       }
     }
   }

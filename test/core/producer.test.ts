@@ -296,6 +296,22 @@ describe('a published task', () => {
     assert.deepEqual(test.names(), ['store b'])
   })
 
+  // Seed 9610435: a partition held up a delayed task for as long once more.
+  it('is sent again with what is left of its delay by then', () => {
+    const test = new TestProducer()
+    test.openAll()
+    test.publish(1, 'x', 60_000)
+    test.sent()
+    test.now += 45_000
+    test.restore('b')
+    const [sent] = test.sent()
+    assert.ok(sent?.message.type === 'store')
+    assert.deepEqual(
+      sent.message.chunks.map(({ delayMs, ageMs }) => [delayMs, ageMs]),
+      [[15_000, 45_000]],
+    )
+  })
+
   it('is sent again to a full voter when that has said', () => {
     const test = new TestProducer()
     test.openAll()
