@@ -141,10 +141,23 @@ export const sessionMutants: readonly Mutant[] = [
     [
       {
         file: 'storing.ts',
-        from: '  return now > since ? { ...chunk, ...timingAfter(chunk, now - since) } : chunk',
-        to: '  return now > since ? { ...chunk } : chunk',
+        from: '  const chunks = [chunkAfter(storing.chunk, now - storing.since)]',
+        to: '  const chunks = [chunkAfter(storing.chunk, 0 * now)]',
       },
     ],
     { quick: false, seeds: { first: 9_610_435, count: 1, faults: ['swarm'] } },
+  ),
+  mutant(
+    'old-copy-idle',
+    'A voter that does not know a ledger is told of its tasks as anybody else.',
+    [],
+    [
+      {
+        file: 'quorum.ts',
+        from: '  return info.voters[index]?.storageId === storageId && (unknownTo & (1 << index)) === 0',
+        to: '  return info.voters[index]?.storageId === storageId && unknownTo >= 0',
+      },
+    ],
+    { quick: false, seeds: { first: 9_662_881, count: 1, faults: ['swarm'] } },
   ),
 ]

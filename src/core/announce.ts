@@ -75,9 +75,9 @@ export function createAnnounce(): AnnounceState {
 }
 
 /** Whether there are workers that do not vote in a ledger, so that hints are of use. */
-export function hasAudience(members: Membership, info: LedgerInfo): boolean {
+export function hasAudience(members: Membership, info: LedgerInfo, unknownTo = 0): boolean {
   for (const { peer, hello } of fullPeers(members)) {
-    if (hello.concurrency > 0 && !votesWith(info, peer, hello.storageId)) return true
+    if (hello.concurrency > 0 && !votesWith(info, unknownTo, peer, hello.storageId)) return true
   }
   return false
 }
@@ -127,11 +127,11 @@ function announcement(
   ledger: Ledger,
   now: Millis,
 ): Hint | undefined {
-  const { info, counter } = ledger
+  const { info, counter, unknownTo } = ledger
   const round = roundOf(announce, ledger, now)
   round.offered = offerTasks(announce.waiters, members, outbox, ledger, round.offered, now)
   const classes = backlogsOf(ledger, round.offered, announcedRuns, now).slice(0, 8)
-  if (classes.length === 0 || !hasAudience(members, info)) return undefined
+  if (classes.length === 0 || !hasAudience(members, info, unknownTo)) return undefined
   round.round += 1
   return { type: 'announce', info, round: round.round, counter, classes }
 }
@@ -301,11 +301,11 @@ export function onSync(
   const ledgers: LedgerBacklog[] = []
   for (const ledger of voter.ledgers.values()) {
     if (ledgers.length >= syncLedgers) break
-    if (ledger.office !== 'voter' || votesWith(ledger.info, from, storageId)) continue
+    const { info, counter, unknownTo, office } = ledger
+    if (office !== 'voter' || votesWith(info, unknownTo, from, storageId)) continue
     const classes = backlogsOf(ledger, [], syncRuns, now).filter(({ queue }) =>
       queues.includes(queue),
     )
-    const { info, counter } = ledger
     if (classes.length > 0) ledgers.push({ info, counter, classes: classes.slice(0, 64) })
   }
   send(outbox, from, { type: 'backlogs', ledgers, offered: false })

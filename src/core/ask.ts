@@ -12,7 +12,7 @@ import {
   tally,
   tasksWhere,
 } from './claim.ts'
-import { recordsFor, toldAfter } from './claim-records.ts'
+import { addRecords, recordsFor, toldAfter } from './claim-records.ts'
 import type { Millis, PeerId } from './ids.ts'
 import type { Claim, Claimed, Records, Refusal } from './messages.ts'
 import { type Outbox, send } from './outbox.ts'
@@ -132,7 +132,7 @@ export function onClaimed(
   if (sentAt > 0 && from !== proposer.self) sawAnswer(proposer.pace, now - sentAt)
   claiming.answered |= 1 << v
   if (claiming.count === 0) pick(proposer, outbox, claiming, claimed, now)
-  claiming.chunks.push(...claimed.chunks)
+  addRecords(claiming, claimed.chunks, now)
   noteGrants(claiming, v, claimed)
   noteRefusals(proposer, outbox, claiming, v, claimed, now)
   count(proposer, outbox, claiming, now)
@@ -336,7 +336,7 @@ export function onRecords(
 ): void {
   for (const claiming of proposer.claims.values()) {
     if (claiming.info.ledger !== records.ledger) continue
-    claiming.chunks.push(...records.chunks)
+    addRecords(claiming, records.chunks, now)
     startFetched(proposer, outbox, claiming, now)
   }
 }

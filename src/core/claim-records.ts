@@ -5,7 +5,24 @@ import { recordLsn, recordsOf } from './ledger-records.ts'
 import type { Chunk, TaskSpec } from './messages.ts'
 import type { ProposerState } from './proposer.ts'
 import { contains, intersect, type Ranges, subtract } from './ranges.ts'
-import { sliceChunk } from './records.ts'
+import { chunkAfter, sliceChunk } from './records.ts'
+
+/** Keeps records that a voter has given. */
+export function addRecords(claiming: Claiming, chunks: readonly Chunk[], now: Millis): void {
+  if (chunks.length === 0) return
+  claiming.chunks = [...agedRecords(claiming, now), ...chunks]
+  claiming.chunksAt = now
+}
+
+/** Keeps all that is here of the records of a claim, also what the voter of this node may forget. */
+export function gatherRecords(proposer: ProposerState, claiming: Claiming, now: Millis): void {
+  claiming.chunks = recordsFor(proposer, claiming, claiming.seqs, now)
+  claiming.chunksAt = now
+}
+
+function agedRecords({ chunks, chunksAt }: Claiming, now: Millis): readonly Chunk[] {
+  return now > chunksAt ? chunks.map(chunk => chunkAfter(chunk, now - chunksAt)) : chunks
+}
 
 /** Records of tasks from the voter of this node or from those that came with grants. */
 export function recordsFor(
@@ -18,7 +35,7 @@ export function recordsFor(
   const found = ledger === undefined ? [] : recordsOf(ledger, seqs, now)
   let rest: Ranges = seqs
   for (const chunk of found) rest = subtract(rest, [chunk.first, chunk.count])
-  for (const chunk of claiming.chunks) {
+  for (const chunk of rest.length === 0 ? [] : agedRecords(claiming, now)) {
     const both = intersect(rest, [chunk.first, chunk.count])
     for (let i = 0; i < both.length; i += 2) {
       found.push(sliceChunk(chunk, both[i] as number, both[i + 1] as number))

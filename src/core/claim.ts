@@ -80,8 +80,9 @@ export interface Claiming {
   gone: number
   /** Voters that may count a grant that is none to the claim: overtaken since, asked again, or down before they had answered. */
   doubtful: number
-  /** Records that came with grants. */
-  readonly chunks: Chunk[]
+  /** Records that came with grants, with what was left of their times at `chunksAt`. */
+  chunks: readonly Chunk[]
+  chunksAt: Millis
   readonly settlings: Settling[]
   /** Tasks that are neither ended nor dropped; and those that need a slot now or soon. */
   open: number
@@ -151,6 +152,7 @@ export function createClaiming(init: ClaimingInit): Claiming {
     gone: 0,
     doubtful: 0,
     chunks: [],
+    chunksAt: init.startedAt,
     settlings: [],
     open: 0,
     live: 0,

@@ -1,3 +1,4 @@
+import { addRecords } from './claim-records.ts'
 import { type Claiming, createClaiming } from './claim.ts'
 import type { Millis } from './ids.ts'
 import { takesOn } from './idle-worker.ts'
@@ -52,6 +53,6 @@ function claimOf(
   })
   if (own) claiming.sentAt.fill(now)
   claiming.asked = (1 << info.voters.length) - 1
-  claiming.chunks.push(chunk)
+  addRecords(claiming, [chunk], now)
   return claiming
 }

@@ -6,7 +6,7 @@ import { type Outbox, send } from './outbox.ts'
 import { maxStoreBytes, maxStoreTasks, type Waiting } from './producer.ts'
 import { nextId, type Random } from './random.ts'
 import type { Ranges } from './ranges.ts'
-import { offsetsOf } from './records.ts'
+import { chunkAfter, offsetsOf } from './records.ts'
 import { timingAfter } from './timing.ts'
 
 /** How long a guest waits for its host before it asks another, in milliseconds. */
@@ -14,7 +14,9 @@ export const submitMs = 5_000
 
 /** A guest's tasks on their way to a host. */
 interface Submitting {
+  /** With what was left of the times of its tasks at `since`. */
   readonly submit: Submit
+  readonly since: Millis
   readonly request: number
   readonly order: number
   host: PeerId | undefined
@@ -64,7 +66,7 @@ export function submitTasks(
     const { copies = 0 } = tasks
     const name = nextId(random)
     const submit: Submit = { type: 'submit', request: name, chunks: [chunk], key, copies }
-    guest.open.set(submit.request, { submit, request, order, host: undefined, sentAt: now })
+    guest.open.set(name, { submit, since: now, request, order, host: undefined, sentAt: now })
     at = to
   }
   guest.parts.set(request, { left: order, durable: true, parts: [] })
@@ -94,7 +96,10 @@ export function resubmit(
       host !== undefined && at >= 0 && hosts.length > 1 ? hosts[(at + 1) % hosts.length] : hosts[0]
     submitting.host = next
     submitting.sentAt = now
-    if (next !== undefined) send(outbox, next, submitting.submit)
+    if (next === undefined) continue
+    const { submit, since } = submitting
+    const chunks = submit.chunks.map(chunk => chunkAfter(chunk, now - since))
+    send(outbox, next, { ...submit, chunks })
   }
 }
 

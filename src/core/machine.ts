@@ -210,7 +210,8 @@ function takeNews(machine: Machine, now: Millis): boolean {
     dispatch.contention.delete(ledger)
     if (info.voters.length > 1) sawRoundTrip(dispatch, now - askedAt)
     dropHint(announce.hints, ledger, seqs)
-    if (hasAudience(machine.members, info)) taken.push({ type: 'taken', ledger, seqs })
+    const unknownTo = voter.ledgers.get(ledger)?.unknownTo
+    if (hasAudience(machine.members, info, unknownTo)) taken.push({ type: 'taken', ledger, seqs })
     outbox.effects.push({ type: 'report', event: { type: 'claimed', ledger, seqs, token, queue } })
   }
   gossip(machine, taken)

@@ -1,6 +1,6 @@
 import { lose } from './ask.ts'
 import { ASKING, type Claiming, deadlineOf, eachTask, RUNNING, tasksWhere } from './claim.ts'
-import { recordsFor } from './claim-records.ts'
+import { gatherRecords } from './claim-records.ts'
 import type { Millis } from './ids.ts'
 import type { LedgerInfo } from './messages.ts'
 import { isAmong } from './office.ts'
@@ -79,8 +79,7 @@ function keepRecords(
 ): void {
   const { voter } = proposer
   if (voter === undefined || isAmong(info.voters, voter)) return
-  const records = recordsFor(proposer, claiming, claiming.seqs, now)
-  claiming.chunks.splice(0, claiming.chunks.length, ...records)
+  gatherRecords(proposer, claiming, now)
 }
 
 /** Answers to beats that old voters were sent say nothing of leases at the new ones. */

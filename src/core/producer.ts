@@ -8,9 +8,9 @@ import { type Outbox, send } from './outbox.ts'
 import { bitsIn, voterIndex } from './quorum.ts'
 import { nextId, type Random } from './random.ts'
 import { endOf, pushRun } from './ranges.ts'
-import { offsetsOf } from './records.ts'
+import { chunkAfter, offsetsOf } from './records.ts'
 import { mustRoll, openMs } from './roll.ts'
-import { chunkAt, restoreMs, sendStore, storeFirst, type Storing } from './storing.ts'
+import { restoreMs, sendStore, storeFirst, type Storing } from './storing.ts'
 import { timingAfter, type Timing } from './timing.ts'
 import { closeAt } from './voter-compare.ts'
 import { onClose, onOpen, onStore } from './voter-store.ts'
@@ -257,7 +257,7 @@ export function moveStoring(
     if (storing.info.ledger !== info.ledger || storing.info.epoch > info.epoch) continue
     const { ledger, epoch } = info
     if (votes) {
-      const chunks = [chunkAt(storing, now)]
+      const chunks = [chunkAfter(storing.chunk, now - storing.since)]
       const own = { type: 'store', ledger, epoch, fresh: false, chunks } as const
       onStore(voter, outbox, producer.self.peer, own, now)
     }

@@ -25,7 +25,16 @@ export function firstUp({ voters }: LedgerInfo, up: ReadonlySet<PeerId>): number
   return voters.findIndex(({ peer }) => up.has(peer))
 }
 
-/** Whether a peer votes with the storage that it has now: without its old one it is somebody else. */
-export function votesWith(info: LedgerInfo, peer: PeerId, storageId: StorageId): boolean {
-  return info.voters[voterIndex(info, peer)]?.storageId === storageId
+/**
+ * Whether a peer votes with the storage that it has now: without its old one it is somebody else, and one of those
+ * that do not know the ledger, by a bit mask, has an old copy of it.
+ */
+export function votesWith(
+  info: LedgerInfo,
+  unknownTo: number,
+  peer: PeerId,
+  storageId: StorageId,
+): boolean {
+  const index = voterIndex(info, peer)
+  return info.voters[index]?.storageId === storageId && (unknownTo & (1 << index)) === 0
 }

@@ -1,7 +1,7 @@
 import type { Lsn, Millis } from './ids.ts'
 import type { Fork } from './forks.ts'
 import type { Chunk, TaskSpec } from './messages.ts'
-import { limitAt, limitLeft, type Timing } from './timing.ts'
+import { limitAt, limitLeft, type Timing, timingAfter } from './timing.ts'
 
 /** A chunk of records that a voter or a claimer holds. */
 export interface HeldChunk {
@@ -135,6 +135,11 @@ export function timingOf(held: HeldChunk, now: Millis): Timing {
     startWithinMs: limitLeft(held.startBy, now),
     endWithinMs: limitLeft(held.endBy, now),
   }
+}
+
+/** The tasks of a chunk with what is left of their times when some time has passed. */
+export function chunkAfter(chunk: Chunk, passedMs: number): Chunk {
+  return passedMs > 0 ? { ...chunk, ...timingAfter(chunk, passedMs) } : chunk
 }
 
 /** Part of a chunk, as received. */

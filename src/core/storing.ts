@@ -5,7 +5,7 @@ import { type Outbox, send } from './outbox.ts'
 import type { ProducerState, Waiting } from './producer.ts'
 import { bitsIn, majorityOf, voterIndex } from './quorum.ts'
 import { countOf, intersect, subtract } from './ranges.ts'
-import { timingAfter } from './timing.ts'
+import { chunkAfter } from './records.ts'
 import { onStore } from './voter-store.ts'
 import type { VoterState } from './voter.ts'
 
@@ -65,11 +65,6 @@ export function storeFirst(
   if (grant !== undefined) grantDirectly(voter, outbox, own, grant, [chunk.first, chunk.count], now)
 }
 
-/** The tasks, with what is left of their times now. */
-export function chunkAt({ chunk, since }: Storing, now: Millis): Chunk {
-  return now > since ? { ...chunk, ...timingAfter(chunk, now - since) } : chunk
-}
-
 /** Tells a voter of a chunk, or the worker that it is granted to. */
 export function sendStore(
   producer: ProducerState,
@@ -83,7 +78,7 @@ export function sendStore(
   const own = peer === producer.self.peer
   if (own && grant?.ballot.proposer !== producer.node) return
   const { ledger, epoch } = info
-  const chunks = [chunkAt(storing, now)]
+  const chunks = [chunkAfter(storing.chunk, now - storing.since)]
   const store = { type: 'store', ledger, epoch, fresh: true, chunks } as const
   // What is stored here already need not be durable for the worker to know of its claim.
   send(outbox, peer, grant === undefined ? store : { ...store, grant }, own ? 0 : lsn)

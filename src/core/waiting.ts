@@ -81,7 +81,7 @@ export function offerTasks(
   before: Ranges,
   now: Millis,
 ): Ranges {
-  const { info, counter } = ledger
+  const { info, counter, unknownTo } = ledger
   let offered = before
   for (const [peer, waiter] of waiters) {
     const known = members.peers.get(peer)
@@ -89,7 +89,7 @@ export function offerTasks(
       waiters.delete(peer)
       continue
     }
-    if (votesWith(info, peer, known.hello?.storageId ?? '')) continue
+    if (votesWith(info, unknownTo, peer, known.hello?.storageId ?? '')) continue
     const classes = shareOf(ledger, waiter, offered, now)
     if (classes.length === 0) continue
     for (const { seqs } of classes) offered = union(offered, seqs)

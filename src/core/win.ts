@@ -20,7 +20,7 @@ import { eachSeq, pushRun, type Ranges, subtract } from './ranges.ts'
 import { settleValues } from './settle.ts'
 import { groupRuns, isTerminal, noBytes, pickValues, repeatValue } from './values.ts'
 import { stopFinishing } from './voter.ts'
-import { recordsFor } from './claim-records.ts'
+import { gatherRecords, recordsFor } from './claim-records.ts'
 
 /** How long records are waited for before another voter is asked, in milliseconds. */
 const fetchMs = 500
@@ -243,10 +243,7 @@ export function startFetched(
   }
   // A copy of what others keep may be forgotten before what runs has ended.
   const held = proposer.voter?.ledgers.get(claiming.info.ledger)
-  if (held !== undefined && held.office !== 'voter') {
-    const records = recordsFor(proposer, claiming, claiming.seqs, now)
-    claiming.chunks.splice(0, claiming.chunks.length, ...records)
-  }
+  if (held !== undefined && held.office !== 'voter') gatherRecords(proposer, claiming, now)
   for (const chunk of chunks) {
     const seqs = [chunk.first, chunk.count]
     const attempts = new Uint32Array(chunk.count)

@@ -15,6 +15,8 @@ import {
   reannounceMs,
   syncMs,
 } from '../../src/core/announce.ts'
+import { onUnknown } from '../../src/core/retire.ts'
+import { onCompare } from '../../src/core/voter-compare.ts'
 import { addHint, dropHint, hintedCount, type Hints, maxHintLedgers } from '../../src/core/hints.ts'
 import type { Announce, Backlog } from '../../src/core/messages.ts'
 import { ballot, chunkOf, infoOf, ledgerId, plainSpec, TestVoter } from './fixtures.ts'
@@ -87,6 +89,10 @@ describe('an announcement', () => {
     assert.deepEqual(announced(), [])
     join(members, 'v1', 0, { storageId: 'another' })
     assert.equal(announced().length, 1, 'without its disk v1 does not vote')
+    join(members, 'v1', 0)
+    assert.deepEqual(announced(), [])
+    own.ledger.unknownTo = 0b10
+    assert.equal(announced().length, 1, 'with an old copy of it v1 has nothing to run')
   })
 
   it('of what stays unclaimed is repeated, later each time, with a new round', () => {
@@ -199,6 +205,24 @@ describe('SYNC', () => {
     join(members, 'v1', 0, { storageId: 'another' })
     sync('v1', 'hash')
     assert.equal(own.reply('backlogs').ledgers.length, 1, 'without its disk it does not')
+  })
+
+  // Seed 9662881: a voter on an old copy of its disk was idle beside tasks that nobody told it of.
+  it('is answered to a voter that does not know the ledger, until it does', () => {
+    const { own, members } = setup()
+    join(members, 'v1', 0)
+    const open = (): number => {
+      const asked = { type: 'sync', queues: ['hash'], slots: 0 } as const
+      onSync(createAnnounce(), own.voter, own.outbox, members, 'v1', asked, own.now)
+      return own.reply('backlogs').ledgers.length
+    }
+    const unknown = { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 } as const
+    onUnknown(own.voter, own.outbox, 'v1', 's-v1', unknown, own.now)
+    assert.equal(open(), 1)
+    const none = { counter: 0, end: -1, stored: [], settled: [] }
+    const compare = { type: 'compare', ledger: ledgerId, epoch: 0, ...none } as const
+    onCompare(own.voter, own.outbox, 'v1', compare, own.now)
+    assert.equal(open(), 0)
   })
 
   it('goes to one peer after another, less and less often, until it helps', () => {

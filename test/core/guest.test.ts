@@ -14,19 +14,19 @@ function visiting(hosts: readonly string[] = ['a', 'b']) {
   const outbox = createOutbox('g')
   const members = noMembers()
   for (const host of hosts) join(members, host, 0)
-  const submits = (): { to: string; request: string }[] => {
-    const sent = outbox.effects.flatMap(effect =>
-      effect.type === 'send' && effect.message.type === 'submit'
-        ? [{ to: effect.to, request: effect.message.request }]
-        : [],
-    )
+  const submits = (): { to: string; request: string; delays: number[] }[] => {
+    const sent = outbox.effects.flatMap(effect => {
+      if (effect.type !== 'send' || effect.message.type !== 'submit') return []
+      const { request, chunks } = effect.message
+      return [{ to: effect.to, request, delays: chunks.map(({ delayMs }) => delayMs) }]
+    })
     outbox.effects = outbox.effects.filter(effect => effect.type !== 'send')
     return sent
   }
-  const publish = (tasks: number, now = 0) => {
+  const publish = (tasks: number, now = 0, delayMs = 0) => {
     const lengths = new Uint32Array(tasks).fill(1)
     const payload = new Uint8Array(tasks)
-    const task = { request: 3, spec: plainSpec, ...noTiming, since: now, lengths, payload }
+    const task = { request: 3, spec: plainSpec, ...noTiming, delayMs, since: now, lengths, payload }
     submitTasks(guest, outbox, members, randomFrom([5, 6, 7, 8]), task, now)
   }
   const answer = (request: string, more: Partial<Submitted> = {}, now = 0) => {
@@ -90,6 +90,16 @@ describe('a guest', () => {
     join(members, 'late', 0)
     resubmit(guest, outbox, members, 50)
     assert.equal(submits()[0]?.to, 'late')
+  })
+
+  it('asks with what is left of a delay by then', () => {
+    const { guest, outbox, members, submits, publish } = visiting(['a'])
+    publish(1, 0, 60_000)
+    resubmit(guest, outbox, members, 45_000)
+    assert.deepEqual(
+      submits().map(({ delays }) => delays),
+      [[60_000], [15_000]],
+    )
   })
 
   it('submits again what a full host refused', () => {

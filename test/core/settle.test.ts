@@ -203,6 +203,19 @@ describe('a SETTLE without an answer', () => {
       ['store v2', 'settle v2'],
     )
   })
+
+  it('follows a record that says what is left of its limits by then', () => {
+    const worker = new TestProposer()
+    const chunks = recordsOf(task).map(chunk => ({ ...chunk, endWithinMs: 60_000 }))
+    const claiming = worker.win(task, { chunks })
+    worker.now += 45_000
+    worker.finish(claiming, task)
+    const [settle] = worker.sentOf('settle')
+    assert.ok(settle !== undefined)
+    worker.accept('v2', settle.message, { accepted: [], missing: task })
+    const [store] = worker.sentOf('store')
+    assert.equal(store?.message.chunks[0]?.endWithinMs, 15_000)
+  })
 })
 
 describe('a SETTLE that is behind at a majority', () => {

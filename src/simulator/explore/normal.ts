@@ -47,8 +47,8 @@ export function normalise(shape: Shape, actor: Actor): void {
     claiming.fetchAt = Infinity
     for (const settling of claiming.settlings) settling.sentAt = 0
     const firsts = new Set<number>()
-    const chunks = claiming.chunks.filter(({ first }) => !firsts.has(first) && firsts.add(first))
-    claiming.chunks.splice(0, Infinity, ...chunks)
+    claiming.chunks = claiming.chunks.filter(({ first }) => !firsts.has(first) && firsts.add(first))
+    claiming.chunksAt = 0
     if (!shape.leases) forgetVotes(claiming, draws)
   }
   proposer.retries = draws ? proposer.retries.map(retry => ({ ...retry, at: 0 })) : []
