@@ -160,4 +160,17 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: { first: 9_662_881, count: 1, faults: ['swarm'] } },
   ),
+  mutant(
+    'own-retry-settled',
+    'A retry is not settled while somebody else runs the task, whoever has accepted it.',
+    [],
+    [
+      {
+        file: 'win.ts',
+        from: '    if (part !== undefined && (isTerminal(part) || free)) settled.push(part)',
+        to: '    if (part !== undefined && (mine || isTerminal(part) || free)) settled.push(part)',
+      },
+    ],
+    { tests: ['core/win.test.ts'] },
+  ),
 ]

@@ -122,8 +122,9 @@ function settleHand(
     const value = mine ? base.values : hand?.values
     const part = value === undefined ? undefined : pickValues(value, [seq, 1])
     const unchanged = (base?.ballot.counter ?? 0) === (hand?.base.get(seq) ?? 0)
-    const free = unchanged && !claiming.held.has(seq)
-    if (part !== undefined && (mine || isTerminal(part) || free)) settled.push(part)
+    // A retry, though it be accepted somewhere, offers the task again: not while somebody runs it.
+    const free = (mine || unchanged) && !claiming.held.has(seq)
+    if (part !== undefined && (isTerminal(part) || free)) settled.push(part)
     else pushRun(dropped, seq, 1)
   })
   for (const part of settled) eachTask(claiming, part.seqs, at => setPhase(claiming, at, SETTLING))

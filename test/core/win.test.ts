@@ -156,6 +156,21 @@ describe('a raise with the result in hand', () => {
       settles: 'earlier',
     },
     {
+      // Seed 9712729: settled, it was offered to a third worker beside the one that ran it.
+      name: 'drops its own earlier retry when somebody else runs the task',
+      hand: retryHand,
+      accepted: base(4, 'w.1', 'pending', 'earlier', { failures: 1 }),
+      held: true,
+      settles: undefined,
+    },
+    {
+      name: 'settles its own earlier outcome though somebody else runs the task',
+      hand,
+      accepted: base(4, 'w.1', 'done', 'earlier'),
+      held: true,
+      settles: 'earlier',
+    },
+    {
       name: "settles another's outcome, not its own",
       hand,
       accepted: base(9, 'x.1', 'cancelled', 'theirs'),
