@@ -3,8 +3,8 @@ import { type Mutant, mutant, type Patch } from './mutant.ts'
 /** A claim is won, and begins to run, whether a majority leases its tasks or not. */
 const deadlineless: Patch = {
   file: 'win.ts',
-  from: '  if (now >= deadlineOf(claiming)) {',
-  to: '  if (now < 0) {',
+  from: '  const late = overdueIn(claiming, FETCHING, now)',
+  to: '  const late = overdueIn(claiming, FETCHING, -Infinity)',
 }
 
 /** Bugs in what is won, settled and decided by a majority. */

@@ -173,4 +173,22 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { tests: ['core/win.test.ts'] },
   ),
+  mutant(
+    'leaves-asking',
+    'A node that leaves runs nothing any more that it has only asked for.',
+    [],
+    [
+      {
+        file: 'route.ts',
+        from: "    if (claiming.intent === 'run') leaveClaim(proposer, outbox, claiming)",
+        to: "    if (claiming.intent === 'run') abortRuns(proposer, outbox, claiming, claiming.seqs, 'leaving')",
+      },
+      {
+        file: 'route.ts',
+        from: "import { leaveClaim } from './drop-runs.ts'",
+        to: "import { abortRuns } from './drop-runs.ts'",
+      },
+    ],
+    { quick: false, seeds: { first: 9_797_630, count: 1, faults: ['swarm'] } },
+  ),
 ]

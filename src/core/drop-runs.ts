@@ -1,6 +1,6 @@
-import { type Claiming, DROPPED, eachTask, FETCHING, RUNNING, setPhase } from './claim.ts'
+import { ASKING, type Claiming, DROPPED, eachTask, FETCHING, RUNNING, setPhase } from './claim.ts'
 import type { Outbox } from './outbox.ts'
-import { endIfDone, type ProposerState, release } from './proposer.ts'
+import { endIfDone, forgetClaim, type ProposerState, release } from './proposer.ts'
 import { pushRun, type Ranges } from './ranges.ts'
 
 /** What a voter was to pick has come too late, or not at all: it is better asked for by number. */
@@ -24,6 +24,16 @@ export function dropRuns(
   proposer.news.freed.push({ ledger, count })
   proposer.news.lost.push({ ledger, seqs })
   abortRuns(proposer, outbox, claiming, seqs, reason)
+}
+
+/** Gives all of a claim back that has not ended, also what is only asked for: an answer starts nothing any more. */
+export function leaveClaim(proposer: ProposerState, outbox: Outbox, claiming: Claiming): void {
+  eachTask(claiming, claiming.seqs, at => {
+    if (claiming.phase[at] === ASKING) setPhase(claiming, at, DROPPED)
+  })
+  abortRuns(proposer, outbox, claiming, claiming.seqs, 'leaving')
+  // What is picked for it belongs to no claim.
+  if (claiming.count === 0) forgetClaim(proposer, claiming)
 }
 
 /** Ends runs that this node may not believe in any more. */

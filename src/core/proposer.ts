@@ -157,8 +157,13 @@ export function endIfDone(proposer: ProposerState, claiming: Claiming): void {
   if (claiming.open > 0) return
   // Of any task, somebody is still to pick.
   if (claiming.count === 0 && claiming.asked !== claiming.answered) return
-  proposer.claims.delete(claiming.id)
-  proposer.byBallot.delete(`${claiming.info.ledger}|${claiming.ballot.counter}`)
+  forgetClaim(proposer, claiming)
+}
+
+/** Forgets a claim: what is granted to it from now on is given back. */
+export function forgetClaim(proposer: ProposerState, { id, info, ballot }: Claiming): void {
+  proposer.claims.delete(id)
+  proposer.byBallot.delete(`${info.ledger}|${ballot.counter}`)
 }
 
 /** Tries a claim again under a new ballot, after a random wait that doubles. */

@@ -19,7 +19,7 @@ import { publish } from './producer.ts'
 import { openClaim } from './ask.ts'
 import { receive } from './receive.ts'
 import { makeRoom } from './retention.ts'
-import { abortRuns } from './drop-runs.ts'
+import { leaveClaim } from './drop-runs.ts'
 import { onFinished } from './settle.ts'
 import { onSlept, sleptMsMin } from './slept.ts'
 import { onProgress, unwatchTasks, watchTasks } from './watch.ts'
@@ -180,7 +180,7 @@ function onLeave(machine: Machine): void {
   machine.leaving = true
   machine.dispatch.draining = true
   for (const claiming of [...proposer.claims.values()]) {
-    if (claiming.intent === 'run') abortRuns(proposer, outbox, claiming, claiming.seqs, 'leaving')
+    if (claiming.intent === 'run') leaveClaim(proposer, outbox, claiming)
   }
   for (const { peer } of livePeers(members)) send(outbox, peer, { type: 'goodbye' })
 }

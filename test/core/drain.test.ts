@@ -5,8 +5,8 @@ import { Harness } from './harness.ts'
 
 const names = ['a', 'b', 'c', 'd', 'e']
 
-/** Five nodes with a task of a's that one which does not vote runs; another could, too. */
-function running(): { cluster: Harness; voters: PeerId[]; worker: PeerId; other: PeerId } {
+/** Five nodes with a task of a's that one which does not vote has claimed; another could, too. */
+function asking(): { cluster: Harness; voters: PeerId[]; worker: PeerId; other: PeerId } {
   const cluster = new Harness(names.map(peer => ({ peer, concurrency: 1 })))
   const ledger = () => cluster.node('a').machine.producer.current?.info
   cluster.until(() => ledger()?.voters.length === 3, 10_000)
@@ -15,10 +15,18 @@ function running(): { cluster: Harness; voters: PeerId[]; worker: PeerId; other:
   const [worker = '', other = ''] = names.filter(peer => !voters.includes(peer))
   for (const peer of names) cluster.node(peer).machine.dispatch.draining = peer !== worker
   cluster.publish('a', ['one'])
+  cluster.until(() => cluster.node(worker).machine.proposer.claims.size > 0, 20_000)
+  return { cluster, voters, worker, other }
+}
+
+/** The same once it runs the task. */
+function running(): ReturnType<typeof asking> {
+  const asked = asking()
+  const { cluster, voters, worker } = asked
   cluster.until(() => cluster.runsOf(worker).length > 0, 20_000)
   cluster.run(50)
   assert.ok(voters.every(peer => grantsAt(cluster, peer) === 1))
-  return { cluster, voters, worker, other }
+  return asked
 }
 
 function isDrained(cluster: Harness, peer: PeerId): boolean {
@@ -97,6 +105,19 @@ describe('a node that leaves', () => {
     cluster.node(other).machine.dispatch.draining = false
     cluster.until(() => cluster.runsOf(other).length > 0, 20_000)
     assert.deepEqual([...(cluster.runsOf(other)[0]?.attempts ?? [])], [1])
+  })
+
+  // Seed 9797630: what it had given back was granted, and it ran it.
+  it('runs nothing any more that it has only asked for', () => {
+    const { cluster, worker, other } = asking()
+    assert.deepEqual(cluster.runsOf(worker), [])
+    cluster.take(worker, 'leave')
+    assert.equal(cluster.node(worker).machine.proposer.claims.size, 0)
+    cluster.run(50)
+    assert.deepEqual(cluster.runsOf(worker), [])
+
+    cluster.node(other).machine.dispatch.draining = false
+    cluster.until(() => cluster.runsOf(other).length > 0, 20_000)
   })
 
   it('that is killed has its tasks announced when a redial is refused', () => {
