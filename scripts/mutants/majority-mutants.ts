@@ -173,8 +173,8 @@ export const majorityMutants: readonly Mutant[] = [
     [
       {
         file: 'claim.ts',
-        from: '  const until = largest(claiming.until, majorityOf(claiming.until.length))',
-        to: '  const until = largest(claiming.until, 1)',
+        from: '  const until = largest(claiming.until, grants, majorityOf(claiming.until.length))',
+        to: '  const until = largest(claiming.until, grants, 1)',
       },
     ],
     { quick: false, seeds: { count: 300, faults: ['partitions'] } },
