@@ -193,13 +193,12 @@ export class Simulation implements World {
       this.run(1_000)
       const debts = debtsOf(this, healedAt)
       owed = debts.length
-      let isOver = this.#nowMs >= healedAt + limitMs
-      if (isOver && this.#countDone() > done) {
-        done = this.#countDone()
-        doneAt = this.#nowMs
-      }
+      const isLate = this.#nowMs >= healedAt + limitMs
+      const before = done
+      if (isLate) done = this.#countDone()
+      if (done > before) doneAt = this.#nowMs
       // Few slots may take long for many tasks: it is over when nothing comes of it any more.
-      isOver &&= this.#nowMs >= doneAt + stalledMs
+      const isOver = isLate && this.#nowMs >= doneAt + stalledMs
       const due = debts.filter(({ overdue }) => isOver || overdue)
       if (this.violations.length > 0) return
       for (const { property, message } of due) {
