@@ -263,6 +263,22 @@ export function makeReady(
   addRun(ready, first, count)
 }
 
+/** Marks tasks that have failed as free to be claimed again, now or when they are due. */
+export function makeReadyAgain(
+  ledger: Ledger,
+  spec: number,
+  first: number,
+  count: number,
+  dueAt: Millis,
+  now: Millis,
+): void {
+  for (let seq = first; seq < first + count; seq++) {
+    if (dueAt > now) ledger.retryAt.set(seq, dueAt)
+    else ledger.retryAt.delete(seq)
+  }
+  makeReady(ledger, spec, first, count, dueAt, now)
+}
+
 /** Marks tasks as not free any more. */
 export function makeUnready(ledger: Ledger, spec: number, first: number, count: number): void {
   const ready = ledger.ready[spec] as number[]

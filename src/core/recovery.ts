@@ -17,7 +17,7 @@ import {
   findPage,
   keepValues,
   type Ledger,
-  makeReady,
+  makeReadyAgain,
   makeUnready,
   pageOf,
   proposerAt,
@@ -241,7 +241,7 @@ function replayAccept(
   ledger.counter = Math.max(ledger.counter, ballot.counter)
   eachSpecRun(ledger, open, (spec, first, run) => {
     makeUnready(ledger, spec, first, run)
-    if (!isTerminal(values)) makeReady(ledger, spec, first, run, dueAt, now)
+    if (!isTerminal(values)) makeReadyAgain(ledger, spec, first, run, dueAt, now)
   })
   if (!isTerminal(values) || open.length === 0) return
   const at = now + finishMs * (1 + ledger.index)
@@ -336,11 +336,13 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
     if (ledger.end >= 0) yield { type: 'closed', ledger: id, end: ledger.end }
     yield* checkpointCollected(ledger)
     const { succession, successor, info } = ledger
+    const begun = ledger.office === 'voter' && successor === undefined
+    if (begun && info.epoch > 0) yield { type: 'installed', ...info }
+    // After the entry that begins the epoch, in which nobody has voted on the next voters.
     if (succession !== undefined) {
       yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }
     }
     if (successor !== undefined) yield { type: 'sealed', ...successor }
-    else if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }
   }
   for (const info of voter.moved.values()) yield { type: 'moved', ...info }
   yield* checkpointRetired(voter)
@@ -381,22 +383,19 @@ export function* checkpointValues(
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page === undefined || page.accepted[slot] === 0) return ''
-    return `${page.accepted[slot]}|${page.acceptedBy[slot]}`
+    const dueAt = ledger.retryAt.get(seq) ?? 0
+    return `${page.accepted[slot]}|${page.acceptedBy[slot]}|${dueAt}`
   })
   for (const [key, seqs] of groups) {
     if (key === '') continue
     const page = findPage(ledger, seqs[0] as number) as Page
     const ballot = acceptedAt(ledger, page, (seqs[0] as number) % ledger.pageTasks)
+    const dueAt = ledger.retryAt.get(seqs[0] as number) ?? 0
     for (const values of valuesOf(ledger, seqs)) {
-      const dueAt = dueOf(ledger, values.seqs[0] as number)
       const dueWallMs = Math.round(Math.max(now, dueAt) + voter.wallOffsetMs) - values.delayMs
       yield { type: 'accepted', ledger: ledger.info.ledger, ballot, dueWallMs, values: [values] }
     }
   }
-}
-
-function dueOf(ledger: Ledger, seq: number): Millis {
-  return ledger.delayed.find(d => d.first <= seq && seq < d.first + d.count)?.at ?? 0
 }
 
 /** Counts of grants, in entries that stay within the limits of the codec. */

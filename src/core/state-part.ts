@@ -189,10 +189,7 @@ function groupOf(voter: VoterState, ledger: Ledger, seqs: Ranges, now: Millis): 
 /** How long a failed task still waits, in milliseconds. */
 function waitMs(ledger: Ledger, page: Page, slot: number, seq: number, now: Millis): number {
   if (page.value[slot] === 0 || valueAt(ledger, page, slot)?.kind !== 'pending') return 0
-  const at =
-    ledger.retryAt.get(seq) ??
-    ledger.delayed.find(({ first, count }) => first <= seq && seq < first + count)?.at ??
-    0
+  const at = ledger.retryAt.get(seq) ?? 0
   return Math.max(0, Math.ceil(at - now))
 }
 

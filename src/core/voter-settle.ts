@@ -6,7 +6,8 @@ import {
   findPage,
   keepValues,
   type Ledger,
-  makeReady,
+  makeReadyAgain,
+  makeUnready,
   promisedAt,
   proposerAt,
   setValue,
@@ -18,7 +19,6 @@ import { votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { contains, countOf, eachSeq, pushRun, type Ranges } from './ranges.ts'
 import { ABSENT, OPEN, type Page } from './registers.ts'
-import { makeUnready } from './ledger.ts'
 import { addRun, removeRuns } from './intervals.ts'
 import { isTerminal, sliceValues } from './values.ts'
 import { awaitDecision, type Evidence, finishMs, type VoterState } from './voter.ts'
@@ -150,9 +150,7 @@ function accept(
   const dueAt = now + values.delayMs
   eachSpecRun(ledger, seqs, (spec, first, count) => {
     makeUnready(ledger, spec, first, count)
-    if (isTerminal(values)) return
-    for (let seq = first; seq < first + count; seq++) ledger.retryAt.set(seq, dueAt)
-    makeReady(ledger, spec, first, count, dueAt, now)
+    if (!isTerminal(values)) makeReadyAgain(ledger, spec, first, count, dueAt, now)
   })
 }
 

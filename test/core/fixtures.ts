@@ -22,9 +22,11 @@ import { createOutbox, type Outbox } from '../../src/core/outbox.ts'
 import { createProposer, type ProposerState } from '../../src/core/proposer.ts'
 import { randomFrom } from '../../src/core/random.ts'
 import { countOf, type Ranges } from '../../src/core/ranges.ts'
+import { collectLeases, takeOffice } from '../../src/core/installing.ts'
 import { onRelease, onRenew } from '../../src/core/session.ts'
 import { onClaim } from '../../src/core/voter-claim.ts'
 import { onDecided } from '../../src/core/voter-compare.ts'
+import { sealLedger } from '../../src/core/voter-seal.ts'
 import { onSettle } from '../../src/core/voter-settle.ts'
 import { onOpen, onStore } from '../../src/core/voter-store.ts'
 import { noTiming } from '../../src/core/timing.ts'
@@ -101,7 +103,7 @@ export function bodyOf(values: Values, index = 0): string {
 
 /** One voter of the ledger, driven message by message as the machine would. */
 export class TestVoter {
-  readonly info: LedgerInfo
+  info: LedgerInfo
   readonly voter: VoterState
   readonly outbox: Outbox
   readonly entries: Entry[] = []
@@ -133,6 +135,15 @@ export class TestVoter {
     const payloads = Array.from({ length: tasks }, (_, i) => `payload ${i}`)
     if (tasks > 0) voter.store(chunkOf(0, payloads, { delayMs: init.delayMs ?? 0 }))
     return voter
+  }
+
+  /** Seals its epoch, and goes on in the next one with what it has. */
+  begin(): void {
+    const { voter, outbox, ledger, now } = this
+    this.info = { ...this.info, epoch: this.info.epoch + 1 }
+    sealLedger(voter, outbox, ledger, this.info, now)
+    const leases = collectLeases(voter, ledger)
+    takeOffice(voter, outbox, ledger, { info: this.info, leases, blockedUntil: 0 }, now)
   }
 
   get ledger(): Ledger {
@@ -173,7 +184,8 @@ export class TestVoter {
   }
 
   store(chunk: Chunk, more: Partial<Store> = {}): Stored {
-    const store: Store = { type: 'store', ledger: ledgerId, epoch: 0, fresh: true, chunks: [chunk] }
+    const { epoch } = this.info
+    const store: Store = { type: 'store', ledger: ledgerId, epoch, fresh: true, chunks: [chunk] }
     onStore(this.voter, this.outbox, 'p', { ...store, ...more }, this.now)
     return this.reply('stored')
   }
@@ -183,7 +195,7 @@ export class TestVoter {
     const claim: Claim = {
       type: 'claim',
       ledger: ledgerId,
-      epoch: 0,
+      epoch: this.info.epoch,
       claimId: asked.counter,
       ballot: asked,
       intent: 'run',
@@ -206,7 +218,7 @@ export class TestVoter {
     const settle: Settle = {
       type: 'settle',
       ledger: ledgerId,
-      epoch: 0,
+      epoch: this.info.epoch,
       ballot: asked,
       values,
       acceptLsn,
@@ -219,7 +231,8 @@ export class TestVoter {
     const { seqs, kind } = values
     if (kind === 'pending') throw new Error('only outcomes are decided')
     const outcome = { ballot: asked, kind, seqs, values: withValues ? [values] : [] }
-    const decided = { type: 'decided', ledger: ledgerId, epoch: 0, outcomes: [outcome] } as const
+    const { epoch } = this.info
+    const decided = { type: 'decided', ledger: ledgerId, epoch, outcomes: [outcome] } as const
     onDecided(this.voter, this.outbox, from, decided, this.now)
   }
 

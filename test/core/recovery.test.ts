@@ -5,6 +5,8 @@ import type { Entry } from '../../src/core/entries.ts'
 import { sessionDigest } from '../../src/core/lease.ts'
 import type { Intent } from '../../src/core/messages.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from '../../src/core/recovery.ts'
+import { peerOf } from '../../src/core/ids.ts'
+import { onElect } from '../../src/core/voter-elect.ts'
 import { reserveCounters } from '../../src/core/voter-claim.ts'
 import { tentativeMs, valuesOf as heldValues } from '../../src/core/voter.ts'
 import { ballot, bodyOf, chunkOf, leaseMs, ledgerId, TestVoter, valuesOf } from './fixtures.ts'
@@ -12,8 +14,9 @@ import { ballot, bodyOf, chunkOf, leaseMs, ledgerId, TestVoter, valuesOf } from 
 const tasks = 4
 
 /** The voter that a journal makes, after its restart. */
-function replayed(entries: readonly Entry[], now: number): TestVoter {
+function replayed(entries: readonly Entry[], now: number, epoch = 0): TestVoter {
   const voter = new TestVoter()
+  voter.info = { ...voter.info, epoch }
   voter.now = now
   for (const entry of entries) replayVoter(voter.voter, entry, 0, now)
   recoverVoter(voter.voter, 'v0.2', true, now)
@@ -27,10 +30,14 @@ function knows(voter: TestVoter): unknown {
     const values = heldValues(voter.ledger, [seq, 1])
     const value = values.map(value => `${value.kind} ${value.failures} ${bodyOf(value)}`).join()
     // Grants count only while a task is open.
-    return { state, accepted, value, grants: state === 1 ? grants : 0 }
+    const failed = state === 1 && values.some(({ kind }) => kind === 'pending')
+    const dueAt = failed ? (voter.ledger.retryAt.get(seq) ?? 0) : 0
+    const waitMs = Math.max(0, dueAt - voter.now)
+    return { state, accepted, value, waitMs, grants: state === 1 ? grants : 0 }
   })
-  const { stored, settled, end } = voter.ledger
-  return { registers, stored: [...stored], settled: [...settled], end, bytes: voter.voter.bytes }
+  const { stored, settled, end, info, office, succession } = voter.ledger
+  const sets = { stored: [...stored], settled: [...settled] }
+  return { registers, ...sets, end, info, office, succession, bytes: voter.voter.bytes }
 }
 
 /** Who holds what. */
@@ -40,8 +47,13 @@ function leasesOf(voter: TestVoter): string[] {
     .sort()
 }
 
+const operations = [
+  ...(['store', 'claim', 'claim', 'settle', 'retry', 'decide', 'release', 'beat', 'wait'] as const),
+  ...(['elect', 'begin'] as const),
+]
+
 interface Operation {
-  readonly type: 'store' | 'claim' | 'settle' | 'retry' | 'decide' | 'release' | 'beat' | 'wait'
+  readonly type: (typeof operations)[number]
   readonly seq: number
   readonly counter: number
   readonly proposer: string
@@ -49,19 +61,7 @@ interface Operation {
 }
 
 const operation: fc.Arbitrary<Operation> = fc.record({
-  type: fc.constantFrom(
-    ...([
-      'store',
-      'claim',
-      'claim',
-      'settle',
-      'retry',
-      'decide',
-      'release',
-      'beat',
-      'wait',
-    ] as const),
-  ),
+  type: fc.constantFrom(...operations),
   seq: fc.nat({ max: tasks - 1 }),
   counter: fc.integer({ min: 1, max: 30 }),
   proposer: fc.constantFrom('w.1', 'x.1'),
@@ -102,6 +102,16 @@ function perform(voter: TestVoter, operation: Operation): void {
       return
     case 'wait':
       voter.wait(counter * 100)
+      return
+    case 'elect': {
+      const { epoch } = voter.info
+      const message = { type: 'elect', ledger: ledgerId, epoch, ballot: asked } as const
+      const voters = counter % 2 === 0 ? [] : [{ peer: 'v9', storageId: `s-${counter}` }]
+      onElect(voter.voter, voter.outbox, peerOf(proposer), { ...message, voters })
+      return
+    }
+    case 'begin':
+      voter.begin()
       return
     default:
       what satisfies never
@@ -251,6 +261,23 @@ describe('what is left of a delay', () => {
       assert.equal(again.claim(ballot(9_000), [0, 1]).refused[0]?.reason, 'not-due')
       again.wait(1)
       assert.deepEqual(again.claim(ballot(9_000), [0, 1]).granted, [0, 1])
+    })
+
+    it(`of a retry from the epoch before counts on through a restart ${name}`, () => {
+      const voter = TestVoter.holding(2)
+      for (const [seq, delayMs] of [5_000, 10_000].entries()) {
+        voter.claim(ballot(1 + seq), [seq, 1])
+        voter.settle(ballot(1 + seq), [valuesOf([seq, 1], 'pending', '', { delayMs })])
+      }
+      voter.begin()
+      voter.take()
+      voter.wait(4_000)
+      const again = replayed(entriesOf(voter), voter.now, 1)
+      again.wait(5_999)
+      assert.equal(again.claim(ballot(9_000), [1, 1]).refused[0]?.reason, 'not-due')
+      assert.deepEqual(again.claim(ballot(9_000), [0, 1]).granted, [0, 1])
+      again.wait(1)
+      assert.deepEqual(again.claim(ballot(9_000), [1, 1]).granted, [1, 1])
     })
 
     it(`of a retry counts on through a restart ${name}`, () => {

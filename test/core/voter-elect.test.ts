@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { Elected } from '../../src/core/change-messages.ts'
 import type { Entry } from '../../src/core/entries.ts'
 import type { Voter } from '../../src/core/messages.ts'
-import { recoverVoter, replayVoter } from '../../src/core/recovery.ts'
+import { checkpointVoter, recoverVoter, replayVoter } from '../../src/core/recovery.ts'
 import { onElect } from '../../src/core/voter-elect.ts'
 import { ballot, ledgerId, TestVoter } from './fixtures.ts'
 
@@ -13,14 +13,16 @@ const others: readonly Voter[] = [{ peer: 'v3', storageId: 's-v3' }]
 /** A vote on the next voters, asked for or given; what it leads to. */
 function elect(voter: TestVoter, counter: number, voters: readonly Voter[], by = 'v1.1'): Elected {
   const asked = ballot(counter, by)
-  const message = { type: 'elect', ledger: ledgerId, epoch: 0, ballot: asked, voters } as const
+  const { epoch } = voter.info
+  const message = { type: 'elect', ledger: ledgerId, epoch, ballot: asked, voters } as const
   onElect(voter.voter, voter.outbox, by.slice(0, -2), message)
   return voter.reply('elected')
 }
 
 /** The voter that a journal makes. */
-function restarted(entries: readonly Entry[]): TestVoter {
+function restarted(entries: readonly Entry[], epoch = 0): TestVoter {
   const voter = new TestVoter()
+  voter.info = { ...voter.info, epoch }
   for (const entry of entries) replayVoter(voter.voter, entry, 0, voter.now)
   recoverVoter(voter.voter, 'v0.2', true, voter.now)
   return voter
@@ -105,6 +107,17 @@ describe('a vote on the next voters', () => {
     const again = restarted(voter.entries)
     assert.equal(elect(again, 1, others, 'v2.1').granted, false)
     assert.deepEqual(elect(again, 2, [], 'v2.1').voters, some)
+  })
+
+  it('outlives a checkpoint of a later epoch', () => {
+    const voter = TestVoter.holding(1)
+    voter.begin()
+    elect(voter, 7, [])
+    elect(voter, 7, some)
+    const again = restarted([...checkpointVoter(voter.voter, voter.now)], 1)
+    assert.equal(elect(again, 6, others, 'v2.1').granted, false)
+    const { accepted, voters } = elect(again, 8, [], 'v2.1')
+    assert.deepEqual({ accepted, voters }, { accepted: ballot(7, 'v1.1'), voters: some })
   })
 
   it('is not given for somebody else’s ballot', () => {
