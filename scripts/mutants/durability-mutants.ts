@@ -140,11 +140,24 @@ export const durabilityMutants: readonly Mutant[] = [
     [
       {
         file: 'peering.ts',
-        from: '  if (echoStorageId === init.storageId && echoLsn > seen) {',
-        to: '  if (echoStorageId === init.storageId && echoLsn > Infinity) {',
+        from: '  if (seenLsn > machine.replayLsn) {',
+        to: '  if (seenLsn > Infinity) {',
       },
     ],
     { seeds: { first: 67, count: 150, faults: ['rollbacks'] } },
+  ),
+  mutant(
+    'echo-of-any-start',
+    'What a peer has seen of this journal is compared with where it ended at the start, not where it ends now.',
+    [],
+    [
+      {
+        file: 'peering.ts',
+        from: "  const own = echoIncarnation === '' && ",
+        to: '  const own = ',
+      },
+    ],
+    { tests: ['core/peering.test.ts'] },
   ),
   mutant(
     'record-before-durable',

@@ -1,6 +1,6 @@
 import type { Ballot } from './ballot.ts'
 import type { Collected } from './collected.ts'
-import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
+import type { Incarnation, LedgerId, Lsn, NodeId, PeerId, StorageId } from './ids.ts'
 import type { Chunk, DecidedRange, LedgerInfo, Values, Voter } from './messages.ts'
 import type { Ranges } from './ranges.ts'
 
@@ -134,6 +134,8 @@ export interface EchoEntry {
   readonly peer: PeerId
   readonly storageId: StorageId
   readonly lsn: Lsn
+  /** Its process start that told it. Empty where a version before this one wrote the entry. */
+  readonly incarnation: Incarnation
 }
 
 /** A process start began here: what was leased to an earlier one of this peer is free. */

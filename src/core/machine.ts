@@ -16,7 +16,7 @@ import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { checkpointKeys, nameFrom, publishedToo } from './keys.ts'
 import { asFirstGeneration } from './later-outcomes.ts'
-import { peerAt } from './membership.ts'
+import { echoOf, peerAt } from './membership.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Hint } from './messages.ts'
 import { forkRequest } from './orphans.ts'
@@ -47,10 +47,11 @@ export function replay(machine: Machine, entry: Entry, now: Millis): void {
   rememberFrom(machine.host, entry)
   nameFrom(machine, entry)
   if (entry.type === 'echo') {
-    const { peer, storageId, lsn } = entry
+    const { peer, storageId, lsn, incarnation } = entry
     machine.echoes.set(peer, { storageId, lsn })
     const known = peerAt(machine.members, peer)
     known.lsnStorageId = storageId
+    known.lsnIncarnation = incarnation
     known.lsn = lsn
     known.writtenLsn = lsn
   }
@@ -286,7 +287,7 @@ export function* checkpoint(machine: Machine, now: Millis): Iterable<Entry> {
   yield* checkpointVoter(machine.voter, now)
   for (const request of requestsOf(machine)) yield { type: 'submitted', ...request }
   yield* checkpointKeys(machine)
-  for (const { peer, lsnStorageId: storageId, lsn } of machine.members.peers.values()) {
-    if (storageId !== '') yield { type: 'echo', peer, storageId, lsn }
+  for (const peer of machine.members.peers.values()) {
+    if (peer.lsnStorageId !== '') yield echoOf(peer)
   }
 }

@@ -1,5 +1,6 @@
-import type { Lsn, Millis, NodeId, PeerId, StorageId } from './ids.ts'
+import type { Incarnation, Lsn, Millis, NodeId, PeerId, StorageId } from './ids.ts'
 import { nodeId } from './ids.ts'
+import type { EchoEntry } from './entries.ts'
 import type { Hello, KnownPeer, Voter } from './messages.ts'
 import type { Rivals } from './rivals.ts'
 import { majorityOf } from './quorum.ts'
@@ -27,6 +28,9 @@ export interface Peer {
   /** The highest durable lsn seen of its storage. */
   lsn: Lsn
   lsnStorageId: StorageId
+  /** Its process start of which the last one was seen, and the highest one of those before it. */
+  lsnIncarnation: Incarnation
+  lsnBefore: Lsn
   /** Free slots by its last presence. */
   free: number
   freeAt: Millis
@@ -71,6 +75,8 @@ export function peerAt(members: Membership, peer: PeerId): Peer {
       upSince: 0,
       lsn: 0,
       lsnStorageId: '',
+      lsnIncarnation: '',
+      lsnBefore: 0,
       free: 1,
       freeAt: 0,
       silentUntil: 0,
@@ -119,16 +125,28 @@ export function peersServing(members: Membership, queue: string): Serving {
 
 /** Learns how much of a peer's journal is durable. */
 export function sawLsn(peer: Peer, lsn: Lsn): boolean {
-  const storageId = peer.hello?.storageId
-  if (storageId === undefined) return false
+  if (peer.hello === undefined) return false
+  const { storageId, incarnation } = peer.hello
   if (storageId !== peer.lsnStorageId) {
     peer.lsnStorageId = storageId
+    peer.lsnIncarnation = incarnation
+    peer.lsnBefore = 0
     peer.lsn = 0
     peer.writtenLsn = 0
+  }
+  if (peer.lsnIncarnation !== incarnation) {
+    // What was seen by nobody knows which start may be of this one.
+    if (peer.lsnIncarnation !== '') peer.lsnBefore = peer.lsn
+    peer.lsnIncarnation = incarnation
   }
   if (lsn <= peer.lsn) return false
   peer.lsn = lsn
   return true
+}
+
+/** What is known of how far a peer's storage is durable, to be written down. */
+export function echoOf({ peer, lsnStorageId, lsn, lsnIncarnation }: Peer): EchoEntry {
+  return { type: 'echo', peer, storageId: lsnStorageId, lsn, incarnation: lsnIncarnation }
 }
 
 /** A voter did not answer: others are asked first for a while. */

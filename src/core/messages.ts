@@ -123,6 +123,9 @@ export interface Hello {
   /** The receiver's storage and the highest durable lsn seen of it. */
   readonly echoStorageId: StorageId
   readonly echoLsn: Lsn
+  /** The process start that was the last one to tell an lsn, where that is known; what those before it had told. */
+  readonly echoIncarnation: Incarnation
+  readonly echoBeforeLsn: Lsn
   /** Whether it understands that a ledger gets other voters. */
   readonly changes: boolean
 }

@@ -1,11 +1,19 @@
 import { announceAgain } from './announce.ts'
 import { dropLost } from './change.ts'
 import { resubmit } from './guest.ts'
-import type { Millis, PeerId } from './ids.ts'
+import type { Lsn, Millis, PeerId } from './ids.ts'
 import { nodeId } from './ids.ts'
 import { endSession } from './lease.ts'
 import type { Machine } from './state.ts'
-import { liveGuests, livePeers, knownPeers, maxVersion, minVersion, peerAt } from './membership.ts'
+import {
+  liveGuests,
+  livePeers,
+  knownPeers,
+  maxVersion,
+  minVersion,
+  type Peer,
+  peerAt,
+} from './membership.ts'
 import type { Hello } from './messages.ts'
 import { send } from './outbox.ts'
 import { tickProducer } from './producer.ts'
@@ -57,6 +65,8 @@ function sayHello(machine: Machine, peer: PeerId, echo: boolean): void {
     echoStorageId: known.lsnStorageId,
     // Only the first one echoes: a later one may speak of what this start has written.
     echoLsn: echo ? known.lsn : 0,
+    echoIncarnation: known.lsnIncarnation,
+    echoBeforeLsn: known.lsnBefore,
     changes: true,
   })
 }
@@ -70,15 +80,12 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
     outbox.effects.push({ type: 'hangup', peer: from, reason })
     return
   }
-  const { echoStorageId, echoLsn } = hello
   const known = peerAt(members, from)
-  // The first HELLO since the start can only speak of what an earlier start wrote.
-  const first = known.greetings === 1 && known.hello === undefined
-  const seen = first ? machine.replayLsn : outbox.lsn
-  if (echoStorageId === init.storageId && echoLsn > seen) {
+  const seenLsn = seenBefore(machine, known, hello)
+  if (seenLsn > machine.replayLsn) {
     const reason =
       `the journal ends at entry ${machine.replayLsn}, but peer ${from} has seen entry ` +
-      `${echoLsn} of it durable: votes were lost`
+      `${seenLsn} of it durable: votes were lost`
     outbox.effects.push({ type: 'quarantine', reason })
     return
   }
@@ -114,6 +121,17 @@ export function onHello(machine: Machine, from: PeerId, hello: Hello, now: Milli
   if (!hello.guest) introduce(machine, from, now)
   // Who came meanwhile could not tell that this one is a guest.
   else if (missed) sayHello(machine, from, false)
+}
+
+/** The highest entry that a peer has seen durable of what earlier starts of this node wrote. */
+function seenBefore({ init, outbox, replayLsn }: Machine, known: Peer, hello: Hello): Lsn {
+  const { echoStorageId, echoLsn, echoIncarnation, echoBeforeLsn } = hello
+  if (echoStorageId !== init.storageId) return 0
+  if (echoIncarnation === init.incarnation) return echoBeforeLsn
+  // What this start has written may be told by a peer that does not know of whom it is, but not at first.
+  const first = known.greetings === 1 && known.hello === undefined
+  const own = echoIncarnation === '' && !first && echoLsn > replayLsn && echoLsn <= outbox.lsn
+  return own ? 0 : echoLsn
 }
 
 /** Peers that have come just before this one were not told of it: they are now. */

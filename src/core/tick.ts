@@ -13,6 +13,7 @@ import { tickJoins } from './join.ts'
 import type { Hint } from './messages.ts'
 import { tendObservers } from './observers.ts'
 import { tickOrphans } from './orphans.ts'
+import { echoOf } from './membership.ts'
 import { persist } from './outbox.ts'
 import { patienceMs } from './pace.ts'
 import { tickProducer } from './producer.ts'
@@ -123,8 +124,7 @@ function writeEchoes(machine: Machine): void {
   for (const peer of machine.members.peers.values()) {
     if (peer.lsn < peer.writtenLsn + 1_000 || peer.lsnStorageId === '') continue
     peer.writtenLsn = peer.lsn
-    const { lsnStorageId: storageId, lsn } = peer
-    persist(machine.outbox, { type: 'echo', peer: peer.peer, storageId, lsn })
+    persist(machine.outbox, echoOf(peer))
   }
 }
 

@@ -8,7 +8,14 @@ import type {
   InstalledEntry,
   OpenedEntry,
 } from '../core/entries.ts'
-import type { LedgerId, Lsn, NodeId, PeerId, StorageId } from '../core/ids.ts'
+import {
+  type LedgerId,
+  type Lsn,
+  nodeId,
+  type NodeId,
+  type PeerId,
+  type StorageId,
+} from '../core/ids.ts'
 import type { Cancel, Finished } from '../core/inputs.ts'
 import { invariant } from '../core/invariant.ts'
 import type { Chunk, Claimed, LedgerInfo, Message, Release, Voter } from '../core/messages.ts'
@@ -48,8 +55,8 @@ export class History extends Observer {
   readonly #proposers = new Map<NodeId, number>()
   /** Entries written and not yet durable, per node. */
   readonly #pending: { lsn: Lsn; entry: Entry }[][] = []
-  /** The last entry written, per node. */
-  readonly #lastWritten: Lsn[] = []
+  /** Where the journal ended when its process began, per node. */
+  readonly #foundLsn: Lsn[] = []
   /** Processes that were shown that their disk has lost something. */
   readonly #warned = new Set<NodeId>()
   /** Who votes where, by what is written and by what is durable. */
@@ -145,7 +152,7 @@ export class History extends Observer {
   override wrote(actor: Actor, lsn: Lsn, entry: Entry): void {
     this.#actedAt.set(actor.node, this.#now())
     this.#pending[actor.index]?.push({ lsn, entry })
-    this.#lastWritten[actor.index] = lsn
+    if (entry.type === 'started') this.#foundLsn[actor.index] = lsn - 1
     this.#written.take(actor.index, entry)
     if (entry.type === 'opened' || entry.type === 'installed') this.#learn(entry)
     if (entry.type === 'sealed' || entry.type === 'installed') this.#chosen(entry)
@@ -160,7 +167,10 @@ export class History extends Observer {
 
   override received(actor: Actor, _from: PeerId, message: Message): void {
     if (message.type !== 'hello' || message.echoStorageId !== actor.storageId) return
-    if (message.echoLsn > (this.#lastWritten[actor.index] ?? 0)) this.#warned.add(actor.node)
+    const { echoIncarnation, echoLsn, echoBeforeLsn } = message
+    const isOwn = nodeId(actor.peer, echoIncarnation) === actor.node
+    const seenLsn = isOwn ? echoBeforeLsn : echoLsn
+    if (seenLsn > (this.#foundLsn[actor.index] ?? 0)) this.#warned.add(actor.node)
   }
 
   override durable(actor: Actor, lsn: Lsn): void {

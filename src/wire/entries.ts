@@ -1,5 +1,6 @@
 import type * as core from '../core/entries.ts'
 import {
+  incarnationOrNone,
   integer,
   ledgerId,
   lsn,
@@ -128,7 +129,11 @@ const keyed = record<core.KeyedEntry>(
   { type: 'keyed' },
 )
 
-const echo = record<core.EchoEntry>('EchoEntry', { peer: peerId, storageId, lsn }, { type: 'echo' })
+const echo = record<core.EchoEntry>(
+  'EchoEntry',
+  { peer: peerId, storageId, lsn, incarnation: incarnationOrNone },
+  { type: 'echo' },
+)
 
 const started = record<core.StartedEntry>('StartedEntry', { node: nodeId }, { type: 'started' })
 

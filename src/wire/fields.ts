@@ -189,6 +189,7 @@ function hex(bytes: number, none: () => string): Field<string> {
 }
 
 export const incarnation = hex(8, empty)
+export const incarnationOrNone = hex(8, () => '')
 export const ledgerId = hex(16, empty)
 export const ledgerIdOrNone = hex(16, () => '')
 export const storageId = hex(16, empty)

@@ -8,6 +8,7 @@ import {
   choice,
   flag,
   incarnation,
+  incarnationOrNone,
   integer,
   ledgerId,
   ledgerIdOrNone,
@@ -84,6 +85,8 @@ const hello = record<core.Hello>(
     echoStorageId: storageIdOrNone,
     echoLsn: lsn,
     changes: flag,
+    echoIncarnation: incarnationOrNone,
+    echoBeforeLsn: lsn,
   },
   {
     type: 'hello',

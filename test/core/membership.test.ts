@@ -174,6 +174,29 @@ describe('the durable lsn of a peer', () => {
     assert.deepEqual([peer.lsn, peer.lsnStorageId], [2, 'another'])
   })
 
+  it('is told apart by the process start that told it', () => {
+    const all = members({ a: {} })
+    const peer = peerAt(all, 'a')
+    sawLsn(peer, 5)
+    for (const [incarnation, lsn, before] of [
+      ['2', 3, 5],
+      ['2', 9, 5],
+      ['3', 4, 9],
+    ] as const) {
+      join(all, 'a', 0, { incarnation })
+      sawLsn(peer, lsn)
+      assert.deepEqual([peer.lsnIncarnation, peer.lsnBefore], [incarnation, before])
+    }
+  })
+
+  it('that an older version has written down may be of the present start', () => {
+    const all = members({ a: {} })
+    const peer = peerAt(all, 'a')
+    Object.assign(peer, { lsnStorageId: 's-a', lsn: 5 })
+    sawLsn(peer, 6)
+    assert.deepEqual([peer.lsnIncarnation, peer.lsnBefore, peer.lsn], ['1', 0, 6])
+  })
+
   it('of a peer that has not said who it is is not known', () => {
     assert.equal(sawLsn(peerAt(noMembers(), 'a'), 5), false)
   })

@@ -135,6 +135,28 @@ describe('HELLO', () => {
     assert.match(stop?.reason ?? '', /ends at entry 10, but peer v1 has seen entry 11/)
   })
 
+  // A peer whose first stream closed before its HELLO came spoke of what this start had written, or so it seemed.
+  it('stops the node also if more has been written since than that peer has seen', () => {
+    const node = new TestNode(10)
+    node.step({ type: 'peer-up', peer: 'v1' })
+    node.step({ type: 'peer-down', peer: 'v1' })
+    node.machine.outbox.lsn = 99
+    const echo = { echoStorageId: 's-v0', echoLsn: 11, echoIncarnation: '0' }
+    const stop = node.join('v1', echo).find(effect => effect.type === 'quarantine')
+    assert.match(stop?.reason ?? '', /ends at entry 10, but peer v1 has seen entry 11/)
+  })
+
+  it('of a peer that has heard of this start since tells what it had seen before', () => {
+    const stops = (echoBeforeLsn: number): boolean => {
+      const node = new TestNode(10)
+      node.machine.outbox.lsn = 99
+      const echo = { echoStorageId: 's-v0', echoLsn: 99, echoIncarnation: '1', echoBeforeLsn }
+      return node.join('v1', echo).some(effect => effect.type === 'quarantine')
+    }
+    assert.equal(stops(11), true)
+    assert.equal(stops(10), false)
+  })
+
   it('that echoes another storage, or no more than there is, stops nothing', () => {
     const node = new TestNode(10)
     const effects = [

@@ -16,6 +16,8 @@ export function helloOf(peer: string, more: Partial<Hello> = {}): Hello {
     concurrency: 4,
     echoStorageId: '',
     echoLsn: 0,
+    echoIncarnation: '',
+    echoBeforeLsn: 0,
     changes: true,
     ...more,
   }

@@ -53,7 +53,7 @@ export const forgetfulVoters: Tamper = {
   recovered: (_actor, entries) =>
     entries.map(entry =>
       entry.type === 'accepted' || entry.type === 'granted' || entry.type === 'reserved'
-        ? { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0 }
+        ? { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0, incarnation: '' }
         : entry,
     ),
 }
@@ -111,7 +111,13 @@ export const unwrittenRecords: Tamper = {
       actor.index < 2 && effect.type === 'persist' && effect.entry.type === 'stored'
         ? {
             ...effect,
-            entry: { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0 } as const,
+            entry: {
+              type: 'echo',
+              peer: 'n0',
+              storageId: 'ab'.repeat(16),
+              lsn: 0,
+              incarnation: '',
+            } as const,
           }
         : effect,
     ),
@@ -208,7 +214,16 @@ export const unwrittenSeals: Tamper = {
   effects: (_actor, effects) =>
     effects.map(effect =>
       effect.type === 'persist' && effect.entry.type === 'sealed'
-        ? { ...effect, entry: { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0 } }
+        ? {
+            ...effect,
+            entry: {
+              type: 'echo',
+              peer: 'n0',
+              storageId: 'ab'.repeat(16),
+              lsn: 0,
+              incarnation: '',
+            },
+          }
         : effect,
     ),
 }
@@ -254,7 +269,16 @@ export const forgottenOutcomes: Tamper = {
   effects: (actor, effects) =>
     effects.map(effect =>
       actor.index === 1 && effect.type === 'persist' && effect.entry.type === 'settled'
-        ? { ...effect, entry: { type: 'echo', peer: 'n0', storageId: 'ab'.repeat(16), lsn: 0 } }
+        ? {
+            ...effect,
+            entry: {
+              type: 'echo',
+              peer: 'n0',
+              storageId: 'ab'.repeat(16),
+              lsn: 0,
+              incarnation: '',
+            },
+          }
         : effect,
     ),
 }

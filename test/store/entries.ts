@@ -14,7 +14,7 @@ export const jsonCodec: EntryCodec = {
 
 /** An entry that can be told from others by its number. */
 export function entry(n: number, text = ''): Entry {
-  return { type: 'echo', peer: `peer${text}`, storageId: 's', lsn: n }
+  return { type: 'echo', peer: `peer${text}`, storageId: 's', lsn: n, incarnation: '' }
 }
 
 /** The entries numbered from `first` to `last`. */

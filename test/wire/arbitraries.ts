@@ -26,6 +26,7 @@ const lsn = fc.oneof(fc.nat(300), fc.maxSafeNat())
 const ms = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 8_640_000_000_000_000 }))
 const [ledger, storageId] = [hex(32), hex(32)]
 const storageIdOrNone = fc.oneof(storageId, fc.constant(''))
+const incarnationOrNone = fc.oneof(hex(16), fc.constant(''))
 const peer = word
 const node = fc.tuple(peer, hex(16)).map(([peer, incarnation]) => `${peer}.${incarnation}`)
 const priority = fc.integer({ min: -maxPriority, max: maxPriority })
@@ -243,6 +244,8 @@ export const messages: Members<core.Message> = {
         concurrency: uint32,
         echoStorageId: storageIdOrNone,
         echoLsn: lsn,
+        echoIncarnation: incarnationOrNone,
+        echoBeforeLsn: lsn,
         changes: fc.boolean(),
       }),
     ),
@@ -425,7 +428,7 @@ export const entries: Members<Entry> = {
     member('grants', { ledger, seqs: fc.constant(seqs), grants: grantsOf(seqs) }),
   ),
   submitted: member('submitted', { guest: peer, request: word, ledger, seqs }),
-  echo: member('echo', { peer, storageId, lsn }),
+  echo: member('echo', { peer, storageId, lsn, incarnation: incarnationOrNone }),
   keyed: member('keyed', { queue: word, ledger, seq: task, ...taskKeyFields }),
   started: member('started', { node }),
   observed: member('observed', infoFields),

@@ -72,6 +72,8 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     concurrency: 8,
     echoStorageId: storageId,
     echoLsn: 2 ** 40,
+    echoIncarnation: '',
+    echoBeforeLsn: 0,
     changes: false,
   },
   goodbye: { type: 'goodbye' },
@@ -255,6 +257,7 @@ const laterMessages: Record<string, Message> = {
   'invite-standing': { ...messages.invite, standing: true },
   'renew-decided': { ...messages.renew, decidedBelow: 301 },
   'state-voting': { ...messages.state, voting: true },
+  'hello-echo': { ...messages.hello, echoIncarnation: 'fedcba9876543210', echoBeforeLsn: 2 ** 39 },
 }
 
 /** Envelopes by the type of their message. */
@@ -313,7 +316,7 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
     cancelled: [5, 2],
     forgotten: [9, 9],
   },
-  echo: { type: 'echo', peer, storageId, lsn: 2 ** 40 },
+  echo: { type: 'echo', peer, storageId, lsn: 2 ** 40, incarnation: '' },
   started: { type: 'started', node },
   observed: { type: 'observed', ...info },
   succession: {
@@ -343,6 +346,7 @@ const laterEntries: Record<string, Entry> = {
     chunk: { ...chunk, startWithinMs: 30_000, endWithinMs: 3_600_000 },
   },
   'stored-forked': { ...entriesByType.stored, chunk: { ...chunk, fork } },
+  'echo-incarnation': { ...entriesByType.echo, incarnation: '0123456789abcdef' },
 }
 
 /** Journal entries by type. */

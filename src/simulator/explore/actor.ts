@@ -218,6 +218,8 @@ export function helloOf(peer: PeerId, start: number, guest: boolean): Hello {
     concurrency: 0,
     echoStorageId: '',
     echoLsn: 0,
+    echoIncarnation: '',
+    echoBeforeLsn: 0,
     changes: true,
   }
 }

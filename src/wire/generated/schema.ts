@@ -116,6 +116,8 @@ export const schema = {
     echoStorageId: [10, 'bytes'],
     echoLsn: [11, 'uint64'],
     changes: [12, 'bool'],
+    echoIncarnation: [13, 'bytes'],
+    echoBeforeLsn: [14, 'uint64'],
   },
   Goodbye: {},
   Open: {
@@ -452,7 +454,12 @@ export const schema = {
     ledger: [4, 'bytes'],
     seq: [5, 'uint32'],
   },
-  EchoEntry: { peer: [1, 'string'], storageId: [2, 'bytes'], lsn: [3, 'uint64'] },
+  EchoEntry: {
+    peer: [1, 'string'],
+    storageId: [2, 'bytes'],
+    lsn: [3, 'uint64'],
+    incarnation: [4, 'bytes'],
+  },
   StartedEntry: { node: [1, 'string'] },
   ObservedEntry: {
     ledger: [1, 'bytes'],
