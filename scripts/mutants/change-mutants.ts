@@ -105,7 +105,11 @@ export const changeMutants: readonly Mutant[] = [
         to: 'const hasNotBegun = before.length === 0 && ',
       },
     ],
-    { quick: false, seeds: { first: 9_329_083, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_329_083, count: 1, faults: ['swarm'] },
+      tests: ['core/join.test.ts'],
+    },
   ),
   mutant(
     'missing-member-blocks',
@@ -241,6 +245,10 @@ export const changeMutants: readonly Mutant[] = [
         to: '  return mayVote ? Infinity : Infinity',
       },
     ],
-    { quick: false, seeds: { first: 9_536_467, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_536_467, count: 1, faults: ['swarm'] },
+      tests: ['core/join.test.ts'],
+    },
   ),
 ]

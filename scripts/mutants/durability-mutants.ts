@@ -147,6 +147,19 @@ export const durabilityMutants: readonly Mutant[] = [
     { seeds: { first: 67, count: 150, faults: ['rollbacks'] } },
   ),
   mutant(
+    'retry-at-once-after-restart',
+    'What has failed waits as long after a restart as before, whichever epoch it failed in.',
+    [],
+    [
+      {
+        file: 'ledger.ts',
+        from: '    if (dueAt > now) ledger.retryAt.set(seq, dueAt)\n    else ledger',
+        to: '    ledger',
+      },
+    ],
+    { tests: ['core/recovery.test.ts'] },
+  ),
+  mutant(
     'echo-of-any-start',
     'What a peer has seen of this journal is compared with where it ended at the start, not where it ends now.',
     [],

@@ -135,7 +135,11 @@ export const forkMutants: readonly Mutant[] = [
         to: '  const all = neededFor(voter, ledger)\n',
       },
     ],
-    { quick: false, seeds: { first: 9_111_380, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_111_380, count: 1, faults: ['swarm'] },
+      tests: ['core/orphans.test.ts'],
+    },
   ),
   mutant(
     'copy-keeps-tasks',

@@ -13,7 +13,10 @@ export const leaseMutants: readonly Mutant[] = [
         to: '    const until = now + renewed.leaseMs * 0.98',
       },
     ],
-    { quick: false, seeds: { count: 600, faults: ['partitions', 'delays', 'flaps'] } },
+    {
+      ...{ quick: false, tests: ['core/renew.test.ts'] },
+      seeds: { first: 9_860_500, count: 200, faults: ['partitions', 'delays', 'flaps'] },
+    },
   ),
   mutant(
     'no-release',
@@ -91,6 +94,10 @@ export const leaseMutants: readonly Mutant[] = [
         to: '',
       },
     ],
-    { quick: false, seeds: { first: 6_000_735, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 6_000_735, count: 1, faults: ['swarm'] },
+      tests: ['core/renew.test.ts'],
+    },
   ),
 ]

@@ -26,13 +26,13 @@ export interface Mutant {
   readonly patches: readonly Patch[]
   /** Shapes that are explored one after the other until one of them finds it. */
   readonly shapes: readonly string[]
+  /** Clusters that are simulated if no shape finds it, one after the other, until one does. */
+  readonly seeds?: SeedPlan
   /**
-   * Tests below `test` that are run if no shape finds it, one after the other until one does: of what
-   * another rule makes harmless in a cluster, only a test of one node sees that it is gone.
+   * Tests below `test` that are run if neither a shape nor a seed finds it, one after the other until one
+   * does: of what another rule makes harmless in a cluster, only a test of one node sees that it is gone.
    */
   readonly tests: readonly string[]
-  /** Clusters that are simulated if neither a shape nor a test finds it, one after the other, until one does. */
-  readonly seeds?: SeedPlan
   /** Whether it is found fast enough for every run of the tests. */
   readonly quick: boolean
 }

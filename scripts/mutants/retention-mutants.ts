@@ -73,7 +73,11 @@ export const retentionMutants: readonly Mutant[] = [
       },
       { file: 'voter.ts', from: '  if (outcome.ballot.counter === 0) return false\n', to: '' },
     ],
-    { quick: false, seeds: { first: 9_083_178, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_083_178, count: 1, faults: ['swarm'] },
+      tests: ['core/merge.test.ts'],
+    },
   ),
   mutant(
     'closed-below-what-is-held',

@@ -43,7 +43,7 @@ export async function patchedFiles({ name, patches }: Mutant): Promise<Map<strin
   return files
 }
 
-/** Puts a mutant into a copy of the sources; runs its shapes, tests and seeds until one finds it. */
+/** Puts a mutant into a copy of the sources; runs its shapes, seeds and tests until one finds it. */
 export async function runMutant(mutant: Mutant): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'mutant-'))
   const verdict = { mutant: mutant.name, killed: false, by: '', states: 0, seeds: 0 }
@@ -60,12 +60,13 @@ export async function runMutant(mutant: Mutant): Promise<Verdict> {
       if (problem === undefined) continue
       return { ...verdict, killed: true, by: `${shape}: ${problem.split('\n')[0]}` }
     }
+    if (mutant.seeds !== undefined) Object.assign(verdict, await simulateIn(folder, mutant.seeds))
+    if (verdict.killed) return verdict
     for (const test of mutant.tests) {
       const failed = await testIn(folder, test)
       if (failed !== undefined) return { ...verdict, killed: true, by: `${test}: ${failed}` }
     }
-    if (mutant.seeds === undefined) return verdict
-    return { ...verdict, ...(await simulateIn(folder, mutant.seeds)) }
+    return verdict
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -1,11 +1,10 @@
 import * as fc from 'fast-check'
 import type { Fork } from '../../src/core/forks.ts'
 import type { Chunk } from '../../src/core/messages.ts'
+import { hex } from './plain-arbitraries.ts'
 import { maxGeneration, maxSeq } from '../../src/wire/limits.ts'
 
-const ledger = fc
-  .uint8Array({ minLength: 16, maxLength: 16 })
-  .map(bytes => Buffer.from(bytes).toString('hex'))
+const ledger = hex(32)
 
 const far = fc.integer({ min: 1 - maxSeq, max: maxSeq - 1 })
 
