@@ -160,6 +160,19 @@ export const durabilityMutants: readonly Mutant[] = [
     { tests: ['core/recovery.test.ts'] },
   ),
   mutant(
+    'restart-ends-block',
+    'What blocks new holders goes on through a restart.',
+    [],
+    [
+      {
+        file: 'recovery.ts',
+        from: 'const blockedUntil = intact ? voter.blockedUntil : ',
+        to: 'const blockedUntil = intact ? 0 : ',
+      },
+    ],
+    { tests: ['core/recovery.test.ts'] },
+  ),
+  mutant(
     'echo-of-any-start',
     'What a peer has seen of this journal is compared with where it ended at the start, not where it ends now.',
     [],

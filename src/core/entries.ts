@@ -181,6 +181,12 @@ export interface ForkedEntry {
   readonly seqs: Ranges
 }
 
+/** Nothing is granted before then of which this storage may not know that somebody holds it. */
+export interface BlockedEntry {
+  readonly type: 'blocked'
+  readonly untilWallMs: number
+}
+
 /** Everything a node writes to its journal, and all that a checkpoint consists of. */
 export type Entry =
   | OpenedEntry
@@ -204,3 +210,4 @@ export type Entry =
   | InstalledEntry
   | MovedEntry
   | ForkedEntry
+  | BlockedEntry

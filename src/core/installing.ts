@@ -6,7 +6,7 @@ import { grantLease, leasesOf } from './lease.ts'
 import type { LedgerInfo } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { eachSeq, fromSeqs, type Ranges, subtract } from './ranges.ts'
-import { checkpointGrants, checkpointLeases, checkpointValues } from './recovery.ts'
+import { checkpointGrants, checkpointLeases, checkpointValues, writeBlock } from './recovery.ts'
 import { OPEN } from './registers.ts'
 import { groupRuns } from './values.ts'
 import type { VoterState } from './voter.ts'
@@ -53,8 +53,9 @@ export function takeOffice(
     ledger.mark = highest
     ledger.markLsn = persist(outbox, { type: 'reserved', ledger: id, mark: highest })
   }
-  armLeases(voter, ledger, leases, now)
+  const unsureUntil = armLeases(voter, ledger, leases, now)
   ledger.blockedUntil = Math.max(ledger.blockedUntil, blockedUntil)
+  writeBlock(voter, outbox, Math.max(ledger.blockedUntil, unsureUntil), now)
   for (const entry of checkpointValues(voter, ledger, open, now)) persist(outbox, entry)
   for (const entry of checkpointGrants(ledger, open)) persist(outbox, entry)
   for (const entry of checkpointLeases(voter, ledger, open)) persist(outbox, entry)
@@ -74,14 +75,15 @@ function highestPromise(ledger: Ledger, open: Ranges): number {
 
 /**
  * Arms what is known of leases anew. Where two are known of one task, only one can have had its
- * majority, and nobody knows which: no other run begins there until both are over.
+ * majority, and nobody knows which: no other run begins there until both are over, at the returned time.
  */
 function armLeases(
   voter: VoterState,
   ledger: Ledger,
   found: readonly FoundLease[],
   now: Millis,
-): void {
+): Millis {
+  let unsureUntil = 0
   const bySeq = new Map<number, FoundLease | undefined>()
   const firm = new Set<string>()
   for (const lease of found) {
@@ -96,7 +98,8 @@ function armLeases(
   const seqs = fromSeqs([...bySeq.keys()].sort((a, b) => a - b))
   for (const [lease, group] of groupRuns(seqs, seq => bySeq.get(seq))) {
     if (lease === undefined) {
-      eachSeq(group, seq => ledger.retryAt.set(seq, now + voter.leaseMs))
+      unsureUntil = now + voter.leaseMs
+      eachSeq(group, seq => ledger.retryAt.set(seq, unsureUntil))
       continue
     }
     const { ballot, claimId } = lease
@@ -105,6 +108,7 @@ function armLeases(
     const grant = { holder: ballot.proposer, claimId, ballot, until, tentative }
     grantLease(voter.leases, ledger, grant, group)
   }
+  return unsureUntil
 }
 
 function nameOf({ ballot, claimId }: FoundLease): string {

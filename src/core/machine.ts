@@ -24,7 +24,7 @@ import { type Outbox, persist } from './outbox.ts'
 import { closeOldLedgers, producerWakeAt, tickProducer } from './producer.ts'
 import { answerCancels, hasNews, noNews, type ProposerNews } from './proposer.ts'
 import { receiveLoopback } from './receive.ts'
-import { checkpointVoter, recoverVoter, replayVoter } from './recovery.ts'
+import { checkpointVoter, recoverVoter, replayVoter, writeBlock } from './recovery.ts'
 import { proposerWakeAt } from './proposer-wake.ts'
 import { beatAll } from './renew.ts'
 import { noteTold } from './retention.ts'
@@ -69,6 +69,7 @@ export function start(machine: Machine, lsn: number, now: Millis): Effect[] {
     recoverVoter(voter, machine.node, init.intact, now)
     resumeCopies(voter, now)
     persist(outbox, { type: 'started', node: machine.node })
+    if (!init.intact) writeBlock(voter, outbox, now + voter.leaseMs, now)
     closeOldLedgers(producer, voter, outbox)
     tickProducer(producer, voter, outbox, members, now)
   }

@@ -26,6 +26,7 @@ import {
 } from './ledger.ts'
 import { offer, clearLease, eachSpecRun, endLease, grantLease, leaseAt } from './lease.ts'
 import { beginOffice } from './begin-office.ts'
+import { type Outbox, persist } from './outbox.ts'
 import type { DecidedRange, LedgerInfo, Values } from './messages.ts'
 import { dropLedger, rememberMoved, hasOpenTasks } from './office.ts'
 import { voterIndex } from './quorum.ts'
@@ -88,6 +89,12 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
   }
   if (entry.type === 'moved') rememberMoved(voter, infoIn(entry))
   if (entry.type === 'retired') return replayRetired(voter, entry, now)
+  if (entry.type === 'blocked') {
+    // A wall clock that was set back must not make it longer than it was.
+    const until = Math.min(entry.untilWallMs - voter.wallOffsetMs, now + voter.leaseMs)
+    voter.blockedUntil = Math.max(voter.blockedUntil, until)
+    return
+  }
   if (!('ledger' in entry)) return
   const ledger = voter.ledgers.get(entry.ledger)
   if (ledger === undefined) return
@@ -286,10 +293,11 @@ function replaySettled(
  * promised at its ledger's mark. Leases that a lost write may have held block new holders.
  */
 export function recoverVoter(voter: VoterState, self: NodeId, intact: boolean, now: Millis): void {
+  const blockedUntil = intact ? voter.blockedUntil : now + voter.leaseMs
   for (const ledger of voter.ledgers.values()) {
     ledger.counter = Math.max(ledger.counter, ledger.mark)
     for (const page of ledger.pages.values()) promiseMark(ledger, page)
-    if (!intact) ledger.blockedUntil = now + voter.leaseMs
+    ledger.blockedUntil = blockedUntil > now ? blockedUntil : 0
     // Where nothing is open, others may have nothing left of it: nobody needs to be told to vote.
     ledger.isWhole ||= !hasOpenTasks(ledger)
   }
@@ -300,6 +308,13 @@ export function recoverVoter(voter: VoterState, self: NodeId, intact: boolean, n
     if (ours) endLease(voter.leases, voter.ledgers, lease, now)
   }
   voter.leases.lapseAt = voter.leases.byId.size === 0 ? Infinity : now + voter.leaseMs
+}
+
+/** Writes down until when nothing is granted: a restart must not make an end of it. */
+export function writeBlock(voter: VoterState, outbox: Outbox, until: Millis, now: Millis): void {
+  if (until <= Math.max(now, voter.blockedUntil)) return
+  voter.blockedUntil = until
+  persist(outbox, { type: 'blocked', untilWallMs: Math.ceil(until + voter.wallOffsetMs) })
 }
 
 function promiseMark(ledger: Ledger, page: Page): void {
@@ -345,6 +360,8 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
     if (successor !== undefined) yield { type: 'sealed', ...successor }
   }
   for (const info of voter.moved.values()) yield { type: 'moved', ...info }
+  if (voter.blockedUntil > now)
+    yield { type: 'blocked', untilWallMs: Math.ceil(voter.blockedUntil + voter.wallOffsetMs) }
   yield* checkpointRetired(voter)
 }
 

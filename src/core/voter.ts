@@ -108,6 +108,8 @@ export interface VoterState {
   readonly forks: Map<LedgerId, ForkRun[]>
   /** Ledgers with open tasks and without a majority of their voters, and since when. */
   readonly lonely: Map<LedgerId, Millis>
+  /** The end of what is written down of blocks: a restart blocks all ledgers until then. */
+  blockedUntil: Millis
 }
 
 /** A voter without ledgers. */
@@ -140,6 +142,7 @@ export function createVoter(
     plain: new Set(),
     forks: new Map(),
     lonely: new Map(),
+    blockedUntil: 0,
   }
 }
 

@@ -151,6 +151,8 @@ const installed = record<core.InstalledEntry>('InstalledEntry', ledgerInfoFields
   type: 'installed',
 })
 
+const blocked = record<core.BlockedEntry>('BlockedEntry', { untilWallMs: ms }, { type: 'blocked' })
+
 const forked = record<core.ForkedEntry>(
   'ForkedEntry',
   { ledger: ledgerId, seqs: ranges },
@@ -182,4 +184,5 @@ export const entries = union<core.Entry>('Entry', 'entry', {
   installed,
   moved,
   forked,
+  blocked,
 })

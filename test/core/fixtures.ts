@@ -138,12 +138,13 @@ export class TestVoter {
   }
 
   /** Seals its epoch, and goes on in the next one with what it has. */
-  begin(): void {
+  begin(found: Partial<Parameters<typeof takeOffice>[3]> = {}): void {
     const { voter, outbox, ledger, now } = this
     this.info = { ...this.info, epoch: this.info.epoch + 1 }
     sealLedger(voter, outbox, ledger, this.info, now)
     const leases = collectLeases(voter, ledger)
-    takeOffice(voter, outbox, ledger, { info: this.info, leases, blockedUntil: 0 }, now)
+    const all = { info: this.info, leases, blockedUntil: 0, ...found }
+    takeOffice(voter, outbox, ledger, all, now)
   }
 
   get ledger(): Ledger {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Entry } from '../../src/core/entries.ts'
+import { createMachine, replay, start } from '../../src/core/machine.ts'
 import { sessionDigest } from '../../src/core/lease.ts'
 import type { Intent } from '../../src/core/messages.ts'
 import { checkpointVoter, recoverVoter, replayVoter } from '../../src/core/recovery.ts'
@@ -9,7 +10,16 @@ import { peerOf } from '../../src/core/ids.ts'
 import { onElect } from '../../src/core/voter-elect.ts'
 import { reserveCounters } from '../../src/core/voter-claim.ts'
 import { tentativeMs, valuesOf as heldValues } from '../../src/core/voter.ts'
-import { ballot, bodyOf, chunkOf, leaseMs, ledgerId, TestVoter, valuesOf } from './fixtures.ts'
+import {
+  ballot,
+  bodyOf,
+  chunkOf,
+  infoOf,
+  leaseMs,
+  ledgerId,
+  TestVoter,
+  valuesOf,
+} from './fixtures.ts'
 
 const tasks = 4
 
@@ -244,14 +254,65 @@ test('a claim that is given back late brings no retry forward by the journal', (
   assert.equal(again.claim(ballot(9_000), [0, 1]).refused[0]?.reason, 'not-due')
 })
 
-describe('what is left of a delay', () => {
-  const restarts = [
-    { name: 'by the journal', entriesOf: (voter: TestVoter) => voter.entries },
+const restarts = [
+  { name: 'by the journal', entriesOf: (voter: TestVoter) => voter.entries },
+  {
+    name: 'by a checkpoint',
+    entriesOf: (voter: TestVoter) => [...checkpointVoter(voter.voter, voter.now)],
+  },
+]
+
+describe('what a voter does not know to be free', () => {
+  const lease = { seqs: [0, 1], claimId: 1, tentative: false }
+  const cases = [
     {
-      name: 'by a checkpoint',
-      entriesOf: (voter: TestVoter) => [...checkpointVoter(voter.voter, voter.now)],
+      why: 'since voters before it did not know it',
+      begin: (voter: TestVoter) => voter.begin({ blockedUntil: voter.now + leaseMs }),
+    },
+    {
+      why: 'since two leases are known of it',
+      begin: (voter: TestVoter) => {
+        const leases = [ballot(1), ballot(2, 'x.1')].map(by => ({ ...lease, ballot: by }))
+        voter.begin({ leases })
+      },
     },
   ]
+  for (const { why, begin } of cases) {
+    for (const { name, entriesOf } of restarts) {
+      it(`${why} stays blocked through a restart ${name}`, () => {
+        const voter = TestVoter.holding(1)
+        begin(voter)
+        voter.take()
+        voter.wait(1_000)
+        const again = replayed(entriesOf(voter), voter.now, 1)
+        again.wait(leaseMs - 1_001)
+        assert.equal(again.claim(ballot(9_000), [0, 1]).refused[0]?.reason, 'blocked')
+        again.wait(1)
+        assert.deepEqual(again.claim(ballot(9_000), [0, 1]).granted, [0, 1])
+      })
+    }
+  }
+
+  it('since the power failed stays blocked when its process ends soon after that', () => {
+    const entries: Entry[] = []
+    for (const intact of [false, true]) {
+      const machine = createMachine({
+        ...{ peer: 'v0', incarnation: '1', storageId: 's-v0', seed: [1, 2, 3, 4], intact },
+        ...{ guest: false, voters: 3, leaseMs, maxDeliveries: 5, queues: [], concurrency: 0 },
+        ...{ labels: [], maxBytes: 1_000_000, wallOffsetMs: 1_000_000, pageTasks: 16 },
+      })
+      const now = intact ? 3_000 : 1_000
+      for (const entry of [{ type: 'opened', ...infoOf(['v0']) } as const, ...entries])
+        replay(machine, entry, now)
+      for (const effect of start(machine, 1, now)) {
+        if (effect.type === 'persist') entries.push(effect.entry)
+      }
+      assert.equal(machine.voter.ledgers.get(ledgerId)?.blockedUntil, 1_000 + leaseMs)
+    }
+  })
+})
+
+describe('what is left of a delay', () => {
   for (const { name, entriesOf } of restarts) {
     it(`of a task counts on through a restart ${name}`, () => {
       const voter = TestVoter.holding(1, { delayMs: 10_000 })

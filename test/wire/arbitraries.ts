@@ -404,6 +404,7 @@ export const entries: Members<Entry> = {
   settled: member('settled', { ledger, outcomes, settledWallMs: msOrNone }),
   collected: member('collected', { ledger, ...collectedSets }),
   forked: member('forked', { ledger, seqs }),
+  blocked: member('blocked', { untilWallMs: ms }),
   retired: member('retired', {
     ledger,
     epoch: uint32,

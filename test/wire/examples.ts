@@ -330,6 +330,7 @@ const entriesByType: { [K in Entry['type']]: Extract<Entry, { type: K }> } = {
   installed: { type: 'installed', ...info },
   moved: { type: 'moved', ...info },
   forked: { type: 'forked', ledger, seqs },
+  blocked: { type: 'blocked', untilWallMs: 1_800_000_000_000 },
 }
 
 /** Entries with fields that came later. */

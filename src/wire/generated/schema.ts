@@ -388,6 +388,7 @@ export const schema = {
     retired: [14, 'RetiredEntry', 'entry'],
     keyed: [15, 'KeyedEntry', 'entry'],
     forked: [16, 'ForkedEntry', 'entry'],
+    blocked: [25, 'BlockedEntry', 'entry'],
   },
   OpenedEntry: {
     ledger: [1, 'bytes'],
@@ -480,6 +481,7 @@ export const schema = {
     producer: [3, 'string'],
     voters: [4, 'Voter[]'],
   },
+  BlockedEntry: { untilWallMs: [1, 'uint64'] },
   InstalledEntry: {
     ledger: [1, 'bytes'],
     epoch: [2, 'uint32'],
