@@ -91,8 +91,8 @@ export const retentionMutants: readonly Mutant[] = [
       },
       {
         file: 'voter-compare.ts',
-        from: 'closeAt(voter, outbox, ledger, Math.max(theirs.end, endOf(theirs.stored)))',
-        to: 'closeAt(voter, outbox, ledger, theirs.end)',
+        from: 'closeAt(outbox, ledger, Math.max(theirs.end, endOf(theirs.stored)))',
+        to: 'closeAt(outbox, ledger, theirs.end)',
       },
       {
         file: 'retire.ts',
@@ -101,5 +101,44 @@ export const retentionMutants: readonly Mutant[] = [
       },
     ],
     { quick: false, seeds: { first: 9_291_787, count: 1, faults: ['swarm'] } },
+  ),
+  mutant(
+    'handed-over-without-end',
+    'A node that stops ends its ledgers before others keep them: it may never come back to do so.',
+    [],
+    [
+      {
+        file: 'heal.ts',
+        from: '  endOwnLedgers(machine.producer, machine.voter, machine.outbox)\n',
+        to: '',
+      },
+    ],
+    { tests: ['core/ends.test.ts'] },
+  ),
+  mutant(
+    'end-told-by-nobody',
+    'Where a ledger ends that others keep, its producer tells them until they have written it down.',
+    [],
+    [
+      {
+        file: 'tick.ts',
+        from: '  tellEnds(machine.voter, machine.outbox, machine.proposer.up)\n',
+        to: '',
+      },
+    ],
+    { tests: ['core/ends.test.ts'] },
+  ),
+  mutant(
+    'empty-here-is-over',
+    'A ledger without tasks goes only once all of its voters say that they hold none: an old copy may have ended it.',
+    [],
+    [
+      {
+        file: 'retire.ts',
+        from: '  return bitsIn(others | (1 << index)) === info.voters.length',
+        to: '  return bitsIn(others | (1 << index)) > 0',
+      },
+    ],
+    { tests: ['core/ends.test.ts'] },
   ),
 ]

@@ -36,6 +36,7 @@ export function beginOffice(
   ledger.isWhole = false
   ledger.openedAt = Math.max(ledger.openedAt, now)
   ledger.unknownTo = 0
+  ledger.emptyAt = 0
   ledger.changed = true
   const open = subtract(ledger.stored, ledger.settled)
   ledger.inherited = fromSeqs(valuedIn(ledger, open))

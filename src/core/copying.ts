@@ -134,7 +134,7 @@ export function onCopy(
   const { ledger: id, epoch } = copy.info
   if (copy.source !== from || copy.from !== part.from || part.epoch !== epoch) return
   const whole = takePart(voter, outbox, ledger, part, now)
-  closeAt(voter, outbox, ledger, part.end)
+  closeAt(outbox, ledger, part.end)
   copy.at = now
   if (whole && part.next > copy.from) {
     askFrom(voter, outbox, ledger, copy, part.next)

@@ -2,11 +2,12 @@ import { openChange } from './change.ts'
 import type { LedgerId, Millis, PeerId } from './ids.ts'
 import type { HandOver } from './inputs.ts'
 import type { Ledger } from './ledger.ts'
-import { livePeers, markSilent } from './membership.ts'
+import { livePeers, majorityIsHere, markSilent } from './membership.ts'
 import type { Voter } from './messages.ts'
 import { namesBlobs } from './names-blobs.ts'
 import { nextVoters, type Outlook } from './next-voters.ts'
 import { hasOpenTasks } from './office.ts'
+import { endOwnLedgers } from './producer.ts'
 import type { Machine } from './state.ts'
 
 /** How often it is looked for ledgers that should have other voters, in milliseconds. */
@@ -98,6 +99,7 @@ export function onHandOver(machine: Machine, { blobsAt }: HandOver, now: Millis)
   machine.handOverAsked = true
   machine.dispatch.draining = true
   changer.lookAt = now
+  endOwnLedgers(machine.producer, machine.voter, machine.outbox)
   healLedgers(machine, now)
 }
 
@@ -126,8 +128,12 @@ function isSoleKeeper({ office, info, since }: Ledger, now: Millis): boolean {
 
 /** Tells once that nothing is left to hand over, or nobody to take it. */
 export function tellHandedOver(machine: Machine, now: Millis): void {
-  const { voter, changer, outbox } = machine
+  const { voter, changer, producer, members, outbox } = machine
   if (!machine.handOverAsked || changer.changes.size > 0) return
+  // What has a number is to be held by those who follow: else their ledger has a gap, and stays for ever.
+  for (const { info } of producer.storing) {
+    if (majorityIsHere(members, producer.self, info.voters)) return
+  }
   for (const ledger of voter.ledgers.values()) {
     if (!mayChange(machine, ledger, now)) continue
     if (wantedFor(machine, ledger, now) !== undefined) return

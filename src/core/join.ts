@@ -63,7 +63,7 @@ export function onInstall(
   const known = voter.ledgers.get(id)
   const latest = known === undefined ? voter.moved.get(id) : latestInfo(known)
   if (known?.office === 'voter' && known.info.epoch === epoch) {
-    closeAt(voter, outbox, known, end)
+    closeAt(outbox, known, end)
     send(outbox, from, { type: 'installed', ledger: id, epoch }, known.openedLsn)
     return
   }
@@ -74,7 +74,7 @@ export function onInstall(
   if (!isAmong(voters, voter)) return
   if (known === undefined && ledgersOf(voter, peerOf(producer)) >= maxLedgersPerProducer) return
   const ledger = known ?? observe(voter, outbox, { ...info, epoch: epoch - 1, voters: before }, now)
-  closeAt(voter, outbox, ledger, end)
+  closeAt(outbox, ledger, end)
   const join = joinOf(voter, outbox, ledger, info, before, now)
   join.tell.add(from)
   goOn(voter, outbox, up, join, now)
@@ -88,6 +88,9 @@ export function observe(voter: VoterState, outbox: Outbox, info: LedgerInfo, now
   ledger.since = now
   voter.ledgers.set(id, ledger)
   voter.moved.delete(id)
+  // Of a ledger of its own this node may know more than those who keep it.
+  closeAt(outbox, ledger, voter.ends.get(id)?.end ?? -1)
+  voter.ends.delete(id)
   return ledger
 }
 
@@ -200,7 +203,7 @@ export function onState(
   const isSealed = part.epoch === epoch - 1 && !part.voting
   if (part.epoch !== epoch && !isSealed) return
   if (!takePart(voter, outbox, ledger, part, now)) return
-  closeAt(voter, outbox, ledger, part.end)
+  closeAt(outbox, ledger, part.end)
   join.blockedUntil = Math.max(join.blockedUntil, now + part.blockedMs)
   for (const { seqs, lease, claimId, tentative } of part.registers) {
     if (lease.counter > 0) join.leases.push({ seqs, ballot: lease, claimId, tentative })

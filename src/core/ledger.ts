@@ -99,6 +99,8 @@ export interface Ledger {
   openedAt: Millis
   /** Fellow voters that have said that they do not know it; a bit mask. */
   unknownTo: number
+  /** Fellow voters that have said that it has ended, and that they hold nothing of it; a bit mask. */
+  emptyAt: number
 }
 
 /** An empty ledger at a voter, or at an observer, whose place is −1. */
@@ -145,6 +147,7 @@ export function createLedger(
     changed: true,
     openedAt: 0,
     unknownTo: 0,
+    emptyAt: 0,
   }
 }
 

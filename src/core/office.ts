@@ -4,6 +4,7 @@ import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Voter } from './messages.ts'
 import { type Outbox, persist, send } from './outbox.ts'
 import { countOf } from './ranges.ts'
+import { rememberEnd } from './untold-ends.ts'
 import type { VoterState } from './voter.ts'
 
 /** Ledgers whose keepers a storage remembers after it has forgotten them itself. */
@@ -90,6 +91,7 @@ export function forgetLedger(voter: VoterState, outbox: Outbox, ledger: Ledger):
   persist(outbox, { type: 'moved', ledger: id, epoch, producer, voters })
   dropLedger(voter, ledger)
   rememberMoved(voter, info)
+  rememberEnd(voter, info, ledger.end)
 }
 
 /** Lets go of what is held of a ledger. */

@@ -64,6 +64,8 @@ export interface ProducerState {
   readonly random: Random
   current: OwnLedger | undefined
   next: OwnLedger | undefined
+  /** Nothing gets a number any more, as this node stops. */
+  isLeaving: boolean
   readonly waiting: Waiting[]
   /** How long a STORE waits for its answer before it is sent again. */
   restoreMs: Millis
@@ -89,6 +91,7 @@ export function createProducer(
     ...init,
     current: undefined,
     next: undefined,
+    isLeaving: false,
     waiting: [],
     waitingBytes: 0,
     restoreMs,
@@ -168,9 +171,24 @@ function closeOwn(
   const { ledger, epoch, voters } = own.info
   const close = { type: 'close', ledger, epoch, end: own.next } as const
   onClose(voter, outbox, producer.self.peer, close)
+  // Between two epochs nobody votes: those who follow are told with what is sealed, or by COMPARE.
+  const held = voter.ledgers.get(ledger)
+  if (held !== undefined) closeAt(outbox, held, own.next)
+  // A number that is not durable here may never be anywhere: nothing ends behind it.
+  const { lsn } = outbox
   for (const { peer } of voters) {
-    if (peer !== producer.self.peer) send(outbox, peer, close)
+    if (peer !== producer.self.peer) send(outbox, peer, close, lsn)
   }
+}
+
+/** Its ledgers end before this node stops: nothing gets a number any more, and who follows knows that. */
+export function endOwnLedgers(producer: ProducerState, voter: VoterState, outbox: Outbox): void {
+  for (const own of [producer.next, producer.current]) {
+    if (own !== undefined) closeOwn(producer, voter, outbox, own)
+  }
+  producer.next = undefined
+  producer.current = undefined
+  producer.isLeaving = true
 }
 
 /** Ledgers of earlier starts of this peer get their end: no number in them is given any more. */
@@ -178,7 +196,8 @@ export function closeOldLedgers(producer: ProducerState, voter: VoterState, outb
   const prefix = `${producer.self.peer}.`
   for (const ledger of [...voter.ledgers.values()]) {
     if (!ledger.info.producer.startsWith(prefix) || ledger.end >= 0) continue
-    closeAt(voter, outbox, ledger, endOf(ledger.stored))
+    // What is copied of a ledger that others keep need not be all of it.
+    if (ledger.office !== 'observer') closeAt(outbox, ledger, endOf(ledger.stored))
   }
 }
 
@@ -192,7 +211,7 @@ export function publish(
 ): void {
   const { current } = producer
   // A number is given only to what is kept here first.
-  const votes = current !== undefined && votedLedger(voter, current.info.ledger) !== undefined
+  const votes = current !== undefined && votedLedger(voter, current.info.ledger)?.end === -1
   const fits = votes && current.info.voters.length >= (tasks.copies ?? 0)
   if (fits) return assign(producer, voter, outbox, current, tasks, now)
   producer.waiting.push(tasks)
@@ -291,7 +310,12 @@ export function tickProducer(
     closeOwn(producer, voter, outbox, next)
     producer.next = undefined
   }
-  if (mustRoll(producer, members, now)) openLedger(producer, voter, outbox, members, now)
+  if (producer.isLeaving) return
+  const { current } = producer
+  const hasEnded = current !== undefined && voter.ledgers.get(current.info.ledger)?.end !== -1
+  if (hasEnded || mustRoll(producer, members, now)) {
+    openLedger(producer, voter, outbox, members, now)
+  }
 }
 
 function isGone(producer: ProducerState, members: Membership, peer: PeerId): boolean {

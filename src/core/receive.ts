@@ -15,6 +15,7 @@ import type { Message, OpenLedger } from './messages.ts'
 import { onGoodbye, onHello } from './peering.ts'
 import { onOpened } from './producer.ts'
 import { onStored, onStoringUnknown } from './storing.ts'
+import { sawEnd } from './untold-ends.ts'
 import { onClaimed, onRecords } from './ask.ts'
 import { sawCounter } from './proposer.ts'
 import { onLost, onRenewed, onUnknownLedger } from './renew.ts'
@@ -121,6 +122,7 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
     case 'unknown-ledger': {
       onUnknownLedger(proposer, outbox, from, message, now)
       onStoringUnknown(producer, from, message)
+      sawEnd(voter, from, message)
       // What was heard of it is of old: nothing of it can be claimed there.
       announce.hints.delete(message.ledger)
       const storageId = peerAt(machine.members, from).hello?.storageId
@@ -128,7 +130,7 @@ function toProposer(machine: Machine, from: PeerId, message: Message, now: Milli
       return true
     }
     case 'closed':
-      // Nothing waits for it.
+      sawEnd(voter, from, message)
       return true
     default:
       return false

@@ -36,6 +36,7 @@ import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
 import { chunkOf, timingOf } from './records.ts'
 import { timingAfter } from './timing.ts'
 import { closeRecord, collect, keepOutcomes } from './retention.ts'
+import { rememberEnd, replayEnd } from './untold-ends.ts'
 import { grantsOf } from './voter-claim.ts'
 import { closeOffice } from './voter-seal.ts'
 import { holdRecords } from './voter-store.ts'
@@ -67,6 +68,7 @@ function replayChange(
       break
     case 'moved':
       dropLedger(voter, ledger)
+      rememberEnd(voter, entry, ledger.end)
       break
     default:
       entry satisfies never
@@ -85,6 +87,7 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     if (entry.type === 'opened') held.openedAt = wasAt(voter, entry.openedWallMs, now)
     voter.ledgers.set(info.ledger, held)
     voter.moved.delete(info.ledger)
+    voter.ends.delete(info.ledger)
     return
   }
   if (entry.type === 'moved') rememberMoved(voter, infoIn(entry))
@@ -97,12 +100,9 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
   }
   if (!('ledger' in entry)) return
   const ledger = voter.ledgers.get(entry.ledger)
+  if (entry.type === 'closed') return replayEnd(voter, ledger, entry)
   if (ledger === undefined) return
   switch (entry.type) {
-    case 'closed':
-      ledger.end = entry.end
-      if (entry.end === 0 && ledger.stored.length === 0) voter.ledgers.delete(entry.ledger)
-      break
     case 'stored':
       holdRecords(voter, ledger, chunkFrom(voter, entry, now), lsn, now)
       break
@@ -362,6 +362,7 @@ export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entr
   for (const info of voter.moved.values()) yield { type: 'moved', ...info }
   if (voter.blockedUntil > now)
     yield { type: 'blocked', untilWallMs: Math.ceil(voter.blockedUntil + voter.wallOffsetMs) }
+  for (const [ledger, { end }] of voter.ends) yield { type: 'closed', ledger, end }
   yield* checkpointRetired(voter)
 }
 

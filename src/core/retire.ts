@@ -38,10 +38,16 @@ export function retireLedgers(voter: VoterState, outbox: Outbox, now: Millis): L
   const retired: LedgerId[] = []
   for (const ledger of voter.ledgers.values()) {
     const { collected, stored, info } = ledger
-    if (ledger.end <= 0) continue
+    if (isEmptyEverywhere(ledger)) {
+      dropLedger(voter, ledger)
+      continue
+    }
+    if (ledger.end < 0) continue
     // What is held was numbered, wherever the ledger is said to end.
     const end = Math.max(ledger.end, endOf(stored))
     if (collectedIn(collected, 0, end) < end) continue
+    // Another voter may hold tasks of it that its producer has forgotten with its disk.
+    if (end === 0 && now < ledger.openedAt + voter.retention.keepMs) continue
     retire(voter, outbox, ledger, end, now)
     retired.push(info.ledger)
   }
@@ -50,6 +56,25 @@ export function retireLedgers(voter: VoterState, outbox: Outbox, now: Millis): L
     if (now >= retiredAt + retention.keepMs) retention.retired.delete(id)
   }
   return retired
+}
+
+/**
+ * Whether no voter holds anything of a ledger, and none ever will: it has ended, or all but this one
+ * do not know it any more.
+ */
+function isEmptyEverywhere({
+  office,
+  info,
+  index,
+  stored,
+  end,
+  unknownTo,
+  emptyAt,
+}: Ledger): boolean {
+  if (office !== 'voter' || stored.length > 0) return false
+  const others = end === 0 ? unknownTo | emptyAt : unknownTo
+  if (end < 0 && others === 0) return false
+  return bitsIn(others | (1 << index)) === info.voters.length
 }
 
 function retire(voter: VoterState, outbox: Outbox, ledger: Ledger, end: number, now: Millis): void {
@@ -96,7 +121,7 @@ export function onCollected(
 ): void {
   const ledger = voter.ledgers.get(message.ledger)
   if (ledger === undefined || !isFellow(ledger, from)) return
-  closeAt(voter, outbox, ledger, message.end)
+  closeAt(outbox, ledger, message.end)
   takeCollected(voter, outbox, ledger, message)
 }
 

@@ -27,6 +27,7 @@ import { retireLedgers } from './retire.ts'
 import { countOf } from './ranges.ts'
 import type { Machine } from './state.ts'
 import { compareLedger } from './voter-compare.ts'
+import { tellEnds } from './untold-ends.ts'
 import { use } from './usage.ts'
 import { refresh, takeUndecided, tentativeMs } from './voter.ts'
 import { giveUpCollected } from './watch-collected.ts'
@@ -100,10 +101,12 @@ export function tick(machine: Machine, now: Millis): void {
 function compareAll(machine: Machine, now: Millis): void {
   if (now < machine.compareAt) return
   machine.compareAt = now + compareMs
+  tellEnds(machine.voter, machine.outbox, machine.proposer.up)
   tendObservers(machine, now)
   for (const ledger of machine.voter.ledgers.values()) {
     if (!ledger.changed || ledger.office !== 'voter') continue
-    ledger.changed = countOf(ledger.stored) !== countOf(ledger.settled)
+    // An empty one that has ended goes once all say so.
+    ledger.changed = ledger.end === 0 || countOf(ledger.stored) !== countOf(ledger.settled)
     compareLedger(machine.voter, machine.outbox, ledger)
   }
 }

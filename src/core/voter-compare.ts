@@ -63,13 +63,16 @@ export function onCompare(
   }
   const ledger = votingIn(voter, outbox, from, theirs)
   if (ledger === undefined || !isFellow(ledger, from)) return
-  ledger.unknownTo &= ~(1 << voterIndex(ledger.info, from))
+  const fellow = 1 << voterIndex(ledger.info, from)
+  ledger.unknownTo &= ~fellow
+  if (theirs.end === 0) ledger.emptyAt |= fellow
+  else ledger.emptyAt &= ~fellow
   const { epoch } = ledger.info
   // One that is so far behind refuses counters as a leap until it has been told.
   if (theirs.counter + counterLeap / 2 < ledger.counter) compareWith(outbox, ledger, from)
   if (theirs.counter > ledger.counter) ledger.counter = theirs.counter
   const isClosed = theirs.end >= 0 || ledger.end >= 0
-  if (isClosed) closeAt(voter, outbox, ledger, Math.max(theirs.end, endOf(theirs.stored)))
+  if (isClosed) closeAt(outbox, ledger, Math.max(theirs.end, endOf(theirs.stored)))
   // Its answer to what this one has asked may be lost: in the next round it is asked again.
   if (hasMore(theirs, ledger)) ledger.changed = true
   const news = subtract(ledger.settled, theirs.settled)
@@ -96,15 +99,14 @@ function hasMore(theirs: Compare, { stored, settled }: Ledger): boolean {
 }
 
 /**
- * No sequence number from `end` on will be used; −1 where that is not known. A ledger without any is
- * forgotten. The highest end counts, and what is held: an old copy of its producer's disk, which nobody has
- * caught yet, names one below tasks that others hold.
+ * No sequence number from `end` on will be used; −1 where that is not known. The highest end counts,
+ * and what is held: an old copy of its producer's disk, which nobody has caught yet, names one below
+ * tasks that others hold.
  */
-export function closeAt(voter: VoterState, outbox: Outbox, ledger: Ledger, end: number): void {
+export function closeAt(outbox: Outbox, ledger: Ledger, end: number): void {
   if (end < 0 && ledger.end < 0) return
   const last = Math.max(end, endOf(ledger.stored))
   if (last <= ledger.end) return
-  if (last === 0) voter.ledgers.delete(ledger.info.ledger)
   ledger.end = last
   ledger.changed = true
   persist(outbox, { type: 'closed', ledger: ledger.info.ledger, end: last })

@@ -1,13 +1,15 @@
 import type { Observe, Seal } from './change-messages.ts'
-import type { Millis, PeerId } from './ids.ts'
+import { type Millis, type PeerId, peerOf } from './ids.ts'
 import type { Ledger } from './ledger.ts'
 import { recordLsn } from './ledger-records.ts'
 import { freezeLeases } from './lease.ts'
 import type { LedgerInfo } from './messages.ts'
-import { latestInfo, votingIn } from './office.ts'
+import { isAmong, latestInfo, votingIn } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
+import { endOf } from './ranges.ts'
 import { partOf } from './state-part.ts'
 import { tellRetired } from './tell-collected.ts'
+import { closeAt } from './voter-compare.ts'
 import type { VoterState } from './voter.ts'
 
 /**
@@ -24,6 +26,9 @@ export function sealLedger(
   const { ledger: id, epoch, producer, voters } = successor
   ledger.openedLsn = persist(outbox, { type: 'sealed', ledger: id, epoch, producer, voters })
   closeOffice(voter, ledger, successor)
+  // Each of its numbers was written down here first, and where this node does not vote it gives none.
+  const isOwn = peerOf(producer) === voter.peer
+  if (isOwn && !isAmong(voters, voter)) closeAt(outbox, ledger, endOf(ledger.stored))
   ledger.since = now
   voter.begun.push(successor)
 }

@@ -78,7 +78,10 @@ export function onClose(voter: VoterState, outbox: Outbox, from: PeerId, close: 
   if (ledger === undefined) return
   const allowed = peerOf(ledger.info.producer) === from || isFellow(ledger, from)
   if (!allowed) return
-  closeAt(voter, outbox, ledger, end)
+  closeAt(outbox, ledger, end)
+  // Only a producer that has never given a number in it says so. Where others have followed there are
+  // tasks, though this voter may have none yet.
+  if (ledger.end === 0 && epoch === 0) voter.ledgers.delete(id)
   send(outbox, from, { type: 'closed', ledger: id, epoch }, outbox.lsn)
 }
 

@@ -31,6 +31,7 @@ import type { Join } from './join.ts'
 import type { DecidedRange, LedgerInfo, LostLease, OutcomeKind, Values } from './messages.ts'
 import { votedLedger } from './office.ts'
 import { type Outbox, persist, send } from './outbox.ts'
+import type { UntoldEnd } from './untold-ends.ts'
 import { eachSeq, countOf, pushRun, type Ranges, subtract } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
 import { closeRecord, createRetention, keepOutcomes, type Retention } from './retention.ts'
@@ -93,6 +94,8 @@ export interface VoterState {
   bytes: number
   /** Who keeps the ledgers that this storage has forgotten, since it does not any more. */
   readonly moved: Map<LedgerId, LedgerInfo>
+  /** Where ledgers of its own end that others keep now, until these have been told. */
+  readonly ends: Map<LedgerId, UntoldEnd>
   /** Ledgers that this storage is about to vote in, once it has what their voters held. */
   readonly joins: Map<LedgerId, Join>
   /** Ledgers that this storage keeps a copy of. */
@@ -134,6 +137,7 @@ export function createVoter(
     decisions: [],
     bytes: 0,
     moved: new Map(),
+    ends: new Map(),
     joins: new Map(),
     copies: new Map(),
     begun: [],

@@ -95,7 +95,7 @@ describe('a key', () => {
     const { voter, outbox, keys } = host.machine
     const held = voter.ledgers.get(ledger)
     assert.ok(held !== undefined)
-    closeAt(voter, outbox, held, 1)
+    closeAt(outbox, held, 1)
     collectNow(voter, outbox, ledger, [0, 1])
     assert.equal(keys.named.size, 1)
     host.step({ type: 'tick' })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { replayVoter } from '../../src/core/recovery.ts'
+import { onUnknown, retireLedgers } from '../../src/core/retire.ts'
 import {
   fullWaitMs,
   maxLedgersPerProducer,
@@ -103,6 +104,14 @@ describe('CLOSE', () => {
     assert.equal(voter.voter.ledgers.size, 0)
     const again = new TestVoter()
     for (const entry of voter.entries) replayVoter(again.voter, entry, 0, again.now)
+    // After a restart it takes the word of all fellows: that which closed it might have been an old copy.
+    const unknown = { type: 'unknown-ledger', ledger: ledgerId, epoch: 0 } as const
+    for (const peer of ['v1', 'v2']) {
+      retireLedgers(again.voter, again.outbox, again.now)
+      assert.equal(again.voter.ledgers.size, 1)
+      onUnknown(again.voter, again.outbox, peer, `s-${peer}`, unknown, again.now)
+    }
+    retireLedgers(again.voter, again.outbox, again.now)
     assert.equal(again.voter.ledgers.size, 0)
   })
 
