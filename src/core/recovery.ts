@@ -1,18 +1,10 @@
 import { collectedState, noneCollected } from './collected.ts'
-import {
-  checkpointCollected,
-  checkpointOutcomes,
-  checkpointRetired,
-  replayCollected,
-  replayRetired,
-  wasAt,
-} from './kept-entries.ts'
+import { replayCollected, replayRetired, wasAt } from './kept-entries.ts'
 import { sameBallot } from './ballot.ts'
-import type { Entry, ReleasedEntry, StoredEntry } from './entries.ts'
+import type { BlockedEntry, Entry, ReleasedEntry, StoredEntry } from './entries.ts'
 import { type Millis, type NodeId, peerOf } from './ids.ts'
 import { addRun, addRuns, removeRuns } from './intervals.ts'
 import {
-  acceptedAt,
   createLedger,
   findPage,
   keepValues,
@@ -30,20 +22,15 @@ import { type Outbox, persist } from './outbox.ts'
 import type { DecidedRange, LedgerInfo, Values } from './messages.ts'
 import { dropLedger, rememberMoved, hasOpenTasks } from './office.ts'
 import { voterIndex } from './quorum.ts'
-import { take, eachSeq, pushRun, type Ranges, seqsOf, subtract } from './ranges.ts'
+import { eachSeq, pushRun, type Ranges, seqsOf } from './ranges.ts'
 import { OPEN, type Page } from './registers.ts'
-import { groupRuns, isTerminal, noBytes, stateOf } from './values.ts'
-import { chunkOf, timingOf } from './records.ts'
+import { isTerminal, stateOf } from './values.ts'
 import { timingAfter } from './timing.ts'
 import { closeRecord, collect, keepOutcomes } from './retention.ts'
 import { rememberEnd, replayEnd } from './untold-ends.ts'
-import { grantsOf } from './voter-claim.ts'
 import { closeOffice } from './voter-seal.ts'
 import { holdRecords } from './voter-store.ts'
-import { awaitDecision, finishMs, valuesOf, type VoterState } from './voter.ts'
-
-/** Tasks that one entry of a checkpoint gives the grants of. */
-const maxGrantsTasks = 4_096
+import { awaitDecision, finishMs, type VoterState } from './voter.ts'
 
 /** Takes a step in the change of a ledger's voters back. */
 function replayChange(
@@ -92,12 +79,7 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
   }
   if (entry.type === 'moved') rememberMoved(voter, infoIn(entry))
   if (entry.type === 'retired') return replayRetired(voter, entry, now)
-  if (entry.type === 'blocked') {
-    // A wall clock that was set back must not make it longer than it was.
-    const until = Math.min(entry.untilWallMs - voter.wallOffsetMs, now + voter.leaseMs)
-    voter.blockedUntil = Math.max(voter.blockedUntil, until)
-    return
-  }
+  if (entry.type === 'blocked') return replayBlock(voter, entry, now)
   if (!('ledger' in entry)) return
   const ledger = voter.ledgers.get(entry.ledger)
   if (entry.type === 'closed') return replayEnd(voter, ledger, entry)
@@ -310,6 +292,12 @@ export function recoverVoter(voter: VoterState, self: NodeId, intact: boolean, n
   voter.leases.lapseAt = voter.leases.byId.size === 0 ? Infinity : now + voter.leaseMs
 }
 
+/** A wall clock that was set back must not make a block longer than it was. */
+function replayBlock(voter: VoterState, { untilWallMs }: BlockedEntry, now: Millis): void {
+  const until = Math.min(untilWallMs - voter.wallOffsetMs, now + voter.leaseMs)
+  voter.blockedUntil = Math.max(voter.blockedUntil, until)
+}
+
 /** Writes down until when nothing is granted: a restart must not make an end of it. */
 export function writeBlock(voter: VoterState, outbox: Outbox, until: Millis, now: Millis): void {
   if (until <= Math.max(now, voter.blockedUntil)) return
@@ -328,120 +316,6 @@ function promiseMark(ledger: Ledger, page: Page): void {
       page.promised[slot] = ledger.mark
       page.promisedBy[slot] = 0
     }
-  }
-}
-
-/** Entries from which a voter's state can be made again. */
-export function* checkpointVoter(voter: VoterState, now: Millis): Generator<Entry> {
-  for (const ledger of voter.ledgers.values()) {
-    const { ledger: id } = ledger.info
-    const openedWallMs = Math.round(ledger.openedAt + voter.wallOffsetMs)
-    if (ledger.office === 'observer') yield { type: 'observed', ...ledger.info }
-    else yield { type: 'opened', ...ledger.info, openedWallMs }
-    if (ledger.mark > 0) yield { type: 'reserved', ledger: id, mark: ledger.mark }
-    const open = subtract(ledger.stored, ledger.settled)
-    yield* checkpointRecords(voter, ledger, now)
-    yield* checkpointValues(voter, ledger, open, now)
-    if (open.length > 0) {
-      yield* checkpointGrants(ledger, open)
-      yield* checkpointLeases(voter, ledger, open)
-    }
-    yield* checkpointOutcomes(voter, ledger)
-    if (ledger.forked.length > 0) yield { type: 'forked', ledger: id, seqs: ledger.forked }
-    if (ledger.end >= 0) yield { type: 'closed', ledger: id, end: ledger.end }
-    yield* checkpointCollected(ledger)
-    const { succession, successor, info } = ledger
-    const begun = ledger.office === 'voter' && successor === undefined
-    if (begun && info.epoch > 0) yield { type: 'installed', ...info }
-    // After the entry that begins the epoch, in which nobody has voted on the next voters.
-    if (succession !== undefined) {
-      yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }
-    }
-    if (successor !== undefined) yield { type: 'sealed', ...successor }
-  }
-  for (const info of voter.moved.values()) yield { type: 'moved', ...info }
-  if (voter.blockedUntil > now)
-    yield { type: 'blocked', untilWallMs: Math.ceil(voter.blockedUntil + voter.wallOffsetMs) }
-  for (const [ledger, { end }] of voter.ends) yield { type: 'closed', ledger, end }
-  yield* checkpointRetired(voter)
-}
-
-/** Records; where all tasks of a chunk are settled, its payload is gone and only the spec stays. */
-function* checkpointRecords(voter: VoterState, ledger: Ledger, now: Millis): Generator<Entry> {
-  const wall = Math.round(now + voter.wallOffsetMs)
-  for (const held of ledger.chunks) {
-    const { first, count } = held
-    const chunk = chunkOf(held, first, count, now) ?? {
-      first,
-      count,
-      spec: held.spec,
-      ...timingOf(held, now),
-      lengths: new Uint32Array(count),
-      payload: noBytes,
-      fork: held.fork,
-    }
-    yield {
-      type: 'stored',
-      ledger: ledger.info.ledger,
-      dueWallMs: wall + chunk.delayMs,
-      publishedWallMs: wall - chunk.ageMs,
-      chunk,
-    }
-  }
-}
-
-/** Accepted values of open tasks; a pending one with what is left of its delay. */
-export function* checkpointValues(
-  voter: VoterState,
-  ledger: Ledger,
-  open: Ranges,
-  now: Millis,
-): Generator<Entry> {
-  const groups = groupRuns(open, seq => {
-    const page = findPage(ledger, seq)
-    const slot = seq % ledger.pageTasks
-    if (page === undefined || page.accepted[slot] === 0) return ''
-    const dueAt = ledger.retryAt.get(seq) ?? 0
-    return `${page.accepted[slot]}|${page.acceptedBy[slot]}|${dueAt}`
-  })
-  for (const [key, seqs] of groups) {
-    if (key === '') continue
-    const page = findPage(ledger, seqs[0] as number) as Page
-    const ballot = acceptedAt(ledger, page, (seqs[0] as number) % ledger.pageTasks)
-    const dueAt = ledger.retryAt.get(seqs[0] as number) ?? 0
-    for (const values of valuesOf(ledger, seqs)) {
-      const dueWallMs = Math.round(Math.max(now, dueAt) + voter.wallOffsetMs) - values.delayMs
-      yield { type: 'accepted', ledger: ledger.info.ledger, ballot, dueWallMs, values: [values] }
-    }
-  }
-}
-
-/** Counts of grants, in entries that stay within the limits of the codec. */
-export function* checkpointGrants(ledger: Ledger, open: Ranges): Generator<Entry> {
-  for (let rest = open; rest.length > 0;) {
-    const seqs = take(rest, maxGrantsTasks)
-    rest = subtract(rest, seqs)
-    const { ledger: id } = ledger.info
-    yield { type: 'grants', ledger: id, seqs, grants: grantsOf(ledger, seqs) }
-  }
-}
-
-/** Live leases, without counting their grants again. */
-export function* checkpointLeases(
-  voter: VoterState,
-  ledger: Ledger,
-  open: Ranges,
-): Generator<Entry> {
-  const { ledger: id } = ledger.info
-  const groups = groupRuns(open, seq => {
-    return findPage(ledger, seq)?.lease[seq % ledger.pageTasks] ?? 0
-  })
-  for (const [leaseId, seqs] of groups) {
-    const lease = leaseAt(voter.leases, leaseId)
-    if (lease === undefined) continue
-    const { claimId, ballot } = lease
-    yield { type: 'released', ledger: id, ballot, seqs }
-    yield { type: 'granted', ledger: id, claimId, ballot, seqs }
   }
 }
 
