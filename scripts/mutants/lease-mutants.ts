@@ -38,8 +38,8 @@ export const leaseMutants: readonly Mutant[] = [
     [
       {
         file: 'voter-claim.ts',
-        from: '      page.grants[slot] = (page.grants[slot] as number) + 1',
-        to: '      page.grants[slot] = 1',
+        from: '    if (run) page.grants[slot] = (page.grants[slot] as number) + 1',
+        to: '    if (run) page.grants[slot] = 1',
       },
     ],
     { quick: false, seeds: { count: 60, faults: ['loss'] } },

@@ -31,6 +31,9 @@ import { bitsIn, firstUp, voterIndex } from './quorum.ts'
 import { countOf, fromSeqs, type Ranges } from './ranges.ts'
 import { startFetched, win } from './win.ts'
 
+/** The most attempts that a task can have: more failures are none that anybody could have counted. */
+const maxFailures = 2 ** 31 - 1
+
 /** Starts a claim: asks every voter that is up, or the first one where that is wiser. */
 export function openClaim(
   proposer: ProposerState,
@@ -178,7 +181,7 @@ function noteGrants(claiming: Claiming, v: number, claimed: Claimed): void {
     }
     left -= 1
     const grants = claimed.grants[run + 1] ?? 0
-    if (grants > (claiming.maxGrants[at] as number)) claiming.maxGrants[at] = Math.min(255, grants)
+    if (grants > (claiming.maxGrants[at] as number)) claiming.maxGrants[at] = grants
   })
   for (const accepted of claimed.accepted) {
     eachTask(claiming, accepted.values.seqs, (at, seq) => {
@@ -187,7 +190,7 @@ function noteGrants(claiming: Claiming, v: number, claimed: Claimed): void {
       const base = claiming.base.get(seq)
       if (base === undefined || accepted.ballot.counter > base.ballot.counter) {
         claiming.base.set(seq, accepted)
-        claiming.failures[at] = Math.min(255, accepted.values.failures)
+        claiming.failures[at] = Math.min(maxFailures, accepted.values.failures)
       }
     })
   }

@@ -63,8 +63,8 @@ export interface Claiming {
   nacks: Uint8Array
   phase: Uint8Array
   /** Failures in the base, and the largest count of grants. */
-  failures: Uint8Array
-  maxGrants: Uint8Array
+  failures: Uint32Array
+  maxGrants: Uint32Array
   /** Accepted value of the highest ballot among the grants, for the tasks that have one. */
   readonly base: Map<number, AcceptedValues>
   /** Tasks under another holder's live lease. */
@@ -140,8 +140,8 @@ export function createClaiming(init: ClaimingInit): Claiming {
     accepts: none,
     nacks: none,
     phase: none,
-    failures: none,
-    maxGrants: none,
+    failures: noCounts,
+    maxGrants: noCounts,
     base: new Map(),
     held: new Set(),
     sentAt: new Float64Array(voters),
@@ -166,11 +166,13 @@ export function createClaiming(init: ClaimingInit): Claiming {
 }
 
 const none = new Uint8Array(0)
+const noCounts = new Uint32Array(0)
 
 /** Settles which tasks the claim is about; with `any` the first voter's answer tells. */
 export function fixSeqs(claiming: Claiming, seqs: Ranges): void {
   const count = countOf(seqs)
-  const columns = new Uint8Array(count * 7)
+  const columns = new Uint8Array(count * 5)
+  const counts = new Uint32Array(count * 2)
   claiming.seqs = seqs
   claiming.count = count
   claiming.open = count
@@ -179,9 +181,9 @@ export function fixSeqs(claiming: Claiming, seqs: Ranges): void {
   claiming.refusals = columns.subarray(count, count * 2)
   claiming.accepts = columns.subarray(count * 2, count * 3)
   claiming.nacks = columns.subarray(count * 3, count * 4)
-  claiming.phase = columns.subarray(count * 4, count * 5)
-  claiming.failures = columns.subarray(count * 5, count * 6)
-  claiming.maxGrants = columns.subarray(count * 6)
+  claiming.phase = columns.subarray(count * 4)
+  claiming.failures = counts.subarray(0, count)
+  claiming.maxGrants = counts.subarray(count)
 }
 
 /** Calls back with each task of `seqs` that the claim is about, and its place in the columns. */

@@ -148,7 +148,7 @@ function count(ledger: Ledger, seqs: Ranges, by: 1 | -1): void {
     const page = findPage(ledger, seq)
     const slot = seq % ledger.pageTasks
     if (page?.state[slot] !== OPEN) return
-    page.grants[slot] = Math.min(255, Math.max(0, (page.grants[slot] as number) + by))
+    page.grants[slot] = Math.max(0, (page.grants[slot] as number) + by)
   })
 }
 

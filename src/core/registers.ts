@@ -21,8 +21,8 @@ export interface Page {
   readonly acceptedBy: Uint16Array
   /** The accepted value: 1 + its index in the ledger's list; 0 for none. */
   readonly value: Uint32Array
-  /** Run grants so far, at most 255. */
-  readonly grants: Uint8Array
+  /** Run grants so far; with many attempts there may be as many. */
+  readonly grants: Uint32Array
   /** The lease it is under; 0 for none. */
   readonly lease: Uint32Array
   /** 1 + the index of its spec in the ledger's list; 0 while unknown. */
@@ -38,7 +38,7 @@ export function createPage(tasks: number): Page {
     accepted: new Uint32Array(tasks),
     acceptedBy: new Uint16Array(tasks),
     value: new Uint32Array(tasks),
-    grants: new Uint8Array(tasks),
+    grants: new Uint32Array(tasks),
     lease: new Uint32Array(tasks),
     spec: new Uint16Array(tasks),
   }

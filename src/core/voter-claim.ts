@@ -189,8 +189,7 @@ function promise(
     const slot = seq % ledger.pageTasks
     page.promised[slot] = ballot.counter
     page.promisedBy[slot] = proposer
-    if (run && (page.grants[slot] as number) < 255)
-      page.grants[slot] = (page.grants[slot] as number) + 1
+    if (run) page.grants[slot] = (page.grants[slot] as number) + 1
   })
   if (!run) {
     notifyHolders(voter, outbox, ledger, granted, claim)

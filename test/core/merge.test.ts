@@ -106,6 +106,7 @@ describe('registers of two voters are merged', () => {
 
   it('to the most grants', () => {
     assert.equal(merged(group({ grants: 3 }), group({ grants: 1 })).grants, 3)
+    assert.equal(merged(group({ grants: 300 }), group({ grants: 299 })).grants, 300)
   })
 })
 

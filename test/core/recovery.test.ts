@@ -195,6 +195,17 @@ test('a lease of the voter itself ends with its process', () => {
   assert.deepEqual(again.claim(ballot(9_000, 'x.1'), [0, 1]).granted, [0, 1])
 })
 
+test('grants are counted through a restart, however many there were', () => {
+  const voter = TestVoter.holding(1)
+  for (let i = 1; i <= 300; i++) {
+    voter.claim(ballot(i), [0, 1])
+    voter.wait(tentativeMs)
+  }
+  assert.equal(replayed(voter.entries, voter.now).register(0).grants, 300)
+  const checkpoint = [...checkpointVoter(voter.voter, voter.now)]
+  assert.equal(replayed(checkpoint, voter.now).register(0).grants, 300)
+})
+
 test('a live worker gets BEHIND for its SETTLE after a restart, and wins by a higher ballot', () => {
   const voter = TestVoter.holding(1)
   voter.claim(ballot(1), [0, 1])

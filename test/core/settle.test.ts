@@ -54,6 +54,7 @@ describe('the end of a run', () => {
     { kind: 'done', before: 0, gives: ['done', '', 0] },
     { kind: 'error', before: 0, gives: ['pending', '', 1] },
     { kind: 'error', before: 2, gives: ['failed', 'attempts', 3] },
+    { kind: 'error', before: 300, gives: ['failed', 'attempts', 301] },
     { kind: 'timeout', before: 1, gives: ['pending', '', 2] },
     { kind: 'timeout', before: 2, gives: ['failed', 'timeout', 3] },
     { kind: 'unrecoverable', before: 0, gives: ['failed', 'unrecoverable', 1] },

@@ -160,6 +160,15 @@ describe('CLAIM', () => {
     })
   })
 
+  it('for a run is counted, however many there were', () => {
+    const voter = TestVoter.holding(1)
+    for (let i = 1; i < 300; i++) {
+      voter.claim(ballot(i), task)
+      voter.wait(tentativeMs)
+    }
+    assert.deepEqual(voter.claim(ballot(300), task).grants, [1, 300])
+  })
+
   it('for anything else leases nothing and counts nothing', () => {
     const voter = TestVoter.holding(1)
     for (const [i, intent] of (['raise', 'finish', 'cancel'] as const).entries()) {

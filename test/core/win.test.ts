@@ -95,6 +95,21 @@ describe('a task started too often', () => {
     assert.deepEqual([values?.kind, values?.reason, values?.seqs], ['failed', 'deliveries', task])
     assert.deepEqual(effects.find(e => e.type === 'run')?.seqs, [1, 1])
   })
+
+  it('fails so after any number of failures, which do not count', () => {
+    const failed = base(300, 'x.1', 'pending', '', { failures: 300 })
+    for (const [grants, outcome] of [
+      [305, undefined],
+      [306, 'deliveries'],
+    ] as const) {
+      const worker = new TestProposer(undefined, 5)
+      const claiming = worker.claim(task)
+      const granted = { grants: [1, grants], accepted: [failed], chunks: recordsOf(task) }
+      worker.answer('v0', claiming, granted)
+      worker.answer('v1', claiming)
+      assert.equal(worker.sentOf('settle')[0]?.message.values[0]?.reason, outcome)
+    }
+  })
 })
 
 describe('the records of a won task', () => {

@@ -98,6 +98,22 @@ describe('a test cluster', () => {
     assert.equal(await (await c.node(0).publish(where, null)).result(), 'n2')
   })
 
+  test('ends what fails each time, with hundreds of attempts', async () => {
+    let runs = 0
+    const broken = defineTask('broken', {
+      attempts: 300,
+      backoff: { type: 'fixed', delayMs: 1 },
+      run: () => {
+        runs += 1
+        throw new Error('each time')
+      },
+    })
+    await using c = await createTestCluster({ tasks: [broken] })
+    const handle = await c.node(0).publish(broken, null)
+    await assert.rejects(handle.result(), { name: 'TaskFailedError', attempts: 300 })
+    assert.equal(runs, 300)
+  })
+
   test('is alone, though others are at work in the same process', async () => {
     const run = async (seed: number): Promise<void> => {
       await using c = await createTestCluster({ seed, tasks: [resize] })
