@@ -191,4 +191,17 @@ export const sessionMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: { first: 9_797_630, count: 1, faults: ['swarm'] } },
   ),
+  mutant(
+    'guest-heard',
+    'A guest is heard only where it publishes or waits for outcomes.',
+    [],
+    [
+      {
+        file: 'receive.ts',
+        from: '  if (machine.members.guests.has(from) && !guestMessages.has(message.type)) return\n',
+        to: '',
+      },
+    ],
+    { tests: ['core/roles.test.ts'] },
+  ),
 ]

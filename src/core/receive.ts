@@ -31,6 +31,18 @@ import { onClose, onOpen, onStore } from './voter-store.ts'
 import { hearCollected } from './watch-collected.ts'
 import { onOutcomes, onProgress, onUnwatch, onWatch } from './watch.ts'
 
+/**
+ * All that a guest says: it publishes through a host, and waits for outcomes. Everything else is for
+ * those to say who vote, work or own a ledger, and is not heard from a guest.
+ */
+const guestMessages: ReadonlySet<Message['type']> = new Set([
+  'hello',
+  'goodbye',
+  'submit',
+  'watch',
+  'unwatch',
+])
+
 /** Delivers what this node has told itself, as far as the journal is durable. */
 export function receiveLoopback(machine: Machine, now: Millis): void {
   const { outbox } = machine
@@ -44,6 +56,7 @@ export function receiveLoopback(machine: Machine, now: Millis): void {
 
 /** Takes in one message of a peer, or of this node itself. */
 export function receive(machine: Machine, from: PeerId, message: Message, now: Millis): void {
+  if (machine.members.guests.has(from) && !guestMessages.has(message.type)) return
   if (toWatcher(machine, from, message, now)) return
   if (toProposer(machine, from, message, now)) return
   // A guest keeps nothing: it is asked for nothing.
@@ -161,7 +174,7 @@ function toVoter(machine: Machine, from: PeerId, message: Message, now: Millis):
       return onRenew(voter, outbox, from, holderOf(machine, from), message, now)
     case 'release': {
       const ledger = voter.ledgers.get(message.ledger)
-      const freed = onRelease(voter, outbox, message, now)
+      const freed = onRelease(voter, outbox, from, message, now)
       if (freed && ledger !== undefined) announceAgain(announce, ledger, now)
       // The worker that these tasks were claimed for does not run them: others hear of them now.
       if (isDirect(message.claimId)) {

@@ -1,7 +1,7 @@
 import { sameBallot } from './ballot.ts'
 import { avoidUntil } from './avoided.ts'
 import { isDirect } from './direct-grant.ts'
-import type { LedgerId, Millis, NodeId, PeerId } from './ids.ts'
+import { type LedgerId, type Millis, type NodeId, type PeerId, peerOf } from './ids.ts'
 import { acceptedAt, findPage, type Ledger, promisedAt } from './ledger.ts'
 import {
   clearLease,
@@ -213,12 +213,14 @@ function refundLapsed(
 export function onRelease(
   voter: VoterState,
   outbox: Outbox,
+  from: PeerId,
   release: Release,
   now: Millis,
 ): boolean {
   const ledger = ledgerIn(voter, release.ledger, release.epoch)
   if (ledger === undefined) return false
   const { ballot, claimId } = release
+  if (peerOf(ballot.proposer) !== from) return false
   const session = voter.leases.sessions.get(ballot.proposer)
   if (session === undefined) return false
   refundLapsed(outbox, ledger, session, release)

@@ -252,10 +252,10 @@ export class TestVoter {
     return this.reply('renewed')
   }
 
-  release(asked: Ballot, seqs: Ranges, claimId = asked.counter): void {
+  release(asked: Ballot, seqs: Ranges, claimId = asked.counter, from = peer(asked)): void {
     const { ledger, epoch } = this.info
     const release = { type: 'release', ledger, epoch, claimId, ballot: asked, seqs } as const
-    onRelease(this.voter, this.outbox, release, this.now)
+    onRelease(this.voter, this.outbox, from, release, this.now)
     this.take()
   }
 

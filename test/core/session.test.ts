@@ -231,6 +231,23 @@ describe('RELEASE', () => {
     assert.equal(voter.claim(ballot(3, 'x.1'), [0, 1]).refused[0]?.reason, 'held')
   })
 
+  it('frees what was granted to the peer that says it, whichever start of it, and to nobody else', () => {
+    const voter = TestVoter.holding(1)
+    voter.claim(ballot(1, 'w.2'), [0, 1])
+    for (const from of ['x', 'w.2', 'v1']) voter.release(ballot(1, 'w.2'), [0, 1], 1, from)
+    assert.equal(voter.register(0).grants, 1)
+    voter.release(ballot(1, 'w.2'), [0, 1], 1, 'w')
+    assert.equal(voter.register(0).grants, 0)
+  })
+
+  it('of a lease that has just lapsed refunds its grant to the peer that says it only', () => {
+    const voter = TestVoter.holding(1)
+    voter.claim(ballot(1), [0, 1])
+    voter.wait(tentativeMs)
+    voter.release(ballot(1), [0, 1], 1, 'x')
+    assert.equal(voter.register(0).grants, 1)
+  })
+
   it('does not take the promise back', () => {
     const voter = TestVoter.holding(1)
     voter.claim(ballot(5), [0, 1])
