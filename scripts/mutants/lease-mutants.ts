@@ -100,4 +100,17 @@ export const leaseMutants: readonly Mutant[] = [
       tests: ['core/renew.test.ts'],
     },
   ),
+  mutant(
+    'waits-where-it-was',
+    'A worker asks all others in their turn, too, not only voters that have had tasks.',
+    [],
+    [
+      {
+        file: 'announce.ts',
+        from: 'new Set([peers[announce.syncNext]?.peer, busy])',
+        to: 'new Set([busy ?? peers[announce.syncNext]?.peer])',
+      },
+    ],
+    { tests: ['core/waiting.test.ts'] },
+  ),
 ]

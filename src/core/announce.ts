@@ -248,7 +248,7 @@ export function presence(
 
 /**
  * An idle worker that knows of nothing asks the nodes it is connected with, one after another. In a
- * large mesh it waits there for a while, and asks mostly those that have had tasks.
+ * large mesh it waits there for a while, and asks one of those besides that have had tasks.
  */
 export function pull(
   announce: AnnounceState,
@@ -265,9 +265,11 @@ export function pull(
   if (peers.length === 0) return
   announce.syncNext = (announce.syncNext + 1) % peers.length
   const large = isLarge(members)
-  const busy = large && announce.syncNext % 4 > 0 ? busyVoter(announce, members) : undefined
-  const peer = busy ?? peers[announce.syncNext]?.peer
-  if (peer !== undefined) send(outbox, peer, { type: 'sync', queues, slots: large ? free : 0 })
+  // Besides, not instead: what others have must be found without hints, too, before long.
+  const busy = large ? busyVoter(announce, members) : undefined
+  for (const peer of new Set([peers[announce.syncNext]?.peer, busy])) {
+    if (peer !== undefined) send(outbox, peer, { type: 'sync', queues, slots: large ? free : 0 })
+  }
 }
 
 /** A voter of the ledger that was heard of last; another one each time. */

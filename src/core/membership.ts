@@ -43,8 +43,13 @@ export interface Peer {
   writtenLsn: Lsn
 }
 
+/** Full nodes of a mesh, this one among them, that is not large. */
+const smallMesh = 50
+
 /** The peers of a node. */
 export interface Membership {
+  /** Full nodes of a mesh, this one among them, that is not large. */
+  readonly smallMesh: number
   readonly peers: Map<PeerId, Peer>
   /** Guests with a live control stream that have said HELLO. */
   readonly guests: Set<PeerId>
@@ -60,6 +65,11 @@ export interface Serving {
   readonly peers: readonly Peer[]
   /** All of them as rivals, once that was asked for. */
   rivals: Rivals | undefined
+}
+
+/** Nobody is known. */
+export function createMembership(most = smallMesh): Membership {
+  return { smallMesh: most, peers: new Map(), guests: new Set(), version: 0, serving: new Map() }
 }
 
 /** What is known of a peer, made if it is new. */

@@ -13,7 +13,7 @@ import {
   type StorageId,
 } from './ids.ts'
 import { createKeys, type KeyState } from './keys.ts'
-import type { Membership } from './membership.ts'
+import { createMembership, type Membership } from './membership.ts'
 import type { TaskSpec, Values } from './messages.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createProducer, type ProducerState } from './producer.ts'
@@ -57,6 +57,11 @@ export interface MachineInit {
    * Seven days unless given.
    */
   readonly keepMs?: number | undefined
+  /**
+   * Full nodes of a mesh, this one among them, that is not large; fewer only where few nodes are to
+   * behave like many.
+   */
+  readonly smallMesh?: number | undefined
   /** Registers per page; small only where states are enumerated. */
   readonly pageTasks: number
 }
@@ -132,7 +137,7 @@ export function createMachine(init: MachineInit): Machine {
     node,
     random,
     outbox: createOutbox(peer),
-    members: { peers: new Map(), guests: new Set(), version: 0, serving: new Map() },
+    members: createMembership(init.smallMesh),
     voter,
     proposer: createProposer({ self: peer, node, leaseMs, maxDeliveries, random, voter }),
     producer: createProducer({ node, self, wanted: init.voters, random }),

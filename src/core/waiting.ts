@@ -11,9 +11,6 @@ import { countOf, type Ranges, subtract, take, union } from './ranges.ts'
  * nodes instead, by a SYNC that says so; who has tasks then offers each worker some of its own.
  */
 
-/** Full nodes of a mesh, this one among them, that is not large. */
-const smallMesh = 50
-
 /** Workers that may wait at one node. */
 const maxWaiters = 256
 
@@ -31,7 +28,7 @@ export interface Waiter {
 export type Waiters = Map<PeerId, Waiter>
 
 /** Whether there are too many nodes for all to tell all: more than `most`. */
-export function isLarge(members: Membership, most = smallMesh): boolean {
+export function isLarge(members: Membership, most = members.smallMesh): boolean {
   let count = 1
   for (const { up, hello } of members.peers.values()) {
     if (up && hello?.guest === false) count += 1

@@ -104,6 +104,12 @@ export class Coverage extends Observer {
         if (message.accepted.length > 0) this.#count('granted with an accepted value')
         if (message.chunks.length > 0) this.#count('granted with records')
         break
+      case 'sync':
+        if (message.slots > 0) this.#count('worker waits for tasks')
+        break
+      case 'backlogs':
+        if (message.offered) this.#count('tasks offered')
+        break
       case 'stored':
         if (message.conflict.length > 0) this.#count('store conflict')
         if (message.full.length > 0) this.#count('store full')

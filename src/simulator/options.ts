@@ -114,6 +114,11 @@ export interface SimulationOptions {
    * @default 'wait'
    */
   orphans?: 'wait' | 'fork' | undefined
+  /**
+   * Full nodes of a mesh that is not large, as each node has it; the core's own bound if left out.
+   * Where they differ, some nodes take a mesh for large that others do not.
+   */
+  smallMeshOf?: ((index: number) => number) | undefined
   /** One process dies at one of the writes and messages of its node, counted from 1. */
   crashAt?: CrashAt | undefined
   /**
@@ -155,6 +160,7 @@ export type SimulationConfig = {
     | 'crashAt'
     | 'createProcess'
     | 'queuesOf'
+    | 'smallMeshOf'
     ? SimulationOptions[K]
     : NonNullable<SimulationOptions[K]>
 }
@@ -181,6 +187,7 @@ export function resolveOptions(options: SimulationOptions): SimulationConfig {
     pageTasks: options.pageTasks ?? 64,
     keepMs: options.keepMs ?? 604_800_000,
     orphans: options.orphans ?? 'wait',
+    smallMeshOf: options.smallMeshOf,
     core: options.core ?? realCore,
     createProcess: options.createProcess,
     plans: options.plans ?? true,

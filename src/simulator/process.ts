@@ -59,6 +59,7 @@ export class Process implements NodeProcess {
       labels: [],
       maxBytes: options.maxBytes,
       orphans: options.orphans,
+      smallMesh: options.smallMeshOf?.(index),
       wallOffsetMs: clock.wallOffsetMs(world.now()),
       intact: disk.intact,
       pageTasks: options.pageTasks,

@@ -95,6 +95,7 @@ function shapeOf(
     known: prng.chance(0.75) ? 'all' : 'first',
     pageTasks: prng.pick([2, 16, 1_024]),
     keepMs: prng.chance(0.4) ? 300_000 : undefined,
+    smallMeshOf: drawSmallMesh(seed),
   } as const
   return {
     cluster,
@@ -108,6 +109,18 @@ function drawOrphans({ seed, faults = [], without = [] }: ScenarioOptions): 'wai
   const { kinds } = drawFaults(seed, { names: faults, without })
   const forks = kinds.includes('disasters') || Prng.named(seed, 'orphans').chance(0.06)
   return forks ? 'fork' : 'wait'
+}
+
+/**
+ * Draws how few nodes are many: some clusters behave as only large meshes do. In some of those the
+ * nodes do not agree on it, as where one comes or goes at the bound.
+ */
+function drawSmallMesh(seed: number): ((index: number) => number) | undefined {
+  const prng = Prng.named(seed, 'mesh size')
+  if (!prng.chance(1 / 6)) return undefined
+  const most = prng.pick([1, 1, 2, 3])
+  const unlike = prng.chance(0.25) ? 4 : 1
+  return index => most + Prng.named(seed, `mesh size ${index}`).below(unlike)
 }
 
 /** Options without those that are there and undefined, so that they do not hide what is drawn. */

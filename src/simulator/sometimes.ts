@@ -116,6 +116,8 @@ export const sometimes = [
   'sent fetch',
   'sent records',
   'sent sync',
+  'worker waits for tasks',
+  'tasks offered',
   'sent watch',
   'sent unwatch',
   'sent goodbye',

@@ -1,4 +1,4 @@
-import { type Membership, type Peer, peerAt } from '../../src/core/membership.ts'
+import { createMembership, type Membership, type Peer, peerAt } from '../../src/core/membership.ts'
 import type { Hello } from '../../src/core/messages.ts'
 
 /** What a full node says of itself. */
@@ -25,7 +25,7 @@ export function helloOf(peer: string, more: Partial<Hello> = {}): Hello {
 
 /** No peers. */
 export function noMembers(): Membership {
-  return { peers: new Map(), guests: new Set(), version: 0, serving: new Map() }
+  return createMembership()
 }
 
 /** A peer that is connected and has said who it is. */

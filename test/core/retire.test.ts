@@ -15,6 +15,7 @@ import { compareWith, onCompare, onFetch } from '../../src/core/voter-compare.ts
 import { onObserve, onSeal } from '../../src/core/voter-seal.ts'
 import { onClose, onOpen } from '../../src/core/voter-store.ts'
 import { ballot, chunkOf, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
+import { noMembers } from './peers.ts'
 
 const ttlMs = plainSpec.resultTtlMs
 
@@ -246,7 +247,7 @@ describe('whoever wants other voters for a ledger of which nothing is left', () 
         onInvite(
           voter,
           outbox,
-          { peers: new Map(), guests: new Set(), version: 0, serving: new Map() },
+          noMembers(),
           'v1',
           { type: 'invite', ...of, producer, voters, standing: false },
           now,

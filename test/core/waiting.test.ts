@@ -10,6 +10,7 @@ import {
   reannounce,
   reannounceMs,
 } from '../../src/core/announce.ts'
+import { createMembership } from '../../src/core/membership.ts'
 import type { Hint } from '../../src/core/messages.ts'
 import { isLarge, waitingRoom } from '../../src/core/waiting.ts'
 import { chunkOf, infoOf, ledgerId, plainSpec, TestVoter } from './fixtures.ts'
@@ -48,6 +49,15 @@ describe('a large mesh', () => {
     assert.equal(isLarge(members), false)
   })
 
+  it('has fewer where few are to behave like many', () => {
+    const members = createMembership(2)
+    for (const peer of ['w0', 'w1']) {
+      assert.equal(isLarge(members), false)
+      join(members, peer, 0)
+    }
+    assert.equal(isLarge(members), true)
+  })
+
   it('knows no presence', () => {
     for (const [peers, told] of [
       [49, 1],
@@ -70,7 +80,7 @@ describe('a large mesh', () => {
     }
   })
 
-  it('has them ask those mostly that have had tasks', () => {
+  it('has them ask all others in turn, and each time one that has had tasks besides', () => {
     const { own, announce, members } = setup(60)
     const ledgers = [
       {
@@ -81,15 +91,15 @@ describe('a large mesh', () => {
     ]
     onBacklogs(announce, own.voter, { type: 'backlogs', ledgers, offered: false }, own.now)
     const asked: string[] = []
-    for (let i = 0; i < 16; i++) {
+    for (let i = 0; i < 60; i++) {
       own.now += 10_000
       pull(announce, own.outbox, members, queues, 3, own.now)
       asked.push(...own.take().map(({ to }) => to))
     }
-    const busy = asked.filter(peer => peer === 'w7' || peer === 'w8')
-    assert.ok(busy.length >= 12)
-    assert.equal(new Set(busy).size, 2)
-    assert.ok(asked.length === 16 && new Set(asked).size > 4, 'others, too')
+    const asks = (peer: string): number => asked.filter(it => it === peer).length
+    assert.deepEqual([asks('w7'), asks('w8')], [31, 31])
+    assert.equal(new Set(asked).size, 60)
+    assert.equal(asked.length, 120)
   })
 })
 
