@@ -86,6 +86,19 @@ export const majorityMutants: readonly Mutant[] = [
     ],
   ),
   mutant(
+    'accept-told-as-outcome',
+    'A producer that votes tells its user what is decided, not what it has accepted.',
+    [],
+    [
+      {
+        file: 'voter-settle.ts',
+        from: '    const { seqs, kind } = values\n',
+        to: '    const { seqs, kind } = values\n    if (peerOf(ledger.info.producer) === voter.peer) voter.decisions.push({ ledger: id, values, late: true })\n',
+      },
+    ],
+    { seeds: { count: 20, faults: ['swarm'] } },
+  ),
+  mutant(
     'claim-by-one',
     'Held is what a majority has granted.',
     ['tie', 'overtake'],

@@ -2,7 +2,7 @@ import type { FaultName } from '../../src/simulator/fault-kinds.ts'
 
 /** A change of one place in a source file. */
 export interface Patch {
-  /** From `src/core` on. */
+  /** From `src/core` on, which most are in. */
   readonly file: string
   /** Text that is in the file exactly once. */
   readonly from: string

@@ -18,8 +18,48 @@ export const sessionMutants: readonly Mutant[] = [
     { quick: false, seeds: { count: 60, faults: ['network'] } },
   ),
   mutant(
+    'store-lengthens-leases',
+    'A STORE that comes again arms no lease again: its holder may be gone.',
+    [],
+    [
+      {
+        file: 'voter-store.ts',
+        from: '    let lacking = subtract(asked, ledger.stored)',
+        to: '    let lacking = subtract(asked, ledger.stored)\n    for (const lease of voter.leases.byId.values()) {\n      if (lacking.length === 0 && lease.ledger === ledger.info.ledger) lease.until = now + voter.leaseMs\n    }',
+      },
+    ],
+    { tests: ['core/voter-store.test.ts'] },
+  ),
+  mutant(
+    'store-delays-again',
+    'A STORE that comes again arms no delay again.',
+    [],
+    [
+      { file: 'voter-store.ts', from: '  makeReady,\n', to: '  makeReady,\n  makeUnready,\n' },
+      {
+        file: 'voter-store.ts',
+        from: '    let lacking = subtract(asked, ledger.stored)',
+        to: '    let lacking = subtract(asked, ledger.stored)\n    eachSeq(held, seq => {\n      const spec = specAt(ledger, chunk.spec)\n      makeUnready(ledger, spec, seq, 1)\n      makeReady(ledger, spec, seq, 1, now + chunk.delayMs, now)\n    })',
+      },
+    ],
+    { tests: ['core/voter-store.test.ts'] },
+  ),
+  mutant(
+    'unsynced-lsn-sent',
+    'A driver tells how far the journal is durable, not how far it is written.',
+    [],
+    [
+      {
+        file: '../driver/driver.ts',
+        from: 'send(to, { lsn: this.#durable, message })',
+        to: 'send(to, { lsn: this.#written, message })',
+      },
+    ],
+    { tests: ['driver/driver.test.ts'] },
+  ),
+  mutant(
     'unsynced-lsn-told',
-    'A frame tells how far the journal is durable, not how far it is written.',
+    'The same, in simulated nodes: others count accepts by it that a power cut takes back.',
     [],
     [
       {

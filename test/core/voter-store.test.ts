@@ -181,6 +181,15 @@ describe('STORE', () => {
     assert.equal(voter.claim(ballot(2, 'x.1'), [0, 1]).refused[0]?.reason, 'held')
   })
 
+  it('again does not lengthen a lease', () => {
+    const voter = TestVoter.holding(1)
+    const { leaseMs: ms } = voter.claim(ballot(1), [0, 1])
+    voter.wait(ms - 1)
+    voter.store(chunkOf(0, ['payload 0']), { fresh: false })
+    voter.wait(1)
+    assert.deepEqual(voter.claim(ballot(2, 'x.1'), [0, 1]).granted, [0, 1])
+  })
+
   it('of a settled task says settled', () => {
     const voter = TestVoter.holding(2)
     voter.decide(ballot(1), valuesOf([0, 1], 'done'))

@@ -62,6 +62,30 @@ test('a message leaves only when the journal is durable as far as it rests on it
   await driver.stop()
 })
 
+test('a frame tells how far the journal is durable, not how far it is written', async () => {
+  const { core, store, network, driver } = setup()
+  core.onStep = input =>
+    input.type === 'peer-up'
+      ? [
+          ...[1, 2, 3].map((lsn): Effect => ({ type: 'persist', lsn, entry: entry(lsn) })),
+          send('at once', 0),
+          send('after the second', 2),
+        ]
+      : []
+  await driver.start()
+  network.events.up('a')
+  await turns()
+  store.sync(2)
+  assert.deepEqual(
+    network.sent.map(({ to, envelope }) => [to, envelope.lsn]),
+    [
+      ['at once', 0],
+      ['after the second', 2],
+    ],
+  )
+  await driver.stop()
+})
+
 test('messages that wait leave in the order of what they rest on', async () => {
   const { core, store, network, driver } = setup()
   core.onStep = input =>
