@@ -7,6 +7,7 @@ import type { Pace } from '../../core/pace.ts'
 import { unblock } from '../../core/recovery.ts'
 import { refresh, type VoterState } from '../../core/voter.ts'
 import { type Actor, hasJournal, mayDraw, proposersOf } from './actor.ts'
+import { votersText } from './items.ts'
 import type { Shape } from './plan.ts'
 import { textOf } from './text.ts'
 
@@ -184,10 +185,11 @@ export function actorText(actor: Actor): string {
   const own = { ...proposer, voter: undefined }
   const { ledgers, joins } = voter
   const { claims, retries } = proposer
-  const epochs = [...ledgers.values(), ...joins.values(), ...claims.values(), ...retries].map(
-    ({ info }) => info.epoch,
-  )
-  const change = [actor.duty, epochs, machine.changer.counter, machine.changer.changes]
+  const { counter, changes } = machine.changer
+  // Of an epoch there may be other voters on another way: who asks whom follows from them.
+  const held = [...ledgers.values(), ...joins.values(), ...claims.values(), ...changes.values()]
+  const epochs = [...held, ...retries].map(({ info }) => `${info.epoch} ${votersText(info.voters)}`)
+  const change = [actor.duty, epochs, counter, changes]
   const rest = [change, starts, opened, ended, named, lsns, seen, outbox.loopback, journal, waiting]
   return textOf([actor.plan.full ? voter : '', own, rest])
 }
