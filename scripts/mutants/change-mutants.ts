@@ -235,6 +235,25 @@ export const changeMutants: readonly Mutant[] = [
     ],
   ),
   mutant(
+    'checkpoint-forgets-succession',
+    'What a voter of a later epoch has promised on the next voters outlives a checkpoint.',
+    ['race-checkpoint'],
+    [
+      {
+        file: 'recovery.ts',
+        from: "    else if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }\n",
+        to: '',
+      },
+      {
+        file: 'recovery.ts',
+        from: "      yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }\n    }\n",
+        to:
+          "      yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }\n    }\n" +
+          "    if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }\n",
+      },
+    ],
+  ),
+  mutant(
     'told-once-is-enough',
     'A member that has told what it had sealed is asked again: it may vote by now, and be all that is left.',
     [],

@@ -11,6 +11,7 @@ import type { Chunk, Hello, LedgerInfo, TaskSpec, Voter } from '../../core/messa
 import { onOpen, onStore } from '../../core/voter-store.ts'
 import { noTiming } from '../../core/timing.ts'
 import { createWatch } from '../../core/watch.ts'
+import { persist } from '../../core/outbox.ts'
 import { cloneOf } from './clone.ts'
 import type { NodePlan, Shape } from './plan.ts'
 
@@ -29,7 +30,7 @@ export interface Actor {
   ended: number
   /** The highest place in its journal that this node has told others to wait for. */
   named: number
-  /** What is on disk or on its way there; kept while the node may crash. */
+  /** What is on disk or on its way there, from a checkpoint on; kept while the node may crash. */
   journal: Entry[]
   /** Messages that wait for the disk. */
   waiting: Send[]
@@ -50,6 +51,11 @@ export function hasJournal(actor: Actor): boolean {
 /** Whether a node may claim once more. */
 export function mayDraw({ plan, machine, starts }: Actor): boolean {
   return machine.proposer.nextClaimId <= plan.ballots && (starts === 0 || plan.worksAgain)
+}
+
+/** Where an entry stands in what is kept of a journal: a checkpoint has the place of the first ones. */
+export function placeOf({ journal, machine }: Actor, lsn: number): number {
+  return journal.length - (machine.outbox.lsn - lsn)
 }
 
 /** Nodes of a shape as voters. */
@@ -107,12 +113,17 @@ export function createActor(shape: Shape, plan: NodePlan): Actor {
       const store = { type: 'store', ledger, epoch, fresh: true, chunks } as const
       onStore(voter, outbox, 'producer', store, 0)
     }
+    if (shape.epoch > 0) {
+      const installed = { type: 'installed', ...infoIn(shape, shape.epoch) } as const
+      persist(outbox, installed)
+      replay(machine, installed, 0)
+    }
   }
   const journal: Entry[] = []
   for (const effect of outbox.effects) if (effect.type === 'persist') journal.push(effect.entry)
   outbox.effects = []
   outbox.durable = outbox.lsn
-  const duty = plan.votes ? 0 : -1
+  const duty = plan.votes ? shape.epoch : -1
   return { plan, machine, starts: 0, opened: 0, ended: 0, named: 0, journal, waiting: [], duty }
 }
 

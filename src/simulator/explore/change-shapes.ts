@@ -35,6 +35,7 @@ function shape(
     begins: [],
     next,
     then: [],
+    epoch: 0,
     before: [],
     looks: false,
     carries: moves,
@@ -92,6 +93,23 @@ export const changeShapes: readonly Shape[] = [
     ],
     [],
     { carries: elections, quick: true },
+  ),
+  shape(
+    'race-checkpoint',
+    'A voter of a later epoch starts again from a checkpoint while two others want different successors.',
+    [
+      voter('v0', { elects: [['v0', 'v1', 'v3']], electBallots: 1 }),
+      voter('v1', { elects: [['v1', 'v2', 'v4']], electBallots: 2 }),
+      voter('v2', { checkpoints: true, crashes: 1 }),
+    ],
+    ['v0', 'v1', 'v2'],
+    {
+      epoch: 1,
+      before: ['v0: elect 0', 'v2 < v0 elect'],
+      carries: [...elections, 'hello'],
+      repeats: elections,
+      quick: true,
+    },
   ),
   shape(
     'replace-one-claim',

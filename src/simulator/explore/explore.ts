@@ -3,7 +3,7 @@ import { type Fact, isOutcome } from './items.ts'
 import { Locals, type Transition } from './locals.ts'
 import { tellPath } from './path.ts'
 import type { Shape } from './plan.ts'
-import { checkFacts, chosenOf } from './properties.ts'
+import { checkFacts, chosenOf, type FirstEpoch } from './properties.ts'
 import { StateSet, WordTable } from './state-set.ts'
 
 /** What an exploration has found. */
@@ -51,7 +51,7 @@ class Explorer {
   /** Per symmetry, the words of node states and of what is in the air. */
   readonly #localWords: WordTable[] = []
   readonly #itemWords: WordTable[] = []
-  readonly #voters: number
+  readonly #begun: FirstEpoch
   readonly #nodes: number
   readonly #parents: number[] = [-1]
   readonly #taken: (Taken | undefined)[] = [undefined]
@@ -64,7 +64,8 @@ class Explorer {
     this.#shape = shape
     this.#locals = new Locals(shape)
     this.#maxStates = maxStates
-    this.#voters = shape.nodes.filter(({ votes }) => votes).length
+    const voters = shape.nodes.filter(({ votes }) => votes).length
+    this.#begun = { epoch: shape.epoch, voters }
     this.#nodes = shape.nodes.length
     for (let i = 0; i < this.#locals.symmetries; i++) {
       // Every node has states of its own: their places in a state need not be told.
@@ -216,7 +217,7 @@ class Explorer {
     const at = this.#parents.length - 1
     const learnt = news.some(item => this.#receiverOf(item) < 0)
     const facts = learnt ? this.#facts(next.subarray(this.#nodes)) : []
-    const wrong = problem ?? (learnt ? checkFacts(facts, this.#voters, this.#shape) : undefined)
+    const wrong = problem ?? (learnt ? checkFacts(facts, this.#begun, this.#shape) : undefined)
     if (wrong !== undefined) this.#violation = `${wrong}\n${this.#tell(at)}`
     this.#next.push({ state: next, index: at })
   }
@@ -265,7 +266,7 @@ class Explorer {
   #beginnings(before: State, news: readonly number[], begun: Transition['begun']): number[] {
     if (begun.length === 0) return []
     const facts = this.#facts([...before, ...news])
-    const chosen = chosenOf(facts, this.#voters)
+    const chosen = chosenOf(facts, this.#begun)
     return begun.map(({ seq, ballot }) => {
       let token = 0
       for (const fact of facts) {

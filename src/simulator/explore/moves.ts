@@ -1,7 +1,7 @@
 import { openClaim } from '../../core/ask.ts'
 import { ASKING, type Claiming, FETCHING, RUNNING, tasksWhere } from '../../core/claim.ts'
 import { type NodeId, nodeId } from '../../core/ids.ts'
-import { start } from '../../core/machine.ts'
+import { checkpoint, start } from '../../core/machine.ts'
 import { storeFirst } from '../../core/storing.ts'
 import { tickProposer } from '../../core/renew.ts'
 import { allCollected } from '../../core/collected.ts'
@@ -17,11 +17,13 @@ import {
   type Actor,
   chunkOfShape,
   helloOf,
+  hasJournal,
   infoIn,
   isTracked,
   ledgerOf,
   restartActor,
   mayDraw,
+  placeOf,
   votersOf,
 } from './actor.ts'
 import type { Flight } from './items.ts'
@@ -67,6 +69,9 @@ export function movesOf(shape: Shape, actor: Actor): string[] {
   if (plan.collects && mayCollect(actor)) moves.push('collect')
   if (plan.compares) moves.push('compare')
   if (isTracked(actor) && outbox.durable < outbox.lsn) moves.push('sync')
+  if (plan.checkpoints && hasJournal(actor) && outbox.durable === outbox.lsn) {
+    moves.push('checkpoint')
+  }
   if (actor.starts < plan.crashes) {
     moves.push('crash')
     if (plan.syncs && outbox.durable < outbox.lsn) moves.push('crash and lose')
@@ -184,6 +189,9 @@ export function makeMove(shape: Shape, actor: Actor, move: string): Turn {
         compareLedger(machine.voter, machine.outbox, ledger)
       }
       break
+    case 'checkpoint':
+      actor.journal = [...checkpoint(machine, 0)]
+      break
     case 'sync':
       turn.sync()
       break
@@ -294,12 +302,13 @@ function finish(shape: Shape, { machine }: Actor): void {
 
 /** The process ends, and another starts on what its disk has kept. */
 function crash(shape: Shape, before: Actor, lose: boolean): Turn {
-  const { durable } = before.machine.outbox
-  const journal = lose ? before.journal.slice(0, durable) : before.journal
+  const { durable, lsn } = before.machine.outbox
+  const kept = placeOf(before, durable)
+  const journal = lose ? before.journal.slice(0, kept) : before.journal
   const actor = restartActor(shape, before, journal, !lose)
   const turn = new Turn(shape, actor)
-  const effects = start(actor.machine, journal.length, 0)
-  turn.kept(before.journal.slice(durable, journal.length))
+  const effects = start(actor.machine, lose ? durable : lsn, 0)
+  turn.kept(journal.slice(kept))
   turn.perform(effects)
   for (const { peer } of shape.nodes) {
     const { plan, starts } = actor

@@ -35,6 +35,8 @@ export interface NodePlan {
   readonly crashes: number
   /** Whether what it has written may be lost by the crash, and replies wait for its disk. */
   readonly syncs: boolean
+  /** Whether a checkpoint may take the place of its journal. */
+  readonly checkpoints: boolean
   /** Whether it finishes what it has accepted and nobody has decided. */
   readonly finishes: boolean
   /** Whether it takes on what a producer claims for it. */
@@ -70,6 +72,8 @@ export interface Shape {
   readonly next: readonly PeerId[]
   /** The voters of the epoch after that, if there is one. */
   readonly then: readonly PeerId[]
+  /** The epoch that has begun when the exploration does: 0, or that of the next voters. */
+  readonly epoch: 0 | 1
   /**
    * What has happened before: moves of nodes, `w0: open 0`, and messages that have arrived,
    * `v0 < w0 claim`.
@@ -105,6 +109,7 @@ export function voter(peer: PeerId, more: Partial<NodePlan> = {}): NodePlan {
     apart: false,
     crashes: 0,
     syncs: false,
+    checkpoints: false,
     finishes: false,
     takes: false,
     collects: false,

@@ -12,10 +12,16 @@ function only<Type extends Fact['type']>(facts: readonly Fact[], type: Type): Fa
   return facts.filter((fact): fact is FactOf<Type> => fact.type === type)
 }
 
+/** The epoch that has begun before all else, and how many vote in it. */
+export interface FirstEpoch {
+  readonly epoch: number
+  readonly voters: number
+}
+
 /** Outcomes that a majority has durably accepted at one ballot, whoever knows of it. */
 export function chosenOf(
   facts: readonly Fact[],
-  voters: number,
+  begun: FirstEpoch,
 ): { seq: number; counter: number; value: string }[] {
   const groups = new Map<string, FactOf<'accepted'>[]>()
   // Only accepts of one epoch make a majority.
@@ -29,15 +35,15 @@ export function chosenOf(
   for (const group of groups.values()) {
     const [first] = group
     if (first === undefined || !isOutcome(first.value)) continue
-    if (group.length < majorityIn(facts, first.epoch, voters)) continue
+    if (group.length < majorityIn(facts, first.epoch, begun)) continue
     chosen.push({ seq: first.seq, counter: first.ballot.counter, value: first.value })
   }
   return chosen
 }
 
-/** How many voters of an epoch are a majority; the first has `voters` of them. */
-function majorityIn(facts: readonly Fact[], epoch: number, voters: number): number {
-  if (epoch === 0) return majorityOf(voters)
+/** How many voters of an epoch are a majority. */
+function majorityIn(facts: readonly Fact[], epoch: number, begun: FirstEpoch): number {
+  if (epoch === begun.epoch) return majorityOf(begun.voters)
   const known = only(facts, 'installed').find(fact => fact.epoch === epoch)
   return known === undefined ? Infinity : majorityOf(known.next.split(' ').length)
 }
@@ -45,13 +51,13 @@ function majorityIn(facts: readonly Fact[], epoch: number, voters: number): numb
 /** Says what is wrong with all that has happened, or nothing. */
 export function checkFacts(
   facts: readonly Fact[],
-  voters: number,
+  begun: FirstEpoch,
   limits: { readonly maxDeliveries: number },
 ): string | undefined {
   const accepted = only(facts, 'accepted')
-  const chosen = chosenOf(facts, voters)
+  const chosen = chosenOf(facts, begun)
   return (
-    oneSuccessor(facts, voters) ??
+    oneSuccessor(facts, begun) ??
     oneValuePerBallot(facts) ??
     oneOutcome(chosen, accepted) ??
     decidedIsChosen(facts, chosen) ??
@@ -61,7 +67,7 @@ export function checkFacts(
 }
 
 /** S8: one successor per epoch, installed from a sealed majority. */
-function oneSuccessor(facts: readonly Fact[], voters: number): string | undefined {
+function oneSuccessor(facts: readonly Fact[], begun: FirstEpoch): string | undefined {
   const next = new Map<number, string>()
   const follows = (epoch: number, named: string): boolean => {
     const known = next.get(epoch)
@@ -82,7 +88,7 @@ function oneSuccessor(facts: readonly Fact[], voters: number): string | undefine
       hasSkipped(facts, by, epoch),
     )
     const out = new Set([...sealed.map(fact => fact.voter), ...skipped])
-    if (sealed.length > 0 && out.size >= majorityIn(facts, epoch - 1, voters)) continue
+    if (sealed.length > 0 && out.size >= majorityIn(facts, epoch - 1, begun)) continue
     return `S8: ${voter} votes in epoch ${epoch}, and no majority has sealed the one before`
   }
   return undefined

@@ -9,7 +9,12 @@ const decisions: readonly Message['type'][] = [...votes, 'decided', 'fetch']
 
 const voters: readonly NodePlan[] = [voter('v0'), voter('v1'), voter('v2')]
 
-function shape(name: string, about: string, nodes: readonly NodePlan[], more: Partial<Shape> = {}) {
+function shape(
+  name: string,
+  about: string,
+  nodes: Shape['nodes'],
+  more: Partial<Shape> = {},
+): Shape {
   return {
     name,
     about,
@@ -20,6 +25,7 @@ function shape(name: string, about: string, nodes: readonly NodePlan[], more: Pa
     begins: [],
     next: [],
     then: [],
+    epoch: 0,
     before: [],
     looks: false,
     carries: votes,

@@ -9,7 +9,7 @@ import { step } from '../../core/machine.ts'
 import { peerAt } from '../../core/membership.ts'
 import type { Message, Settle } from '../../core/messages.ts'
 import { seqsOf } from '../../core/ranges.ts'
-import { type Actor, hasJournal, isTracked, ledgerOf } from './actor.ts'
+import { type Actor, hasJournal, isTracked, ledgerOf, placeOf } from './actor.ts'
 import { type Fact, type Flight, type Item, valueTexts, votersText } from './items.ts'
 import type { Shape } from './plan.ts'
 
@@ -58,7 +58,7 @@ export class Turn {
   /** The next entry becomes durable. */
   sync(): void {
     const { outbox } = this.actor.machine
-    const entry = this.actor.journal[outbox.durable]
+    const entry = this.actor.journal[placeOf(this.actor, outbox.durable)]
     if (entry !== undefined) this.#keep([entry])
     this.#durable(outbox.durable + 1)
   }
