@@ -240,16 +240,16 @@ export const changeMutants: readonly Mutant[] = [
     ['race-checkpoint'],
     [
       {
-        file: 'recovery.ts',
-        from: "    else if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }\n",
+        file: 'checkpoint.ts',
+        from: "    if (begun && info.epoch > 0) yield { type: 'installed', ...info }\n",
         to: '',
       },
       {
-        file: 'recovery.ts',
-        from: "      yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }\n    }\n",
+        file: 'checkpoint.ts',
+        from: "    if (successor !== undefined) yield { type: 'sealed', ...successor }\n",
         to:
-          "      yield { type: 'succession', ledger: id, epoch: info.epoch, ...succession }\n    }\n" +
-          "    if (ledger.office === 'voter' && info.epoch > 0) yield { type: 'installed', ...info }\n",
+          "    if (successor !== undefined) yield { type: 'sealed', ...successor }\n" +
+          "    if (begun && info.epoch > 0) yield { type: 'installed', ...info }\n",
       },
     ],
   ),
