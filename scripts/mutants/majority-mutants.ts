@@ -99,6 +99,18 @@ export const majorityMutants: readonly Mutant[] = [
     { seeds: { count: 20, faults: ['swarm'] } },
   ),
   mutant(
+    'decided-with-its-claim',
+    'Of the tasks of a claim only those are told decided that a majority has accepted.',
+    ['apart'],
+    [
+      {
+        file: 'settle.ts',
+        from: '      const both = intersect(values.seqs, seqs)\n',
+        to: '      const both = values.seqs\n',
+      },
+    ],
+  ),
+  mutant(
     'claim-by-one',
     'Held is what a majority has granted.',
     ['tie', 'overtake'],

@@ -222,6 +222,16 @@ export const shapes: readonly Shape[] = [
     { tasks: 2, carries: votes, quick: false },
   ),
   shape(
+    'apart',
+    'A worker that votes ends the two tasks of its claim one by one, each done or in an error.',
+    [
+      voter('v0', { opens: [both], ballots: 1, ends: ['done', 'error'], apart: true }),
+      voter('v1'),
+      voter('v2'),
+    ],
+    { tasks: 2, attempts: 2 },
+  ),
+  shape(
     'worker-restart',
     'A worker starts again while answers to its earlier start wait for a disk.',
     [voter('v0', { syncs: true }), voter('v1'), voter('v2'), worker('w0', { crashes: 1 })],
