@@ -78,6 +78,31 @@ const haveFollowed = [
   'v0 < v1 state',
 ]
 
+/**
+ * The first voter has a majority's promise for the voters that it wants, the second one tries again: what the
+ * third one gets first decides. What is late already has arrived.
+ */
+const areRacing = [
+  'v1: elect 0',
+  'v0: elect 0',
+  'v2 < v0 elect',
+  'v0 < v2 elected',
+  'v2 < v1 elect',
+  'v1 < v2 elected',
+  'v0 < v1 elect',
+  'v1 < v0 elect',
+  'v0 < v1 elected',
+  'v1: again',
+  'v1 < v0 elect',
+]
+
+/** Two voters that each want to keep the ledger alone, and a third one. */
+const rivals = [
+  voter('v0', { elects: [['v0']], electBallots: 1 }),
+  voter('v1', { elects: [['v1']], electBallots: 2 }),
+  voter('v2'),
+]
+
 const driver = voter('v0', { drives: 0 })
 const three = [driver, voter('v1'), voter('v2')]
 
@@ -110,6 +135,45 @@ export const changeShapes: readonly Shape[] = [
       repeats: elections,
       quick: true,
     },
+  ),
+  shape(
+    'race-settle',
+    'Two voters race to have successors of their own take up their office, while a result is settled.',
+    [...rivals, worker('w0')],
+    [],
+    { before: [...hasRun, ...areRacing], carries: [...moves, ...elections], repeats: [] },
+  ),
+  shape(
+    'race-cancel',
+    'The same, while a cancel overtakes a result: one voter has accepted each, the third one decides.',
+    [...rivals, worker('w0'), canceller('c0', second)],
+    [],
+    {
+      before: [
+        ...isOvertaken,
+        'v0 < w0 settle',
+        'v1 < w0 settle',
+        'v2 < w0 settle',
+        'v1 < c0 settle',
+        'v0 < c0 claim',
+        ...areRacing,
+      ],
+      carries: [...moves, ...elections],
+      repeats: [],
+    },
+  ),
+  shape(
+    'race-replace',
+    'Two voters race to have one of the others replaced, while a result is settled.',
+    [
+      voter('v0', { elects: [['v0', 'v1', 'v3']], electBallots: 1 }),
+      voter('v1', { elects: [['v1', 'v2', 'v3']], electBallots: 2 }),
+      voter('v2'),
+      newcomer('v3'),
+      worker('w0'),
+    ],
+    [],
+    { before: [...hasRun, ...areRacing], carries: [...moves, ...elections], repeats: [] },
   ),
   shape(
     'replace-one-claim',
