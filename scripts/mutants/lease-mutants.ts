@@ -42,7 +42,7 @@ export const leaseMutants: readonly Mutant[] = [
         to: '    if (run) page.grants[slot] = 1',
       },
     ],
-    { quick: false, seeds: { count: 60, faults: ['loss'] } },
+    { tests: ['core/voter-claim.test.ts'] },
   ),
   mutant(
     'publish-by-one',
