@@ -139,9 +139,10 @@ function copiesMax(simulation: Simulation): number {
 
 /** Whether somebody must cancel a task because it never ends by itself. */
 function isHanging({ plan, spec, decided, ledger, runs, heldBy }: TaskHistory): boolean {
-  // What was lost cannot be cancelled; but a run of it that goes on takes up a slot.
+  // What was lost, or decided before its only voter got an old copy of its disk, cannot be cancelled; but a
+  // run of it that goes on takes up a slot.
   const goesOn = runs.some(({ endedAt }) => endedAt === Infinity)
-  const isLost = ledger.isLost || (heldBy & ~ledger.lostBy) === 0
-  if (decided !== undefined || (isLost && !goesOn)) return false
+  const isOver = decided !== undefined || ledger.isLost || (heldBy & ~ledger.lostBy) === 0
+  if (isOver && !goesOn) return false
   return plan?.behaviour === 'hanging' && spec?.timeoutMs === 0
 }
