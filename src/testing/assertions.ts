@@ -1,12 +1,33 @@
 import { parseTaskId, taskId } from '../core/ids.ts'
+import { InvalidParametersError } from '../errors.ts'
 import type { Debt } from '../simulator/liveness/debt.ts'
 import { debtsOf } from '../simulator/liveness/debts.ts'
 import type { Simulation } from '../simulator/simulation.ts'
 import type { TaskHistory } from '../simulator/task-history.ts'
+import { lastError } from './handler-errors.ts'
 import type { Published } from './test-cluster.ts'
+
+/**
+ * Refuses what is no list of published tasks.
+ *
+ * @throws {InvalidParametersError} It is not, and what would be.
+ */
+export function checkPublished(tasks: readonly Published[]): void {
+  if (!Array.isArray(tasks)) {
+    throw new InvalidParametersError('assertCompleted takes a list; put what is one task in [ ]')
+  }
+  for (const [index, task] of tasks.entries()) {
+    if (typeof (task as Published | undefined)?.id === 'string') continue
+    const what = (task as unknown) instanceof Promise ? 'is a promise; await it' : 'has no id'
+    throw new InvalidParametersError(
+      `assertCompleted takes what publish resolves with; entry ${index} ${what}`,
+    )
+  }
+}
 
 /** What keeps tasks from being done, one line each. */
 export function completedProblems(simulation: Simulation, tasks: readonly Published[]): string[] {
+  checkPublished(tasks)
   return tasks.flatMap(({ id }) => {
     const at = parseTaskId(id)
     const task = at === undefined ? undefined : simulation.history.task(at.ledger, at.seq)
@@ -20,7 +41,7 @@ export function completedProblems(simulation: Simulation, tasks: readonly Publis
 export function convergedProblems(simulation: Simulation): string[] {
   return [
     ...violationProblems(simulation),
-    ...lostProblems(simulation),
+    ...undecidedProblems(simulation),
     ...debtsOf(simulation, simulation.now()).map(debtText),
   ]
 }
@@ -62,7 +83,8 @@ function describe(simulation: Simulation, task: TaskHistory): string {
   if (decided !== undefined) {
     const facts = simulation.history.digests.factsOf(decided.digest)
     const reason = facts?.reason === '' ? '' : ` (${facts?.reason})`
-    return `${name} is ${facts?.kind}${reason}`
+    const error = facts?.kind === 'failed' ? thrownText(simulation, task) : ''
+    return `${name} is ${facts?.kind}${reason}${error}`
   }
   if (ledger.isLost) return `${name} is lost: ${lossText(task)}`
   const down = downVoters(simulation, task)
@@ -73,7 +95,17 @@ function describe(simulation: Simulation, task: TaskHistory): string {
     return isUp && capacity.queues.some(({ queue }) => queue === spec?.queue)
   })
   if (!served) return `${name} is undecided; no node that is up serves its queue`
-  return `${name} is undecided after ${task.runs.length} runs`
+  const waitMs = task.dueAt - simulation.now()
+  if (waitMs > 0) {
+    const due = `is not due for another ${Math.ceil(waitMs)} ms${thrownText(simulation, task)}`
+    return `${name} ${due}; advance, or give settle a limitMs beyond that`
+  }
+  return `${name} is undecided after ${task.runs.length} runs${thrownText(simulation, task)}`
+}
+
+function thrownText(simulation: Simulation, task: TaskHistory): string {
+  const error = lastError(simulation, task)
+  return error === undefined ? '' : `; its handler threw: ${error}`
 }
 
 function lossText({ ledger }: TaskHistory): string {

@@ -10,8 +10,16 @@ export interface Origin {
   readonly file: string | undefined
 }
 
+/** What a failure tells, but for its origin. */
+export interface Told {
+  readonly what: string
+  readonly problems: readonly string[]
+}
+
 /** Problems that are told of at the most. */
 const problemsShown = 10
+
+const failures = new WeakMap<object, Told>()
 
 /** What a test fails with: what is wrong, and how to see it again. */
 export function failureOf(
@@ -28,5 +36,33 @@ export function failureOf(
     `seed ${seed}${faults.length > 0 ? `, faults ${faults.join(',')}` : ''}`,
     `again: ${rerunCommand(seed, file)}`,
   ]
-  return new AssertionError({ message: lines.join('\n') })
+  const error = new AssertionError({ message: lines.join('\n') })
+  failures.set(error, { what, problems })
+  return error
+}
+
+/** What a failure of a cluster tells; undefined for any other error. */
+export function toldBy(error: Error): Told | undefined {
+  return failures.get(error)
+}
+
+/** Errors that tell less than the cluster knows: the disks that kept a task may be gone. */
+const puzzling: ReadonlySet<string> = new Set([
+  'NodeStoppedError',
+  'TaskLostError',
+  'TaskNotFoundError',
+])
+
+/** The same promise; where it rejects since tasks are lost, that is the first cause of its error. */
+export function explained<T>(work: Promise<T>, lost: () => Error | undefined): Promise<T> {
+  work.catch((error: unknown) => {
+    if (!(error instanceof Error) || !puzzling.has(error.name)) return
+    const reason = lost()
+    if (reason === undefined) return
+    let first = error
+    while (first.cause instanceof Error) first = first.cause
+    if (toldBy(first) !== undefined) return
+    Object.defineProperty(first, 'cause', { value: reason, writable: true, configurable: true })
+  })
+  return work
 }

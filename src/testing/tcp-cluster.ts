@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { InvalidParametersError } from '../errors.ts'
 import type { MeshNode } from '../mesh-node.ts'
 import type { RunningNode } from '../running-node.ts'
+import { checkPublished } from './assertions.ts'
 import type { TestClusterConfig } from './cluster-init.ts'
 import { failureOf } from './failure.ts'
 import type { Published, SettleOptions, TestCluster } from './test-cluster.ts'
@@ -122,6 +123,7 @@ export class TcpCluster implements TestCluster {
   }
 
   assertCompleted(tasks: readonly Published[]): void {
+    checkPublished(tasks)
     const problems = tasks.flatMap(({ id }) => {
       const state = this.#stateOf(id)
       return state === 'done' ? [] : [`Task ${id} is ${state ?? 'known to no node that is up'}`]

@@ -14,7 +14,8 @@ import {
   violationProblems,
 } from './assertions.ts'
 import type { TestClusterConfig } from './cluster-init.ts'
-import { failureOf } from './failure.ts'
+import { explained, failureOf } from './failure.ts'
+import { watchErrors } from './handler-errors.ts'
 import { Handlers } from './handlers.ts'
 import { HeldMessages, type HoldFilter } from './held-messages.ts'
 import { MeshProcess } from './mesh-process.ts'
@@ -71,6 +72,7 @@ export class VirtualCluster implements TestCluster {
           },
         }),
     })
+    watchErrors(this.simulation)
     this.#pump = new Pump({
       simulation: this.simulation,
       real: new RealWork(this.#handlers, config.realWorkMs),
@@ -124,8 +126,8 @@ export class VirtualCluster implements TestCluster {
     const began = simulation.now()
     for (;;) {
       await this.#pump.advance(settleEveryMs)
-      const lost = lostProblems(simulation)
-      if (lost.length > 0) throw this.#failure('Tasks are lost', lost)
+      const lost = this.#lost()
+      if (lost !== undefined) throw lost
       const debts = debtsOf(simulation, began)
       if (debts.length === 0) return
       const isOver = simulation.now() - began >= limitMs
@@ -228,7 +230,7 @@ export class VirtualCluster implements TestCluster {
   #made(index: number, node: RunningNode): void {
     this.#running[index] = node
     this.#nodes[index] = tracked<MeshNode>(node, work =>
-      this.#handlers.waiting(this.#pump.track(work)),
+      this.#handlers.waiting(this.#pump.track(explained(work, () => this.#lost()))),
     )
   }
 
@@ -245,6 +247,11 @@ export class VirtualCluster implements TestCluster {
       throw new InvalidParametersError(`There is no node ${index}; the last is ${this.size - 1}`)
     }
     return index
+  }
+
+  #lost(): Error | undefined {
+    const problems = lostProblems(this.simulation)
+    return problems.length === 0 ? undefined : this.#failure('Tasks are lost', problems)
   }
 
   #brokenRule(): Error | undefined {

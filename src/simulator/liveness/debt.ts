@@ -30,8 +30,9 @@ export function storyOf({ plan, spec, runs, tallies, dueAt, ledger }: TaskHistor
   })
   const accepted = tallies.map(({ counter, mask }) => `ballot ${counter} by ${mask.toString(2)}`)
   return [
-    `${plan?.behaviour} ${plan?.durationMs} ms, timeout ${spec?.timeoutMs}, voters ${voters}`,
-    `due ${Math.round(dueAt)}`,
+    ...(plan === undefined ? [] : [`${plan.behaviour} ${plan.durationMs} ms`]),
+    `timeout ${spec?.timeoutMs}, voters ${voters}`,
+    `due at ${Math.round(dueAt)}`,
     `runs [${told.join('; ')}]`,
     `accepted [${accepted.join('; ')}]`,
   ].join(', ')
