@@ -382,11 +382,13 @@ export function checkQueue(queue: unknown): asserts queue is string {
   )
 }
 
-function invalid(name: string, expected: string, actual: unknown): InvalidParametersError {
+/** The error of an argument that is not what it must be. */
+export function invalid(name: string, expected: string, actual: unknown): InvalidParametersError {
   return new InvalidParametersError(`${name} must be ${expected}, not ${String(actual)}`)
 }
 
 function definitionsOf(tasks: Tasks): GivenDefinition[] {
+  if (typeof tasks !== 'object') throw invalid('tasks', 'a list or an object', tasks)
   const given: [string | undefined, unknown][] = Array.isArray(tasks)
     ? tasks.map(task => [undefined, task])
     : Object.entries(tasks)

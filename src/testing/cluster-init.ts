@@ -1,7 +1,7 @@
-import { checkInteger, type Tasks } from '../config.ts'
-import { InvalidParametersError } from '../errors.ts'
+import { checkInteger, invalid, type Tasks } from '../config.ts'
 import { type FaultKind, type FaultName, faultKinds, faultNames } from '../simulator/fault-kinds.ts'
-import { seedOf } from './rerun.ts'
+import { checkInit, checkList } from './check-init.ts'
+import { givenSeed } from './rerun.ts'
 
 /** How a test cluster is made. */
 export interface TestClusterInit {
@@ -93,8 +93,11 @@ export type TestClusterConfig = {
   readonly [K in keyof TestClusterInit]-?: NonNullable<TestClusterInit[K]>
 }
 
-/** Most nodes of one cluster. */
-const nodesMax = 1_000
+/** Most nodes of one cluster, and most guests. */
+export const nodesMax = 1_000
+
+/** Longest real time that a timer can wait for, in milliseconds. */
+const realMsMax = 2 ** 31 - 1
 
 /** What holds where an init says nothing. */
 const defaults = {
@@ -108,16 +111,35 @@ const defaults = {
   waitMs: 3_600_000,
 } as const
 
+/** What an init may have. */
+export const initNames: readonly (keyof TestClusterInit)[] = [
+  'nodes',
+  'guests',
+  'seed',
+  'tasks',
+  'concurrency',
+  'voters',
+  'leaseMs',
+  'orphans',
+  'gossip',
+  'faults',
+  'without',
+  'transport',
+  'realWorkMs',
+  'waitMs',
+]
+
 /**
  * Fills in the defaults and checks what was given.
  *
  * @throws {InvalidParametersError} Something is out of bounds.
  */
 export function resolveInit(init: TestClusterInit): TestClusterConfig {
+  checkInit('createTestCluster', init, initNames)
   const config: TestClusterConfig = {
     nodes: init.nodes ?? defaults.nodes,
     guests: init.guests ?? defaults.guests,
-    seed: seedOf(init.seed),
+    seed: init.seed ?? givenSeed() ?? Math.floor(Math.random() * 2 ** 32),
     tasks: init.tasks ?? [],
     concurrency: init.concurrency ?? defaults.concurrency,
     voters: init.voters ?? defaults.voters,
@@ -133,14 +155,12 @@ export function resolveInit(init: TestClusterInit): TestClusterConfig {
   checkInteger('nodes', config.nodes, 1, nodesMax)
   checkInteger('guests', config.guests, 0, nodesMax)
   checkInteger('seed', config.seed, 0, Number.MAX_SAFE_INTEGER)
-  checkNames('faults', config.faults, faultNames)
-  checkNames('without', config.without, faultKinds)
-  return config
-}
-
-function checkNames(what: string, given: readonly string[], names: readonly string[]): void {
-  for (const name of given) {
-    if (names.includes(name)) continue
-    throw new InvalidParametersError(`${what} knows no ${name}; it knows ${names.join(', ')}`)
+  checkInteger('realWorkMs', config.realWorkMs, 1, realMsMax)
+  checkInteger('waitMs', config.waitMs, 1, Number.MAX_SAFE_INTEGER)
+  checkList('faults', config.faults, faultNames)
+  checkList('without', config.without, faultKinds)
+  if (config.transport !== 'virtual' && config.transport !== 'tcp') {
+    throw invalid('transport', `'virtual' or 'tcp'`, config.transport)
   }
+  return config
 }

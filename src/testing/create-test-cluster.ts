@@ -1,5 +1,6 @@
 import { resolveInit, type TestClusterInit } from './cluster-init.ts'
-import { callingFile } from './rerun.ts'
+import { tellIfFailed } from './drawn-seeds.ts'
+import { callSite, givenSeed } from './rerun.ts'
 import type { TestCluster } from './test-cluster.ts'
 import { TcpCluster } from './tcp-cluster.ts'
 import { VirtualCluster } from './virtual-cluster.ts'
@@ -12,7 +13,9 @@ import { VirtualCluster } from './virtual-cluster.ts'
 export async function createTestCluster(init: TestClusterInit = {}): Promise<TestCluster> {
   const config = resolveInit(init)
   const Cluster = config.transport === 'tcp' ? TcpCluster : VirtualCluster
-  const cluster = new Cluster(config, callingFile())
+  const site = callSite()
+  const cluster = new Cluster(config, site.file)
+  if (init.seed === undefined && givenSeed() === undefined) await tellIfFailed(config.seed, site)
   try {
     await cluster.start()
   } catch (error) {

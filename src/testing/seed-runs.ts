@@ -1,8 +1,11 @@
+import { checkInteger } from '../config.ts'
 import type { Violation } from '../simulator/checkers/checker.ts'
-import type { FaultKind, FaultName } from '../simulator/fault-kinds.ts'
+import { type FaultKind, type FaultName, faultKinds, faultNames } from '../simulator/fault-kinds.ts'
 import { failureReport, rerunCommand } from '../simulator/report.ts'
 import { runScenario, type ScenarioOptions } from '../simulator/scenario.ts'
 import { shrink } from '../simulator/shrink.ts'
+import { checkInit, checkList } from './check-init.ts'
+import { nodesMax } from './cluster-init.ts'
 
 export { CoverageTable } from '../simulator/sometimes.ts'
 export { faultKinds, faultNames } from '../simulator/fault-kinds.ts'
@@ -64,8 +67,49 @@ export interface SeedRun {
   readonly shrunk?: string | undefined
 }
 
-/** Simulates one cluster per seed, with whatever its seed lets go wrong. */
-export function* simulate(init: SimulateInit = {}): Generator<SeedRun> {
+/** What an init may have. */
+const initNames: readonly (keyof SimulateInit)[] = [
+  'seed',
+  'seeds',
+  'faults',
+  'without',
+  'nodes',
+  'guests',
+  'tasks',
+  'faultyMs',
+  'shrinks',
+  'onTrace',
+  'command',
+]
+
+/** Most seeds, and most tasks of each. */
+const seedsMax = 1_000_000_000
+const tasksMax = 10_000_000
+
+/**
+ * Simulates one cluster per seed, with whatever its seed lets go wrong.
+ *
+ * @throws {InvalidParametersError} Something is out of bounds.
+ */
+export function simulate(init: SimulateInit = {}): Generator<SeedRun> {
+  check(init)
+  return runsOf(init)
+}
+
+function check(init: SimulateInit): void {
+  checkInit('simulate', init, initNames)
+  const { seed = 1, seeds = 1, faults = [], without = [], nodes, guests, tasks, faultyMs } = init
+  checkInteger('seeds', seeds, 1, seedsMax)
+  checkInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER - seeds + 1)
+  checkList('faults', faults, faultNames)
+  checkList('without', without, faultKinds)
+  if (nodes !== undefined) checkInteger('nodes', nodes, 1, nodesMax)
+  if (guests !== undefined) checkInteger('guests', guests, 0, nodesMax)
+  if (tasks !== undefined) checkInteger('tasks', tasks, 1, tasksMax)
+  if (faultyMs !== undefined) checkInteger('faultyMs', faultyMs, 0, Number.MAX_SAFE_INTEGER)
+}
+
+function* runsOf(init: SimulateInit): Generator<SeedRun> {
   const { seed: first = 1, seeds = 1, shrinks = true, command, ...options } = init
   for (let seed = first; seed < first + seeds; seed++) {
     const began = performance.now()
