@@ -3,6 +3,8 @@ import { encodeInput } from '../encode.ts'
 import { InvalidInputError, InvalidParametersError } from '../errors.ts'
 import type { ContextPublishOptions, TaskContext, TaskDefinition } from '../worker/definition.ts'
 import { execute } from '../worker/execute.ts'
+import { progressBody } from '../worker/reporter.ts'
+import { checkInit } from './check-init.ts'
 
 /** What a handler publishes while it is tried alone. */
 export interface PublishedByHandler {
@@ -23,6 +25,17 @@ export interface RunTaskOptions extends Partial<
   readonly onPublish?: ((published: PublishedByHandler) => void) | undefined
 }
 
+const optionNames: readonly (keyof RunTaskOptions)[] = [
+  'signal',
+  'token',
+  'attempt',
+  'taskId',
+  'node',
+  'onProgress',
+  'onLog',
+  'onPublish',
+]
+
 /** The name of a task that nobody has published. */
 const soloTaskId = `${'0'.repeat(32)}-0`
 
@@ -31,13 +44,19 @@ const soloTaskId = `${'0'.repeat(32)}-0`
  * through JSON, as they would in a mesh. What the handler throws is thrown.
  *
  * @throws {InvalidInputError} The input is not JSON, or not what the definition asks for.
- * @throws {InvalidParametersError} The input is bytes, which need a node to be kept by.
+ * @throws {InvalidParametersError} The input is bytes, which need a node to be kept by, or what is
+ *   given is no task.
  */
 export async function runTask<Input, Output>(
   task: TaskDefinition<Input, Output>,
   input: NoInfer<Input>,
   options: RunTaskOptions = {},
 ): Promise<Output> {
+  if (typeof (task as Partial<typeof task> | null)?.run !== 'function') {
+    const given = typeof task === 'object' ? 'an object without run' : String(task)
+    throw new InvalidParametersError(`runTask takes what defineTask has made, not ${given}`)
+  }
+  checkInit('runTask', options, optionNames)
   if (isByteSource(input)) {
     throw new InvalidParametersError('runTask takes JSON; try bytes with createTestCluster')
   }
@@ -65,7 +84,10 @@ function contextOf(options: RunTaskOptions): TaskContext {
     attempt: options.attempt ?? 1,
     taskId: options.taskId ?? soloTaskId,
     node: options.node ?? 'n0',
-    progress: value => onProgress?.(JSON.parse(JSON.stringify(value))),
+    progress: value => {
+      const body = progressBody(value)
+      onProgress?.(JSON.parse(body))
+    },
     log: line => onLog?.(line),
     publish: async (task, input, publishOptions = {}) => {
       const queue = typeof task === 'string' ? task : task.name

@@ -33,12 +33,7 @@ export class Reporter {
   }
 
   progress(value: unknown): void {
-    const body = JSON.stringify(value)
-    if (body === undefined) throw new TypeError('A progress value must be JSON')
-    if (body.length * 3 > maxReportBytes && Buffer.byteLength(body) > maxReportBytes) {
-      throw new TypeError(`A progress value may have at most ${maxReportBytes} bytes`)
-    }
-    this.#held = body
+    this.#held = progressBody(value)
     const waitMs = this.#sentAt + progressEveryMs - this.#timers.now()
     if (waitMs <= 0) {
       this.#sendHeld()
@@ -83,6 +78,20 @@ export class Reporter {
     this.#send('log', `… ${this.#dropped} lines dropped`)
     this.#dropped = 0
   }
+}
+
+/**
+ * A progress value as it travels.
+ *
+ * @throws {TypeError} It is not JSON, or too large.
+ */
+export function progressBody(value: unknown): string {
+  const body = JSON.stringify(value) as string | undefined
+  if (body === undefined) throw new TypeError('A progress value must be JSON')
+  if (body.length * 3 > maxReportBytes && Buffer.byteLength(body) > maxReportBytes) {
+    throw new TypeError(`A progress value may have at most ${maxReportBytes} bytes`)
+  }
+  return body
 }
 
 function cutLine(line: string): string {

@@ -43,6 +43,18 @@ describe('one handler alone', () => {
     await assert.rejects(runTask(thumbnail, { width: 'x' as never }), { name: 'InvalidInputError' })
   })
 
+  test('must report what is JSON, as in a mesh, whether anybody listens or not', async () => {
+    const circular: { self?: unknown } = {}
+    circular.self = circular
+    const values = [undefined, circular, 'x'.repeat(9_000)]
+    for (const value of values) {
+      const report = defineTask('report', { run: (_: null, ctx) => ctx.progress(value) })
+      for (const options of [{}, { onProgress: () => {} }]) {
+        await assert.rejects(runTask(report, null, options), { name: 'TypeError' })
+      }
+    }
+  })
+
   test('hears a signal, and does not begin once it has been given', async () => {
     const begun = Promise.withResolvers<void>()
     const waiting = defineTask('waiting', {
