@@ -13,7 +13,7 @@ const thumbnail = defineTask('thumbnail', {
   },
 })
 
-await using node = await createNode({
+const node = await createNode({
   tasks: [thumbnail],
   concurrency: availableParallelism(),
   dataDir: './.meshwork',
@@ -23,3 +23,4 @@ await node.ready({ peers: 1 })
 const task = await node.publish(thumbnail, { path: 'cat.jpg', width: 320 }, { priority: 5 })
 const { path } = await task.result()
 console.log(`${task.id} made ${path}`)
+await node.stop()

@@ -15,7 +15,7 @@ test('one handler alone', async () => {
 })
 
 test('a partition and a crash lose nothing', async () => {
-  await using c = await createTestCluster({ nodes: 5, seed: 42, tasks: [resize] })
+  const c = await createTestCluster({ nodes: 5, seed: 42, tasks: [resize] })
   const handles = await c.node(0).publishMany(resize, inputs)
   c.partition([0, 1], [2, 3, 4])
   await c.advance(120_000)
