@@ -37,13 +37,14 @@ export function parseWhen(text: string): number {
   throw new InvalidArgumentError('Expected a date such as 2030-01-31T12:00Z, or a duration.')
 }
 
-/** A whole number of at least `min`, from an option's text. */
-export function parseInteger(text: string, min: number): number {
+/** A whole number from `min` to `max`, from an option's text. */
+export function parseInteger(text: string, min: number, max = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text)
-  if (!/^-?\d{1,15}$/.test(text) || value < min) {
-    throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`)
-  }
-  return value
+  if (/^-?\d+$/.test(text) && value >= min && value <= max) return value
+  const isBounded = max < Number.MAX_SAFE_INTEGER || value > max
+  throw new InvalidArgumentError(
+    `Expected a whole number ${isBounded ? `from ${min} to ${max}` : `of at least ${min}`}.`,
+  )
 }
 
 /** A duration for people: `7s`, `3m 20s`, `2h 5m`. */

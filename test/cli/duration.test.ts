@@ -38,3 +38,15 @@ test('whole numbers have a lower bound', () => {
     assert.throws(() => parseInteger(text, -5), /Expected a whole number/, text)
   }
 })
+
+test('a whole number that is out of bounds is told both of them', () => {
+  assert.equal(parseInteger('9007199254740991', 0), Number.MAX_SAFE_INTEGER)
+  const most = /Expected a whole number from 0 to 9007199254740991\./
+  for (const text of ['9007199254740992', '9'.repeat(20)]) {
+    assert.throws(() => parseInteger(text, 0), most, text)
+  }
+  assert.equal(parseInteger('200', 1, 200), 200)
+  for (const text of ['0', '201', 'x']) {
+    assert.throws(() => parseInteger(text, 1, 200), /a whole number from 1 to 200\./, text)
+  }
+})

@@ -1,9 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { FaultKind, FaultName, SeedRun } from '../../testing/index.ts'
 import { parseDuration, parseInteger } from '../duration.ts'
+import { UsageError } from '../errors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { command, globalOptions } from '../global-options.ts'
+import { reportCoverage } from '../simulate/report-coverage.ts'
+import { runSeeds } from '../simulate/seeds.ts'
 import type { Terminal } from '../terminal.ts'
 
 interface SimulateFlags {
@@ -22,15 +24,30 @@ interface SimulateFlags {
 /** How many seeds are run where none is given. */
 const seedsDefault = 20
 
+/** Simulated nodes have the addresses of one network, of which there are 254; guests among them. */
+const nodesMax = 200
+const guestsMax = 50
+
+/** So many take one seed some minutes. */
+const tasksMax = 100_000
+
 /** `meshwork simulate`: clusters of simulated nodes with faults, one per seed. */
 export function simulateCommand(terminal: Terminal): Command {
-  const whole = (least: number) => (text: string) => parseInteger(text, least)
+  const whole = (least: number, most?: number) => (text: string) => parseInteger(text, least, most)
   return command('simulate', 'simulate clusters with faults in virtual time, one per seed')
     .option('--seed <n>', 'first seed (default: 1)', whole(0))
     .option('--seeds <k>', `how many (default: 1 with --seed, else ${seedsDefault})`, whole(1))
-    .option('--nodes <n>', 'full nodes (default: drawn from the seed)', whole(1))
-    .option('--guests <n>', 'guests (default: drawn)', whole(0))
-    .option('--tasks <n>', 'about how many tasks are published (default: drawn)', whole(1))
+    .option(
+      '--nodes <n>',
+      `full nodes, at most ${nodesMax} (default: drawn from the seed)`,
+      whole(1, nodesMax),
+    )
+    .option('--guests <n>', `guests, at most ${guestsMax} (default: drawn)`, whole(0, guestsMax))
+    .option(
+      '--tasks <n>',
+      `about how many tasks are published, at most ${tasksMax} (default: drawn)`,
+      whole(1, tasksMax),
+    )
     .option('--ms <duration>', 'how long faults go on (default: drawn)', parseDuration)
     .option('--faults <list>', 'what goes wrong, by commas; "help" names all', 'swarm')
     .option('--without <list>', 'what does not, of what --faults stands for', '')
@@ -52,26 +69,43 @@ async function simulateSeeds(
     for (const fault of testing.faultNames) output.result({ fault }, fault)
     return
   }
-  const { seed, seeds = seed === undefined ? seedsDefault : 1, nodes, guests, tasks } = flags
-  const runs = testing.simulate({
-    ...{ seed, seeds, nodes, guests, tasks },
-    faultyMs: flags.ms,
+  const { seed = 1, seeds = flags.seed === undefined ? seedsDefault : 1 } = flags
+  if (seed > Number.MAX_SAFE_INTEGER - seeds + 1) {
+    const most = Number.MAX_SAFE_INTEGER
+    throw new UsageError(`${seeds} seeds from ${seed} on go beyond ${most}, which is the last one`)
+  }
+  const { nodes, guests, tasks, ms: faultyMs } = flags
+  const given = { nodes, guests, tasks, faultyMs }
+  const init = {
+    ...{ seed, seeds, ...given, shrinks: flags.shrink },
     faults: namesIn<FaultName>(flags.faults, testing.faultNames),
     without: namesIn<FaultKind>(flags.without, testing.faultKinds),
-    shrinks: flags.shrink,
-    onTrace: flags.trace === true ? line => output.note(line) : undefined,
     command: terminal.env['npm_lifecycle_event'] === 'simulate' ? undefined : 'meshwork simulate',
+  }
+  const runs = runSeeds(init, {
+    signal: terminal.interrupted,
+    onTrace: flags.trace === true ? line => output.note(line) : undefined,
+    onFailed: run => output.note(`seed ${run.seed} fails; a smaller run that does is looked for`),
   })
   const table = new testing.CoverageTable()
-  for (const run of runs) {
-    table.add(run.coverage)
-    output.result(recordOf(run), textOf(run))
-    if (run.violations.length > 0) terminal.setExitCode(exitCodes.failed)
-    await turn()
-    terminal.interrupted.throwIfAborted()
+  let published = 0
+  try {
+    for await (const run of runs) {
+      table.add(run.coverage)
+      published += run.tasks
+      output.result(recordOf(run), textOf(run))
+      if (run.violations.length > 0) terminal.setExitCode(exitCodes.failed)
+    }
+  } finally {
+    const isNarrow =
+      flags.faults !== 'swarm' ||
+      flags.without !== '' ||
+      Object.values(given).some(value => value !== undefined)
+    if (!reportCoverage(output, table, isNarrow)) terminal.setExitCode(exitCodes.failed)
   }
-  if (json || seeds === 1) return
-  output.table(['event', 'count'], table.rows())
+  if (published > 0) return
+  output.error('No task was published, so nothing was tried; give faults more time, as --ms 20s')
+  terminal.setExitCode(exitCodes.failed)
 }
 
 function namesIn<Name extends string>(text: string, names: readonly Name[]): Name[] {
@@ -94,7 +128,8 @@ function recordOf(run: SeedRun): Readonly<Record<string, unknown>> {
 
 function textOf({ seed, hash, simulatedMs, wallMs, tasks, runs, report }: SeedRun): string {
   const seconds = Math.round(simulatedMs / 1_000)
-  const verdict = report === undefined ? 'held' : 'FAILED'
+  const held = tasks === 0 ? 'EMPTY' : 'held'
+  const verdict = report === undefined ? held : 'FAILED'
   const line = `seed ${seed}  ${hash}  ${seconds} s in ${wallMs} ms  ${tasks} tasks, ${runs} runs  ${verdict}`
   return report === undefined ? line : `${line}\n${report}`
 }
