@@ -1,7 +1,7 @@
 /* Breaks the rules of the protocol one by one, and says whether exploration or simulation notices. */
-import { parseArgs } from 'node:util'
 import { mutants } from './mutants/list.ts'
 import { runMutant } from './mutants/run.ts'
+import { namedIn, optionsIn, runScript } from './words.ts'
 
 const usage = `npm run mutants -- [--mutant A,B] [--quick] [--json] [--list]
 
@@ -10,26 +10,22 @@ const usage = `npm run mutants -- [--mutant A,B] [--quick] [--json] [--list]
   --json        one JSON object per line: mutant, killed, by, states, seeds
   --list        name them and the rules that they break, and run none`
 
-process.exitCode = await main()
+await runScript(main)
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      mutant: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
+  const values = optionsIn({
+    mutant: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   })
-  const names = values.mutant?.split(',')
-  const chosen = mutants.filter(
-    ({ name, quick }) => (names?.includes(name) ?? true) && (quick || !values.quick),
-  )
-  if (values.help || chosen.length < (names?.length ?? 1)) {
-    console.error(usage)
-    return values.help ? 0 : 2
+  if (values.help) {
+    console.log(usage)
+    return 0
   }
+  const named = namedIn(values.mutant, mutants, 'mutant')
+  const chosen = named.filter(({ quick }) => quick || !values.quick)
   let survivors = 0
   for (const mutant of chosen) {
     const { name, rule } = mutant
