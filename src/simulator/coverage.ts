@@ -115,6 +115,12 @@ export class Coverage extends Observer {
         if (message.full.length > 0) this.#count('store full')
         if (message.settled.length > 0) this.#count('store settled')
         break
+      case 'elected':
+        if (!message.granted) this.#count('elect refused')
+        break
+      case 'submitted':
+        if (message.refused !== '') this.#count(`submit refused: ${message.refused}`)
+        break
       case 'accepted':
         if (message.behind.length > 0) this.#count('settle behind')
         if (message.settled.length > 0) this.#count('settle settled')

@@ -1,4 +1,4 @@
-import { calm, type Faults, type Span } from './faults.ts'
+import { calm, type Faults, type Span, tightBytes } from './faults.ts'
 import { Prng } from './prng.ts'
 
 /** How a kind of fault is switched on: a draw of its parameters. */
@@ -88,6 +88,8 @@ const kinds = {
     draw: prng => ({ disasterEveryMs: prng.between(10_000, 40_000) }),
   },
   rollbacks: { swarmP: 0.15, draw: prng => ({ rollbackEveryMs: prng.between(5_000, 20_000) }) },
+  /** Voters and publishers are told to wait until there is room. */
+  'little-room': { swarmP: 0.06, draw: () => ({ maxBytes: tightBytes }) },
   leaves: { swarmP: 0.3, draw: prng => ({ leaveEveryMs: prng.between(10_000, 40_000) }) },
   departures: {
     swarmP: 0.1,
@@ -143,9 +145,9 @@ export interface FaultsWanted {
 }
 
 /**
- * Draws the faults of a seed. In a swarm each kind is off as often as not: a run in which
- * everything goes wrong rarely gets far enough to reach the interesting states. What one kind draws
- * does not depend on which others are on.
+ * Draws the faults of a seed. In a swarm each kind is on in a share of the runs of its own, from 6 %
+ * to 50 %, and no run has all of them: one in which everything goes wrong rarely gets far enough to
+ * reach the interesting states. What one kind draws does not depend on which others are on.
  */
 export function drawFaults(seed: number, { names, without }: FaultsWanted): FaultMix {
   const wanted = new Set<FaultKind>()

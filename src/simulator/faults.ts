@@ -69,6 +69,9 @@ export interface Faults {
   /** A node comes back with an old copy of its disk. */
   readonly rollbackEveryMs: number
 
+  /** Bytes that a voter takes; 0 for what the options say. */
+  readonly maxBytes: number
+
   /** Nodes stop cleanly and come back. */
   readonly leaveEveryMs: number
   /** Nodes stop cleanly and do not come back. */
@@ -77,6 +80,9 @@ export interface Faults {
   readonly lateP: number
   readonly lateMs: number
 }
+
+/** A budget that any one batch fits into, and a few of them do not. */
+export const tightBytes = 24_000
 
 /** Nothing goes wrong; only time passes. */
 export const calm: Faults = {
@@ -117,6 +123,7 @@ export const calm: Faults = {
   wipeEveryMs: 0,
   disasterEveryMs: 0,
   rollbackEveryMs: 0,
+  maxBytes: 0,
   leaveEveryMs: 0,
   departEveryMs: 0,
   lateP: 0,
@@ -125,7 +132,7 @@ export const calm: Faults = {
 
 /** The same network, disks and clocks when all that goes wrong has stopped. */
 export function healed(faults: Faults): Faults {
-  const { fsyncMs, drift, timerSlackMs, turnMs, checkpointEveryMs } = faults
+  const { fsyncMs, drift, timerSlackMs, turnMs, checkpointEveryMs, maxBytes } = faults
   const [least, most] = faults.latencyMs
   return {
     ...calm,
@@ -135,6 +142,7 @@ export function healed(faults: Faults): Faults {
     turnMs,
     timerSlackMs,
     checkpointEveryMs,
+    maxBytes,
   }
 }
 

@@ -57,7 +57,7 @@ export class Process implements NodeProcess {
       queues: capacity.queues,
       concurrency: capacity.concurrency,
       labels: [],
-      maxBytes: options.maxBytes,
+      maxBytes: world.faults().maxBytes || options.maxBytes,
       orphans: options.orphans,
       smallMesh: options.smallMeshOf?.(index),
       wallOffsetMs: clock.wallOffsetMs(world.now()),

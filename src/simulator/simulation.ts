@@ -216,7 +216,9 @@ export class Simulation implements World {
     // lost, it begins anew only after a long wait.
     const isOpen =
       this.applications.some(({ isPublishing }) => isPublishing) || this.#countOpen() > 0
-    if (isOpen) this.run(keptMs + (orphans === 'fork' ? orphanMs : 0))
+    // A copy that there was no room for may be made late, and what it says is kept from then on.
+    const isCramped = this.mix.faults.maxBytes > 0
+    if (isOpen || isCramped) this.run(keptMs + (orphans === 'fork' ? orphanMs : 0))
     for (let rounds = 0; rounds < 2 && this.violations.length === 0; rounds++) {
       this.#runUntilNothingEnds(keptMs)
       for (const node of this.nodes) if (node.running && !node.guest) node.quiet()

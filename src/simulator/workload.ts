@@ -95,7 +95,10 @@ export class Workload {
       this.#poisons -= 1
       return plan
     })
-    return { ...batch, plans }
+    // Where voters have little room a few batches use it up.
+    const { maxBytes } = this.#simulation.mix.faults
+    if (maxBytes === 0) return { ...batch, plans }
+    return { ...batch, plans, fillBytes: plans.length > 12 ? Math.min(batch.fillBytes, 60) : 1_500 }
   }
 
   #published(tasks: readonly TaskHistory[]): void {

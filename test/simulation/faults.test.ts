@@ -77,6 +77,7 @@ const marks: Partial<Record<FaultName, readonly string[]>> = {
   'full-disks': ['disk full', 'start refused: disk full'],
   wipes: ['disk wiped'],
   rollbacks: ['disk rolled back', 'quarantined: others have seen more of it'],
+  'little-room': ['store full', 'publish refused'],
   leaves: ['left'],
   departures: ['departed'],
   joins: ['joins late'],

@@ -106,7 +106,13 @@ test('the command says the limits of what it is given', async () => {
 })
 
 test('a run in which nothing was published has not held', async () => {
-  const run = promisify(execFile)(process.execPath, ['scripts/simulate.ts', '--seed', '1', '--ms', '5'])
+  const run = promisify(execFile)(process.execPath, [
+    'scripts/simulate.ts',
+    '--seed',
+    '1',
+    '--ms',
+    '5',
+  ])
   await assert.rejects(
     run,
     (error: Error & { code?: number; stdout?: string; stderr?: string }) => {
