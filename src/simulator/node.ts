@@ -153,6 +153,11 @@ export class SimulatedNode implements Host {
     this.#process?.resume(sleptMs)
   }
 
+  /** How far its wall clock is ahead of the truth. */
+  get wallSkewMs(): number {
+    return this.#wallSkewMs
+  }
+
   /** Somebody sets this machine's wall clock. */
   setWall(skewMs: number): void {
     this.#wallSkewMs = skewMs

@@ -39,6 +39,8 @@ export interface MeshProcessSetup {
   readonly touch: () => void
   /** A node has been made. */
   readonly made: (index: number, node: RunningNode) => void
+  /** A node has started, and takes in what comes. */
+  readonly began: (index: number) => void
   /** The network of a node that runs. */
   readonly networkOf: (index: number) => RouteTarget | undefined
 }
@@ -239,6 +241,7 @@ export class MeshProcess implements NodeProcess {
       await node.start()
       this.#backlog.resume()
       this.#clock.check()
+      if (this.running) this.#setup.began(this.actor.index)
     } catch (error) {
       this.#failed(error)
     }

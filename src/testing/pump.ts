@@ -6,14 +6,21 @@ const eventsAtOnce = 256
 
 interface Target {
   readonly at: number
+  /** Whether it makes time pass; one of a handler is only reached when others do. */
+  readonly drives: boolean
   readonly reached: PromiseWithResolvers<void>
+}
+
+/** Who waits: what handlers wait for comes about only while a test waits, too. */
+export interface WaitOptions {
+  readonly drives: boolean
 }
 
 /** What a pump moves, and what it looks out for. */
 export interface PumpInit {
   readonly simulation: Simulation
   readonly real: RealWork
-  /** How long something that is awaited may take, in virtual milliseconds. */
+  /** How long a wait that has no known end may take, in virtual milliseconds. */
   readonly waitMsMax: number
   /** Why the simulation must not go on; undefined while it may. */
   readonly problem: () => Error | undefined
@@ -30,8 +37,9 @@ export class Pump {
   readonly #failure = Promise.withResolvers<never>()
   #targets: Target[] = []
   #waits = 0
-  /** When the last wait began or ended. */
+  /** When the last wait began or ended, or one with a known end did. */
   #waitsSince = 0
+  #stuck = stuckPromise()
   #isTouched = false
   #isRunning = false
   #failed: Error | undefined
@@ -46,24 +54,23 @@ export class Pump {
     this.#isTouched = true
   }
 
-  /** Lets so much virtual time pass. */
-  async advance(ms: number): Promise<void> {
-    const { simulation, real } = this.#init
-    const target = { at: simulation.now() + ms, reached: Promise.withResolvers<void>() }
-    real.begin()
+  /** Lets so much virtual time pass, or waits until it has. */
+  async advance(ms: number, { drives }: WaitOptions): Promise<void> {
+    const at = this.#init.simulation.now() + ms
+    const target = { at, drives, reached: Promise.withResolvers<void>() }
     this.#targets.push(target)
-    this.#run()
+    if (drives) this.#drive()
     await Promise.race([target.reached.promise, this.#failure.promise])
   }
 
-  /** Lets virtual time pass until something of the cluster has come about. */
-  async track<T>(work: Promise<T>): Promise<T> {
-    this.#init.real.begin()
+  /** Lets virtual time pass until something of the cluster has come about, or waits until it has. */
+  async track<T>(work: Promise<T>, { drives }: WaitOptions): Promise<T> {
+    if (!drives) return Promise.race([work, this.#failure.promise])
     this.#waits += 1
     this.#waitsSince = this.#init.simulation.now()
-    this.#run()
+    this.#drive()
     try {
-      return await Promise.race([work, this.#failure.promise])
+      return await Promise.race([work, this.#stuck.promise, this.#failure.promise])
     } finally {
       this.#waits -= 1
       this.#waitsSince = this.#init.simulation.now()
@@ -77,7 +84,13 @@ export class Pump {
   }
 
   readonly #isWanted = (): boolean => {
-    return this.#failed === undefined && (this.#waits > 0 || this.#targets.length > 0)
+    if (this.#failed !== undefined) return false
+    return this.#waits > 0 || this.#targets.some(({ drives }) => drives)
+  }
+
+  #drive(): void {
+    this.#init.real.begin()
+    this.#run()
   }
 
   #run(): void {
@@ -85,6 +98,7 @@ export class Pump {
     this.#isRunning = true
     void this.#loop().finally(() => {
       this.#isRunning = false
+      if (this.#isWanted()) this.#run()
     })
   }
 
@@ -106,17 +120,17 @@ export class Pump {
 
   /** Lets some things happen: those of one moment, when user code may react to one of them. */
   #fire(): void {
-    const { simulation, waitMsMax, stuck } = this.#init
+    const { simulation, waitMsMax } = this.#init
     const { agenda } = simulation
     const next = this.#targets.reduce((at, target) => Math.min(at, target.at), Infinity)
-    const until = Math.min(next, this.#waitsSince + waitMsMax)
+    // What is known to come is no reason to give a wait up.
+    const until = next < Infinity ? next : this.#waitsSince + waitMsMax
     for (let events = 0; events < eventsAtOnce; events++) {
       if (this.#isTouched && agenda.nextAt > simulation.now()) return
       if (simulation.violations.length > 0) return
-      if (agenda.nextAt === Infinity && next === Infinity) return this.fail(stuck())
+      if (agenda.nextAt === Infinity && next === Infinity) return this.#giveUp()
       if (simulation.step(until)) continue
-      if (next > until) return this.fail(stuck())
-      return this.#reach()
+      return next < Infinity ? this.#reach() : this.#giveUp()
     }
   }
 
@@ -124,6 +138,20 @@ export class Pump {
     const now = this.#init.simulation.now()
     const reached = this.#targets.filter(({ at }) => at <= now)
     this.#targets = this.#targets.filter(({ at }) => at > now)
+    this.#waitsSince = now
     for (const target of reached) target.reached.resolve()
   }
+
+  /** Ends the waits that there are; others may have more luck. */
+  #giveUp(): void {
+    const { reject } = this.#stuck
+    this.#stuck = stuckPromise()
+    reject(this.#init.stuck())
+  }
+}
+
+function stuckPromise(): PromiseWithResolvers<never> {
+  const stuck = Promise.withResolvers<never>()
+  stuck.promise.catch(() => undefined)
+  return stuck
 }

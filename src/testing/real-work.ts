@@ -15,18 +15,29 @@ const nowMs = performance.now.bind(performance)
 const idleMs = 10
 const idleTimes = 5
 
-/** The same where connections are open: an answer may come on one of them that was there before. */
-const idleTimesConnected = 25
-const connections = ['TCPSocketWrap', 'TLSWrap', 'PipeWrap']
+/**
+ * The same where something is open on which an answer may come: when all handlers listen for their
+ * signals, and when nothing tells that any waits for something virtual.
+ */
+const idleTimesListening = 25
+const idleTimesAnswered = 100
+
+/** What may bring an answer, and stay open for the next one. */
+const answering = ['TCPSocketWrap', 'TLSWrap', 'PipeWrap', 'MessagePort', 'ProcessWrap']
 
 /** Share of that time in which the process may compute and still counts as idle. */
 const idleShare = 0.1
 
-/** What may stay open when nobody is at work any more, such as a connection kept for the next request. */
-const idle: ReadonlySet<string> = new Set([
-  ...['Timeout', 'Immediate', 'TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'UDPWrap'],
-  ...['PipeWrap', 'PipeServerWrap', 'TTYWrap', 'ProcessWrap', 'MessagePort', 'CloseReq'],
+/** What may stay open when whoever opened it is not at work any more, such as a connection kept for the next request. */
+const kept: ReadonlySet<string> = new Set([
+  ...['TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'UDPWrap', 'PipeWrap', 'PipeServerWrap'],
+  ...['TTYWrap', 'ProcessWrap', 'MessagePort', 'CloseReq'],
 ])
+
+/** The same when nobody is at work at all. */
+const idle: ReadonlySet<string> = new Set([...kept, 'Timeout', 'Immediate'])
+
+const nothing: ReadonlySet<string> = new Set()
 
 /** Timers of this file that are due, of whichever cluster: they are nobody's work. */
 const own = new Map([
@@ -36,6 +47,13 @@ const own = new Map([
 
 /** What the process had open before any cluster. */
 const atFirst = activeNow()
+
+/** Threads that were started since; they may answer though they keep no process alive. */
+let threads = 0
+process.on('worker', thread => {
+  threads += 1
+  thread.once('exit', () => (threads -= 1))
+})
 
 /** Watches whether anything real goes on, for as long as which virtual time stands still. */
 export class RealWork {
@@ -75,13 +93,16 @@ export class RealWork {
     }
   }
 
-  /** What keeps the event loop alive, and did not before. */
+  /** What keeps the event loop alive, and did not before; and what else handlers wait for. */
   #active(): string[] {
-    const isBusy = this.#handlers.areBusy
-    return [...activeNow()].flatMap(([name, count]) => {
+    const { areBusy, haveOpened, haveTimers, haveRequests } = this.#handlers
+    const mayStay = !areBusy ? idle : haveOpened ? nothing : kept
+    const active = [...activeNow()].flatMap(([name, count]) => {
       const isNew = count > (this.#before.get(name) ?? 0)
-      return isNew && (isBusy || !idle.has(name)) ? [name] : []
+      return isNew && !mayStay.has(name) ? [name] : []
     })
+    if (haveTimers && !active.includes('Timeout')) active.push('Timeout')
+    return haveRequests ? [...active, 'a request'] : active
   }
 
   /**
@@ -89,9 +110,7 @@ export class RealWork {
    * and no thread computes.
    */
   async #isIdle(): Promise<boolean> {
-    const now = activeNow()
-    const isConnected = connections.some(name => (now.get(name) ?? 0) > (atFirst.get(name) ?? 0))
-    for (let time = 0; time < (isConnected ? idleTimesConnected : idleTimes); time++) {
+    for (let time = 0; time < this.#idleTimes(); time++) {
       const { user, system } = process.cpuUsage()
       const before = hooks.eventLoopUtilization()
       const began = nowMs()
@@ -105,6 +124,13 @@ export class RealWork {
     }
     this.#handlers.takeAsIdle()
     return true
+  }
+
+  #idleTimes(): number {
+    const now = activeNow()
+    const isOpen = answering.some(name => (now.get(name) ?? 0) > (atFirst.get(name) ?? 0))
+    if (!isOpen && threads === 0) return idleTimes
+    return this.#handlers.allListen ? idleTimesListening : idleTimesAnswered
   }
 
   #checkLimit(began: number, what: string): void {

@@ -64,8 +64,8 @@ export interface TestCluster extends AsyncDisposable {
   /** Lets all messages go that are held back. */
   release(): void
   /**
-   * Ends all faults: partitions, loss, latency, what is held back, pauses, and what goes wrong by
-   * itself. Nodes that have crashed stay down.
+   * Ends all faults: partitions, loss, latency, what is held back, pauses, clocks set wrong, and
+   * what goes wrong by itself. Nodes that have crashed stay down.
    */
   heal(): void
 
@@ -73,11 +73,14 @@ export interface TestCluster extends AsyncDisposable {
   crash(index: number, options?: CrashOptions): Promise<void>
   /** Starts a node again on what its disk holds. */
   restart(index: number): Promise<void>
-  /** Stops a node from doing anything, for so many milliseconds, or until `resume` or `heal`. */
+  /**
+   * Stops a node from doing anything, for so many milliseconds, or until `resume` or `heal`. Of
+   * several pauses the longest counts; a crash ends them, and one that is down starts into them.
+   */
   pause(index: number, ms?: number): void
   /** Lets a node go on that is paused. */
   resume(index: number): void
-  /** Sets a node's wall clock so far ahead of the truth, or behind it, in milliseconds. */
+  /** Sets a node's wall clock so far ahead of the truth, or behind it, in milliseconds, until `heal`. */
   skew(index: number, ms: number): void
   /** Crashes a node and takes its disk: it comes back as one that has never voted. */
   loseDisk(index: number): Promise<void>

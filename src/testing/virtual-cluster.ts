@@ -19,10 +19,12 @@ import { watchErrors } from './handler-errors.ts'
 import { Handlers } from './handlers.ts'
 import { HeldMessages, type HoldFilter } from './held-messages.ts'
 import { MeshProcess } from './mesh-process.ts'
+import { Pauses } from './pauses.ts'
 import { Pump } from './pump.ts'
 import { RealWork } from './real-work.ts'
 import type { CrashOptions, Published, SettleOptions, TestCluster } from './test-cluster.ts'
 import { tracked } from './track.ts'
+import * as check from './verb-checks.ts'
 
 /** How long `settle` may take, and how often it looks, in virtual milliseconds. */
 const settleMsMax = 30 * 60_000
@@ -42,7 +44,10 @@ export class VirtualCluster implements TestCluster {
   readonly #pump: Pump
   readonly #running: (RunningNode | undefined)[] = []
   readonly #nodes: (MeshNode | undefined)[] = []
-  readonly #partitions: (() => void)[] = []
+  readonly #pauses: Pauses
+  /** What wall clocks were wrong by before the test set them. */
+  readonly #skews = new Map<number, number>()
+  #isSlow = false
   #stopped = false
 
   constructor(config: TestClusterConfig, file: string | undefined) {
@@ -66,6 +71,7 @@ export class VirtualCluster implements TestCluster {
           configOf: index => this.#configOf(index),
           touch: () => this.#pump.touch(),
           made: (index, node) => this.#made(index, node),
+          began: index => this.#pauses.began(index),
           networkOf: index => {
             const process = this.simulation.nodes[index]?.process
             return process instanceof MeshProcess ? process.network : undefined
@@ -73,6 +79,7 @@ export class VirtualCluster implements TestCluster {
         }),
     })
     watchErrors(this.simulation)
+    this.#pauses = new Pauses(this.simulation)
     this.#pump = new Pump({
       simulation: this.simulation,
       real: new RealWork(this.#handlers, config.realWorkMs),
@@ -94,38 +101,38 @@ export class VirtualCluster implements TestCluster {
   async start(): Promise<void> {
     const { nodes, faults } = this.#config
     // All have started by then, unless they join late.
-    await this.advance(500)
+    await this.#pass(500)
     const peers = faults.length > 0 ? 0 : nodes - 1
     const ready = this.#running.slice(0, nodes).flatMap(node => {
       return node === undefined ? [] : [node.ready({ peers, timeoutMs: readyMsMax })]
     })
-    await this.#pump.track(Promise.all(ready))
+    await this.#pump.track(Promise.all(ready), { drives: true })
   }
 
   node(index: number): MeshNode {
-    const node = this.#nodes[this.#check(index)]
+    check.checkNode(index, this.size)
+    const node = this.#nodes[index]
     if (node === undefined) throw new InvalidParametersError(`Node ${index} has not started yet`)
     return node
   }
 
   async advance(ms: number): Promise<void> {
-    await this.#pump.advance(ms)
+    check.checkMs('advance', ms)
+    await this.#pass(ms)
   }
 
-  sleep(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.simulation.after(ms, () => {
-      this.#pump.touch()
-      resolve()
-    })
-    return this.#handlers.waiting(this.#pump.track(promise))
+  async sleep(ms: number): Promise<void> {
+    check.checkMs('sleep', ms)
+    await this.#pass(ms)
   }
 
-  async settle({ limitMs = settleMsMax }: SettleOptions = {}): Promise<void> {
+  async settle(options: SettleOptions = {}): Promise<void> {
+    check.checkSettle(options)
+    const { limitMs = settleMsMax } = options
     const { simulation } = this
     const began = simulation.now()
     for (;;) {
-      await this.#pump.advance(settleEveryMs)
+      await this.#pass(settleEveryMs)
       const lost = this.#lost()
       if (lost !== undefined) throw lost
       const debts = debtsOf(simulation, began)
@@ -139,24 +146,25 @@ export class VirtualCluster implements TestCluster {
   }
 
   partition(...groups: readonly (readonly number[])[]): void {
-    for (const index of groups.flat()) this.#check(index)
+    check.checkGroups(groups, this.size)
     for (const [i, some] of groups.entries()) {
-      for (const others of groups.slice(i + 1)) {
-        this.#partitions.push(this.simulation.mishaps.partition(some, others))
-      }
+      for (const others of groups.slice(i + 1)) this.simulation.mishaps.partition(some, others)
     }
   }
 
   loss(probability: number): void {
+    check.checkProbability('loss', probability)
     this.simulation.change({ lossP: probability })
   }
 
   latency(ms: number | readonly [number, number]): void {
-    const latencyMs = typeof ms === 'number' ? ([ms, ms] as const) : ms
+    const latencyMs = check.checkLatency(ms)
+    this.#isSlow = true
     this.simulation.change({ latencyMs })
   }
 
   hold(filter: HoldFilter = {}): () => void {
+    check.checkFilter(filter, this.size)
     return this.#held.hold(filter)
   }
 
@@ -165,39 +173,53 @@ export class VirtualCluster implements TestCluster {
   }
 
   heal(): void {
-    this.#partitions.length = 0
+    const { simulation } = this
+    const { latencyMs } = simulation.mix.faults
+    // A simulation keeps the latency of its network when it heals.
+    if (this.#isSlow) simulation.change({ latencyMs })
+    this.#isSlow = false
     this.#held.releaseAll()
-    const down = this.#config.faults.length > 0
-    this.simulation.heal({ restart: down })
+    this.#pauses.clear()
+    for (const [index, ms] of this.#skews) simulation.nodes[index]?.setWall(ms)
+    this.#skews.clear()
+    simulation.heal({ restart: this.#config.faults.length > 0 })
   }
 
-  async crash(index: number, { power = false }: CrashOptions = {}): Promise<void> {
-    this.simulation.mishaps.crash(this.#check(index), power ? 'power' : 'kill')
-    await this.#pump.advance(0)
+  async crash(index: number, options: CrashOptions = {}): Promise<void> {
+    check.checkNode(index, this.size)
+    check.checkCrash(options)
+    this.simulation.mishaps.crash(index, options.power === true ? 'power' : 'kill')
+    await this.#pass(0)
   }
 
   async restart(index: number): Promise<void> {
-    const node = this.simulation.nodes[this.#check(index)]
+    check.checkNode(index, this.size)
     this.simulation.mishaps.restart(index)
-    if (node?.out !== undefined) {
-      throw this.#failure(`Node ${index} cannot start again`, [
-        `its disk is of no use: ${node.out}`,
-      ])
+    const out = this.simulation.nodes[index]?.out
+    if (out !== undefined) {
+      throw this.#failure(`Node ${index} cannot start again`, [`its disk is of no use: ${out}`])
     }
-    await this.#pump.advance(0)
+    await this.#pass(0)
   }
 
   pause(index: number, ms?: number): void {
-    this.simulation.mishaps.pause(this.#check(index), ms ?? Infinity)
+    check.checkNode(index, this.size)
+    check.checkPause(ms)
+    this.#pauses.pause(index, ms ?? Infinity)
   }
 
   resume(index: number): void {
-    this.simulation.nodes[this.#check(index)]?.resume(0)
+    check.checkNode(index, this.size)
+    this.#pauses.resume(index)
   }
 
   skew(index: number, ms: number): void {
+    check.checkNode(index, this.size)
+    check.checkSkew(ms)
+    const node = this.simulation.nodes[index]
+    if (node !== undefined && !this.#skews.has(index)) this.#skews.set(index, node.wallSkewMs)
     this.simulation.disturbed.clocks = true
-    this.simulation.nodes[this.#check(index)]?.setWall(ms)
+    node?.setWall(ms)
   }
 
   async loseDisk(index: number): Promise<void> {
@@ -206,6 +228,7 @@ export class VirtualCluster implements TestCluster {
   }
 
   assertCompleted(tasks: readonly Published[]): void {
+    check.checkPublished(tasks)
     const problems = completedProblems(this.simulation, tasks)
     const what = `${problems.length} of ${tasks.length} tasks are not done`
     if (problems.length > 0) throw this.#failure(what, problems)
@@ -221,6 +244,7 @@ export class VirtualCluster implements TestCluster {
     this.#stopped = true
     for (const { index } of this.simulation.nodes) this.simulation.nodes[index]?.end('kill')
     this.#pump.fail(new Error('The cluster was stopped'))
+    this.#handlers.stop()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -230,7 +254,9 @@ export class VirtualCluster implements TestCluster {
   #made(index: number, node: RunningNode): void {
     this.#running[index] = node
     this.#nodes[index] = tracked<MeshNode>(node, work =>
-      this.#handlers.waiting(this.#pump.track(explained(work, () => this.#lost()))),
+      this.#handlers.waiting(drives => {
+        return this.#pump.track(explained(work, () => this.#lost()), { drives })
+      }),
     )
   }
 
@@ -242,11 +268,9 @@ export class VirtualCluster implements TestCluster {
     return resolveConfig({ tasks: own, concurrency, voters, leaseMs, gossip, orphans })
   }
 
-  #check(index: number): number {
-    if (this.simulation.nodes[index] === undefined) {
-      throw new InvalidParametersError(`There is no node ${index}; the last is ${this.size - 1}`)
-    }
-    return index
+  /** Lets time pass; a handler waits until it has. */
+  #pass(ms: number): Promise<void> {
+    return this.#handlers.waiting(drives => this.#pump.advance(ms, { drives }))
   }
 
   #lost(): Error | undefined {
@@ -261,12 +285,22 @@ export class VirtualCluster implements TestCluster {
   }
 
   #stuck(): Error {
-    const what = `Nothing has come of it in ${this.#config.waitMs} virtual ms`
-    return this.#failure(what, undecidedProblems(this.simulation))
+    const { waitMs } = this.#config
+    const remedy = 'let time pass with advance(), or raise waitMs'
+    const what = `Nothing has come of it in ${waitMs} virtual ms; ${remedy}`
+    const { guessed } = this.#handlers
+    const guess = guessed === 0 ? [] : [guessText(guessed)]
+    return this.#failure(what, [...guess, ...undecidedProblems(this.simulation)])
   }
 
   #failure(what: string, problems: readonly string[]): Error {
     const { seed, simulation } = this
     return failureOf(what, problems, { seed, faults: simulation.mix.kinds, file: this.#file })
   }
+}
+
+function guessText(handlers: number): string {
+  const what = `${handlers} ${handlers === 1 ? 'handler has' : 'handlers have'} not ended`
+  const real = 'an answer on an open connection or from a thread that takes over a second'
+  return `${what}, and may wait for something real that cannot be seen, such as ${real}`
 }

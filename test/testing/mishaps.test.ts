@@ -94,6 +94,79 @@ describe('what can be done to a test cluster', () => {
     c.assertCompleted(handles)
   })
 
+  test('heal: a wall clock shows again what it did', async () => {
+    await using c = await createTestCluster({ nodes: 1, seed: 1, tasks: [resize] })
+    const before = c.nowMs
+    const input = { path: 'a', width: 1 }
+    const handle = await c.node(0).publish(resize, input, { delayMs: 1_200_000 })
+    await c.crash(0)
+    c.skew(0, 3_600_000)
+    c.skew(0, 7_200_000)
+    c.heal()
+    await c.restart(0)
+    await c.node(0).task(handle.id).outcome()
+    assert.ok(c.nowMs - before >= 1_200_000, `done after ${c.nowMs - before} ms`)
+  })
+
+  test('heal: frames are as fast again as they were', async () => {
+    const publishMs = async (slow: boolean): Promise<number> => {
+      await using c = await createTestCluster({ seed: 1, tasks: [resize] })
+      if (slow) {
+        c.latency([200, 400])
+        c.latency(5_000)
+        c.heal()
+        await c.advance(60_000)
+      }
+      const before = c.nowMs
+      for (let n = 0; n < 10; n++) await c.node(0).publish(resize, { path: 'a', width: n })
+      return (c.nowMs - before) / 10
+    }
+    const fresh = await publishMs(false)
+    const healed = await publishMs(true)
+    assert.ok(healed < 2 * fresh + 5, `${healed} ms, and ${fresh} ms where nothing had been slow`)
+  })
+
+  test('pause: the longest counts, whichever was asked for first', async () => {
+    await using c = await createTestCluster({ nodes: 1, seed: 1, tasks: [resize] })
+    const publishMs = async (): Promise<number> => {
+      const before = c.nowMs
+      await c.node(0).publish(resize, { path: 'a', width: 1 })
+      return c.nowMs - before
+    }
+    c.pause(0, 10)
+    c.pause(0, 60_000)
+    assert.ok((await publishMs()) >= 60_000)
+    c.pause(0, 60_000)
+    c.pause(0, 10)
+    assert.ok((await publishMs()) >= 60_000)
+    c.pause(0, 60_000)
+    c.pause(0)
+    await c.advance(90_000)
+    c.resume(0)
+    assert.ok((await publishMs()) < 1_000)
+  })
+
+  test('pause: a node that is down starts into it', async () => {
+    await using c = await createTestCluster({ nodes: 1, seed: 1, tasks: [resize] })
+    await c.crash(0)
+    c.pause(0, 60_000)
+    await c.advance(10_000)
+    await c.restart(0)
+    const before = c.nowMs
+    await c.node(0).publish(resize, { path: 'a', width: 1 })
+    assert.ok(c.nowMs - before >= 49_000, `held after ${c.nowMs - before} ms`)
+  })
+
+  test('pause: a crash ends it', async () => {
+    await using c = await createTestCluster({ nodes: 1, seed: 1, tasks: [resize] })
+    c.pause(0, 60_000)
+    await c.crash(0)
+    await c.restart(0)
+    const before = c.nowMs
+    await c.node(0).publish(resize, { path: 'a', width: 1 })
+    assert.ok(c.nowMs - before < 1_000, `held after ${c.nowMs - before} ms`)
+  })
+
   test('hold and release: messages wait on their way', async () => {
     await using c = await createTestCluster({ tasks: [resize], seed: 3 })
     const release = c.hold({ type: 'settle' })
