@@ -1,5 +1,4 @@
 import { parseTaskId, taskId } from '../core/ids.ts'
-import { InvalidParametersError } from '../errors.ts'
 import type { Debt } from '../simulator/liveness/debt.ts'
 import { debtsOf } from '../simulator/liveness/debts.ts'
 import type { Simulation } from '../simulator/simulation.ts'
@@ -7,27 +6,8 @@ import type { TaskHistory } from '../simulator/task-history.ts'
 import { lastError } from './handler-errors.ts'
 import type { Published } from './test-cluster.ts'
 
-/**
- * Refuses what is no list of published tasks.
- *
- * @throws {InvalidParametersError} It is not, and what would be.
- */
-export function checkPublished(tasks: readonly Published[]): void {
-  if (!Array.isArray(tasks)) {
-    throw new InvalidParametersError('assertCompleted takes a list; put what is one task in [ ]')
-  }
-  for (const [index, task] of tasks.entries()) {
-    if (typeof (task as Published | undefined)?.id === 'string') continue
-    const what = (task as unknown) instanceof Promise ? 'is a promise; await it' : 'has no id'
-    throw new InvalidParametersError(
-      `assertCompleted takes what publish resolves with; entry ${index} ${what}`,
-    )
-  }
-}
-
 /** What keeps tasks from being done, one line each. */
 export function completedProblems(simulation: Simulation, tasks: readonly Published[]): string[] {
-  checkPublished(tasks)
   return tasks.flatMap(({ id }) => {
     const at = parseTaskId(id)
     const task = at === undefined ? undefined : simulation.history.task(at.ledger, at.seq)

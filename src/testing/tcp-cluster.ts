@@ -1,18 +1,22 @@
+import { AssertionError } from 'node:assert'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { InvalidParametersError } from '../errors.ts'
 import type { MeshNode } from '../mesh-node.ts'
 import type { RunningNode } from '../running-node.ts'
-import { checkPublished } from './assertions.ts'
+import { systemTimers } from '../time/system-timers.ts'
+import { delay } from '../time/timers.ts'
 import type { TestClusterConfig } from './cluster-init.ts'
-import { failureOf } from './failure.ts'
-import type { Published, SettleOptions, TestCluster } from './test-cluster.ts'
+import type { CrashOptions, Published, SettleOptions, TestCluster } from './test-cluster.ts'
+import * as check from './verb-checks.ts'
 
 /** How long `settle` may take, and how often it looks, in milliseconds. */
 const settleMsMax = 60_000
 const settleEveryMs = 50
+
+/** Problems that are told of at the most. */
+const problemsShown = 10
 
 /** States of tasks that are over. */
 const finalStates: ReadonlySet<string> = new Set(['done', 'failed', 'cancelled'])
@@ -21,15 +25,17 @@ const finalStates: ReadonlySet<string> = new Set(['done', 'failed', 'cancelled']
 export class TcpCluster implements TestCluster {
   readonly seed: number
   readonly #config: TestClusterConfig
-  readonly #file: string | undefined
   readonly #nodes: RunningNode[] = []
   readonly #down = new Set<number>()
+  /** Tasks that a majority holds and that are not over, as far as the nodes have told. */
+  readonly #owed = new Set<string>()
+  /** How tasks have ended. */
+  readonly #ended = new Map<string, string>()
   readonly #began = performance.now()
   #folder = ''
 
-  constructor(config: TestClusterConfig, file: string | undefined) {
+  constructor(config: TestClusterConfig) {
     this.#config = config
-    this.#file = file
     this.seed = config.seed
     if (config.faults.length > 0) throw this.#needsVirtual('faults')
   }
@@ -55,18 +61,29 @@ export class TcpCluster implements TestCluster {
   }
 
   async advance(ms: number): Promise<void> {
-    await pause(ms)
+    check.checkMs('advance', ms)
+    await delay(systemTimers, ms)
   }
 
-  sleep(ms: number): Promise<void> {
-    return pause(ms)
+  async sleep(ms: number): Promise<void> {
+    check.checkMs('sleep', ms)
+    await delay(systemTimers, ms)
   }
 
-  async settle({ limitMs = settleMsMax }: SettleOptions = {}): Promise<void> {
+  async settle(options: SettleOptions = {}): Promise<void> {
+    check.checkSettle(options)
+    const { limitMs = settleMsMax } = options
     const until = performance.now() + limitMs
-    for (let open = this.#open(); open.length > 0; open = this.#open()) {
+    for (;;) {
+      const missing = this.#missing()
+      // Who is down may still have it.
+      if (missing.length > 0 && this.#down.size === 0) {
+        throw this.#failure('Tasks are lost', missing)
+      }
+      const open = [...missing, ...this.#open()]
+      if (open.length === 0) return
       if (performance.now() > until) throw this.#failure(`Not settled after ${limitMs} ms`, open)
-      await pause(settleEveryMs)
+      await delay(systemTimers, settleEveryMs)
     }
   }
 
@@ -90,8 +107,10 @@ export class TcpCluster implements TestCluster {
 
   heal(): void {}
 
-  async crash(index: number): Promise<void> {
+  async crash(index: number, options: CrashOptions = {}): Promise<void> {
     const node = this.#at(index)
+    check.checkCrash(options)
+    if (options.power === true) throw this.#needsVirtual('crash with power')
     this.#down.add(index)
     // No goodbye: its connections close, as those of a killed process do.
     node.fail(new Error(`Node ${index} has crashed, as the test wanted it`))
@@ -99,6 +118,7 @@ export class TcpCluster implements TestCluster {
   }
 
   async restart(index: number): Promise<void> {
+    this.#at(index)
     if (!this.#down.has(index)) return
     this.#nodes[index] = await this.#make(index)
     this.#down.delete(index)
@@ -123,17 +143,18 @@ export class TcpCluster implements TestCluster {
   }
 
   assertCompleted(tasks: readonly Published[]): void {
-    checkPublished(tasks)
+    check.checkPublished(tasks)
     const problems = tasks.flatMap(({ id }) => {
       const state = this.#stateOf(id)
-      return state === 'done' ? [] : [`Task ${id} is ${state ?? 'known to no node that is up'}`]
+      if (state === 'done') return []
+      return [state === undefined ? this.#missingText(id) : `Task ${id} is ${state}`]
     })
     const what = `${problems.length} of ${tasks.length} tasks are not done`
     if (problems.length > 0) throw this.#failure(what, problems)
   }
 
   assertConverged(): void {
-    const problems = [...this.#open(), ...this.#apart()]
+    const problems = [...this.#missing(), ...this.#open(), ...this.#apart()]
     if (problems.length > 0) throw this.#failure('The nodes are not of one mind', problems)
   }
 
@@ -152,7 +173,7 @@ export class TcpCluster implements TestCluster {
     const { createNode } = await import('../node.ts')
     const bootstrap = this.#up().flatMap(node => node.addresses)
     const base = { mdns: false, bootstrap, mesh: 'test' }
-    if (index >= nodes) return (await createNode({ ...base, guest: true })) as RunningNode
+    if (index >= nodes) return this.#watched(await createNode({ ...base, guest: true }))
     const node = await createNode({
       ...base,
       listen: ['/ip4/127.0.0.1/tcp/0'],
@@ -161,6 +182,21 @@ export class TcpCluster implements TestCluster {
       tasks: typeof tasks === 'function' ? tasks(index) : tasks,
       ...{ concurrency, voters, leaseMs, gossip, orphans },
     })
+    return this.#watched(node)
+  }
+
+  /** Remembers what is published there, and what ends. */
+  #watched(node: MeshNode): RunningNode {
+    const end = (id: string, state: string): void => {
+      this.#owed.delete(id)
+      this.#ended.set(id, state)
+    }
+    node.addEventListener('task:published', ({ detail }) => {
+      if (!this.#ended.has(detail.taskId)) this.#owed.add(detail.taskId)
+    })
+    node.addEventListener('task:done', ({ detail }) => end(detail.taskId, 'done'))
+    node.addEventListener('task:failed', ({ detail }) => end(detail.taskId, 'failed'))
+    node.addEventListener('task:cancelled', ({ detail }) => end(detail.taskId, 'cancelled'))
     return node as RunningNode
   }
 
@@ -187,6 +223,18 @@ export class TcpCluster implements TestCluster {
     )
   }
 
+  /** Tasks that are owed, and that nobody who is up knows. */
+  #missing(): string[] {
+    const missing = [...this.#owed].filter(id => this.#stateOf(id) === undefined)
+    return missing.map(id => this.#missingText(id))
+  }
+
+  #missingText(id: string): string {
+    const isLost = this.#down.size === 0 && this.#owed.has(id)
+    const why = isLost ? 'lost: no node keeps it any more' : 'known to no node that is up'
+    return `Task ${id} is ${why}`
+  }
+
   /** Nodes that are up and not connected. */
   #apart(): string[] {
     const up = this.#up()
@@ -199,13 +247,14 @@ export class TcpCluster implements TestCluster {
 
   #stateOf(id: string): string | undefined {
     const states = this.#up().flatMap(node => node.local.find(id)?.state ?? [])
-    return states.find(state => finalStates.has(state)) ?? states[0]
+    return states.find(state => finalStates.has(state)) ?? this.#ended.get(id) ?? states[0]
   }
 
   #at(index: number): RunningNode {
+    check.checkNode(index, this.size)
     const node = this.#nodes[index]
     if (node !== undefined) return node
-    throw new InvalidParametersError(`There is no node ${index}; the last is ${this.size - 1}`)
+    throw new InvalidParametersError(`Node ${index} has not started yet`)
   }
 
   #dataDir(index: number): string {
@@ -216,7 +265,11 @@ export class TcpCluster implements TestCluster {
     return new InvalidParametersError(`${what} needs a cluster with transport: 'virtual'`)
   }
 
+  // In real time no seed repeats anything, so that none is told.
   #failure(what: string, problems: readonly string[]): Error {
-    return failureOf(what, problems, { seed: this.seed, faults: [], file: this.#file })
+    const more = problems.length - problemsShown
+    const lines = problems.slice(0, problemsShown).map(problem => `  ${problem}`)
+    if (more > 0) lines.push(`  and ${more} more`)
+    return new AssertionError({ message: [what, ...lines].join('\n') })
   }
 }

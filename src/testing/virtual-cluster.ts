@@ -255,7 +255,10 @@ export class VirtualCluster implements TestCluster {
     this.#running[index] = node
     this.#nodes[index] = tracked<MeshNode>(node, work =>
       this.#handlers.waiting(drives => {
-        return this.#pump.track(explained(work, () => this.#lost()), { drives })
+        return this.#pump.track(
+          explained(work, () => this.#lost()),
+          { drives },
+        )
       }),
     )
   }

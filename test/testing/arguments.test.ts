@@ -68,8 +68,8 @@ describe('an argument that makes no sense', () => {
         const error = { name: 'InvalidParametersError', message }
         assert.throws(() => c.assertCompleted(given as never), error)
       }
-      refused([work], /takes what publish resolves with; entry 0 is a promise; await it/)
-      refused(await work, /takes a list; put what is one task in \[ \]/)
+      refused([work], /takes handles, not promises; await them/)
+      refused(await work, /takes a list of handles, such as/)
       refused([await work, undefined], /entry 1 has no id/)
     }
   })
