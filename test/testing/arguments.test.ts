@@ -70,7 +70,7 @@ describe('an argument that makes no sense', () => {
       }
       refused([work], /takes handles, not promises; await them/)
       refused(await work, /takes a list of handles, such as/)
-      refused([await work, undefined], /entry 1 has no id/)
+      refused([await work, undefined], /takes handles, or objects with the id of a task/)
     }
   })
 })
