@@ -17,8 +17,8 @@ import { collectedHere, hearCollected } from './watch-collected.ts'
 /** How often a watch that is not answered is told again, in milliseconds. */
 export const rewatchMs = 5_000
 
-/** Ledgers that one peer may watch here. */
-const maxWatchedLedgers = 4_096
+/** Peers that may wait for tasks of one ledger here. */
+const maxWatchers = 4_096
 
 /** What others and the application want to be told. */
 export interface WatchState {
@@ -52,7 +52,7 @@ export function onWatch(
   if (watchers === undefined) watch.peers.set(id, (watchers = new Map()))
   const known = intersect(seqs, ledger?.settled ?? [])
   const waiting = watchers.get(from) ?? { seqs: [], progress }
-  if (watchers.size > maxWatchedLedgers) return
+  if (watchers.size > maxWatchers) return
   addRuns(waiting.seqs, subtract(seqs, known))
   for (const { values, fork } of laterOutcomes(voter, id, subtract(seqs, known))) {
     removeRuns(waiting.seqs, values.seqs)
