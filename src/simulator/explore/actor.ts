@@ -189,8 +189,8 @@ function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean)
     intact,
     pageTasks: shape.tasks,
   })
-  for (const { peer, full } of shape.nodes) {
-    if (peer !== plan.peer) greet(machine, peer, 0, !full)
+  for (const { peer } of shape.nodes) {
+    if (peer !== plan.peer) greet(machine, peer, 0)
   }
   // It owns a ledger with so many voters that it never looks for better ones.
   const voters = Array.from({ length: 9 }, (_, i) => ({ peer: `ghost ${i}`, storageId: '' }))
@@ -203,26 +203,25 @@ function machineOf(shape: Shape, plan: NodePlan, start: number, intact: boolean)
 }
 
 /** Has a node know a start of a peer, as after its HELLO. */
-function greet(machine: Machine, peer: PeerId, start: number, guest: boolean): void {
+function greet(machine: Machine, peer: PeerId, start: number): void {
   const known = peerAt(machine.members, peer)
   known.up = true
-  known.hello = helloOf(peer, start, guest)
+  known.hello = helloOf(peer, start)
   known.node = nodeId(peer, String(start))
   known.lsnStorageId = known.hello.storageId
   known.greetings = 1
-  if (guest) machine.members.guests.add(peer)
   machine.proposer.up.add(peer)
 }
 
-/** What a process start says first. */
-export function helloOf(peer: PeerId, start: number, guest: boolean): Hello {
+/** What a process start says first. It cannot be dialled, so that nobody would have it vote. */
+export function helloOf(peer: PeerId, start: number): Hello {
   return {
     type: 'hello',
     minVersion: 1,
     maxVersion: 1,
     incarnation: String(start),
     storageId: `disk of ${peer}`,
-    guest,
+    guest: false,
     addresses: [],
     peers: [],
     queues: [],

@@ -312,7 +312,7 @@ function crash(shape: Shape, before: Actor, lose: boolean): Turn {
   turn.perform(effects)
   for (const { peer } of shape.nodes) {
     const { plan, starts } = actor
-    if (peer !== plan.peer) turn.fly(peer, helloOf(plan.peer, starts, !plan.full), 0)
+    if (peer !== plan.peer) turn.fly(peer, helloOf(plan.peer, starts), 0)
   }
   return turn
 }
