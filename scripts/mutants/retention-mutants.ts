@@ -141,4 +141,14 @@ export const retentionMutants: readonly Mutant[] = [
     ],
     { tests: ['core/ends.test.ts'] },
   ),
+  mutant(
+    'later-collected-untold',
+    'Who waits for a task by its first name is told when the outcome of a later generation is not kept any more.',
+    [],
+    [{ file: 'watch.ts', from: '  tellLater(outbox, from, id, later, waiting.seqs)\n', to: '' }],
+    {
+      seeds: { first: 9_951_929, count: 1, faults: ['swarm'] },
+      tests: ['core/generations.test.ts'],
+    },
+  ),
 ]

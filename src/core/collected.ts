@@ -25,6 +25,15 @@ export interface CollectedTasks extends Collected {
   readonly end: number
 }
 
+/**
+ * The same of later generations of tasks, by their first names: only to those who wait for them, since the
+ * registers of the first generation are others.
+ */
+export interface LaterCollected extends Collected {
+  readonly type: 'collected-later'
+  readonly ledger: LedgerId
+}
+
 /** All kinds, the usual one first. */
 export const collectedKinds: readonly CollectedKind[] = ['done', 'failed', 'cancelled', 'forgotten']
 

@@ -85,6 +85,8 @@ export interface OutcomesCollected {
   readonly ledger: LedgerId
   readonly kind: CollectedKind
   readonly seqs: Ranges
+  /** Whether they are settled in a later generation than the one that is named. */
+  readonly later: boolean
 }
 
 export interface CancelEnded {

@@ -1,5 +1,14 @@
+import {
+  type Collected,
+  collectedKinds,
+  type CollectedSets,
+  isNothing,
+  noneCollected,
+  pickCollected,
+} from './collected.ts'
 import type { Fork, ForkRun } from './forks.ts'
 import type { LedgerId } from './ids.ts'
+import { addRuns } from './intervals.ts'
 import type { Values } from './messages.ts'
 import { intersect, type Ranges } from './ranges.ts'
 import { pickValues } from './values.ts'
@@ -25,6 +34,38 @@ export function* laterOutcomes(
     if (ledger === undefined || here.length === 0) continue
     for (const values of valuesOf(ledger, intersect(here, ledger.settled))) {
       yield firstNames(root, run, values)
+    }
+  }
+}
+
+/** Which of some tasks are settled in later generations whose outcomes are not kept any more. */
+export function laterCollected(voter: VoterState, root: LedgerId, seqs: Ranges): CollectedSets {
+  const found = noneCollected()
+  for (const { ledger, first, count, fork } of voter.forks.get(root) ?? []) {
+    const { shift } = fork
+    const here = shifted(intersect(seqs, [first + shift, count]), -shift)
+    const held = here.length === 0 ? undefined : voter.ledgers.get(ledger)
+    if (held === undefined) continue
+    const some = pickCollected(held.collected, here)
+    for (const kind of collectedKinds) addRuns(found[kind], shifted(some[kind], shift))
+  }
+  return found
+}
+
+/** First names of what is collected of a ledger, by the ledgers that these are of. */
+export function* firstNamesOf(
+  voter: VoterState,
+  ledger: LedgerId,
+  collected: Collected,
+): Generator<{ readonly root: LedgerId; readonly collected: CollectedSets }> {
+  for (const [root, runs] of voter.forks) {
+    for (const run of runs) {
+      if (run.ledger !== ledger) continue
+      const some = pickCollected(collected, [run.first, run.count])
+      if (isNothing(some)) continue
+      const named = noneCollected()
+      for (const kind of collectedKinds) addRuns(named[kind], shifted(some[kind], run.fork.shift))
+      yield { root, collected: named }
     }
   }
 }

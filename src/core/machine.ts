@@ -15,7 +15,7 @@ import { joinsWakeAt } from './join.ts'
 import { type NodeId, type LedgerId, type Millis, peerOf } from './ids.ts'
 import type { Input } from './inputs.ts'
 import { checkpointKeys, nameFrom, publishedToo } from './keys.ts'
-import { asFirstGeneration } from './later-outcomes.ts'
+import { asFirstGeneration, firstNamesOf } from './later-outcomes.ts'
 import { echoOf, peerAt } from './membership.ts'
 import type { Ledger } from './ledger.ts'
 import type { LedgerInfo, Hint } from './messages.ts'
@@ -35,7 +35,7 @@ import { gossip } from './tick.ts'
 import { votedLedger } from './office.ts'
 import { compareWith } from './voter-compare.ts'
 import { voterWakeAt, weighEvidence } from './voter.ts'
-import { tellNews } from './watch-collected.ts'
+import { tellLaterNews, tellNews } from './watch-collected.ts'
 import { tellOutcome } from './watch.ts'
 
 export { createMachine } from './state.ts'
@@ -176,6 +176,9 @@ function tellCollectedNews(machine: Machine, now: Millis): void {
   for (const { info, end, collected } of retention.news.splice(0)) {
     const own = peerOf(info.producer) === machine.init.peer
     tellNews(watch, outbox, { info, end }, collected, own, now)
+    for (const later of firstNamesOf(voter, info.ledger, collected)) {
+      tellLaterNews(watch, outbox, later.root, later.collected, now)
+    }
     for (const kind of collectedKinds) {
       answerCancels(proposer, info.ledger, { kind, seqs: collected[kind] })
     }

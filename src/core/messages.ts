@@ -1,6 +1,6 @@
 import type { Ballot } from './ballot.ts'
 import type { ChangeMessage } from './change-messages.ts'
-import type { CollectedTasks } from './collected.ts'
+import type { CollectedTasks, LaterCollected } from './collected.ts'
 import type { DirectGrant } from './direct-grant.ts'
 import type { Fork } from './forks.ts'
 import type { Submit, Submitted } from './guest-messages.ts'
@@ -453,6 +453,7 @@ export type Message =
   | Records
   | Compare
   | CollectedTasks
+  | LaterCollected
   | Watch
   | Unwatch
   | Outcomes

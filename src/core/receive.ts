@@ -85,6 +85,9 @@ function toWatcher(machine: Machine, from: PeerId, message: Message, now: Millis
       onCollected(machine.voter, outbox, from, message)
       onNothingLeft(machine.changer, machine.voter, outbox, from, message)
       return true
+    case 'collected-later':
+      hearCollected(watch, message.ledger, message, now, true)
+      return true
     case 'progress':
       onProgress(watch, outbox, message, true)
       return true

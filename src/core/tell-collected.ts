@@ -18,6 +18,19 @@ export function tellCollected(
   send(outbox, to, { type: 'collected', ledger, epoch, end, ...shortened(some) })
 }
 
+/** Tells a peer which of some tasks are collected in a later generation. */
+export function tellLater(
+  outbox: Outbox,
+  to: PeerId,
+  ledger: LedgerId,
+  collected: Collected,
+  seqs: Ranges,
+): void {
+  const some = pickCollected(collected, seqs)
+  if (isNothing(some)) return
+  send(outbox, to, { type: 'collected-later', ledger, ...shortened(some) })
+}
+
 /** Runs of a set that one message tells at the most; the next comparison tells more. */
 const maxRuns = 3_000
 

@@ -13,12 +13,21 @@ import { removeRuns } from './intervals.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outbox } from './outbox.ts'
 import { intersect, type Ranges, subtract } from './ranges.ts'
-import { tellCollected } from './tell-collected.ts'
+import { tellCollected, tellLater } from './tell-collected.ts'
 import type { VoterState } from './voter.ts'
 import type { WatchState } from './watch.ts'
 
 /** How long others have to give an outcome that somebody does not keep any more, in milliseconds. */
 export const elsewhereMs = 2_000
+
+/** What somebody does not keep any more, and since when that is known. */
+export interface HeardCollected {
+  readonly ledger: LedgerId
+  /** Whether it is settled in a later generation. */
+  readonly later: boolean
+  readonly sets: CollectedSets
+  readonly since: Millis
+}
 
 /** Which of some tasks this voter has collected. */
 export function collectedHere(voter: VoterState, id: LedgerId, seqs: Ranges): CollectedSets {
@@ -34,26 +43,29 @@ export function hearCollected(
   ledger: LedgerId,
   collected: Collected,
   now: Millis,
+  later = false,
 ): void {
   const waiting = watch.application.get(ledger)
   const some = waiting === undefined ? noneCollected() : pickCollected(collected, waiting.seqs)
   if (isNothing(some)) return
-  const before = watch.collected.get(ledger)
-  if (before === undefined) watch.collected.set(ledger, { sets: some, since: now })
+  const key = later ? `${ledger} later` : ledger
+  const before = watch.collected.get(key)
+  if (before === undefined) watch.collected.set(key, { ledger, later, sets: some, since: now })
   else addCollected(before.sets, some)
 }
 
 /** Tells the application what nobody has given the outcome of, though they were all asked. */
 export function giveUpCollected(watch: WatchState, outbox: Outbox, now: Millis): void {
-  for (const [ledger, { sets, since }] of watch.collected) {
+  for (const [key, { ledger, later, sets, since }] of watch.collected) {
     if (now < since + elsewhereMs) continue
-    watch.collected.delete(ledger)
+    watch.collected.delete(key)
     const waiting = watch.application.get(ledger)
     if (waiting === undefined) continue
     for (const kind of collectedKinds) {
       const seqs = intersect(sets[kind], waiting.seqs)
       removeRuns(waiting.seqs, seqs)
-      if (seqs.length > 0) outbox.effects.push({ type: 'outcomes-collected', ledger, kind, seqs })
+      if (seqs.length === 0) continue
+      outbox.effects.push({ type: 'outcomes-collected', ledger, kind, seqs, later })
     }
     if (waiting.seqs.length === 0) watch.application.delete(ledger)
   }
@@ -80,6 +92,23 @@ export function tellNews(
   const waiting = watch.application.get(ledger)?.seqs ?? []
   for (const kind of collectedKinds) {
     const seqs = subtract(collected[kind], waiting)
-    if (seqs.length > 0) outbox.effects.push({ type: 'outcomes-collected', ledger, kind, seqs })
+    if (seqs.length === 0) continue
+    outbox.effects.push({ type: 'outcomes-collected', ledger, kind, seqs, later: false })
   }
+}
+
+/** Tells the same to everybody who waits for them by their first names. */
+export function tellLaterNews(
+  watch: WatchState,
+  outbox: Outbox,
+  root: LedgerId,
+  collected: Collected,
+  now: Millis,
+): void {
+  for (const [peer, waiting] of watch.peers.get(root) ?? []) {
+    tellLater(outbox, peer, root, collected, waiting.seqs)
+    removeRuns(waiting.seqs, allCollected(collected))
+    if (waiting.seqs.length === 0) watch.peers.get(root)?.delete(peer)
+  }
+  hearCollected(watch, root, collected, now, true)
 }

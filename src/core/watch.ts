@@ -1,7 +1,7 @@
-import { allCollected, type CollectedSets } from './collected.ts'
+import { allCollected } from './collected.ts'
 import { type LedgerId, type Millis, type PeerId, peerOf } from './ids.ts'
 import { addRuns, removeRuns } from './intervals.ts'
-import { laterOutcomes } from './later-outcomes.ts'
+import { laterCollected, laterOutcomes } from './later-outcomes.ts'
 import { fullPeers, type Membership } from './membership.ts'
 import type { Fork } from './forks.ts'
 import type { Outcomes, Progress, Values, Watch } from './messages.ts'
@@ -9,10 +9,10 @@ import { votedLedger } from './office.ts'
 import { type Outbox, send } from './outbox.ts'
 import { intersect, type Ranges, subtract } from './ranges.ts'
 import { noteTold } from './retention.ts'
-import { tellCollected, tellRetired } from './tell-collected.ts'
+import { tellCollected, tellLater, tellRetired } from './tell-collected.ts'
 import { pickValues } from './values.ts'
 import { valuesOf, type VoterState } from './voter.ts'
-import { collectedHere, hearCollected } from './watch-collected.ts'
+import { collectedHere, type HeardCollected, hearCollected } from './watch-collected.ts'
 
 /** How often a watch that is not answered is told again, in milliseconds. */
 export const rewatchMs = 5_000
@@ -27,7 +27,7 @@ export interface WatchState {
   readonly application: Map<LedgerId, { seqs: number[]; progress: boolean }>
   rewatchAt: Millis
   /** What the application waits for and somebody has said to be collected, and since when. */
-  readonly collected: Map<LedgerId, { readonly sets: CollectedSets; readonly since: Millis }>
+  readonly collected: Map<string, HeardCollected>
 }
 
 /** Nobody waits. */
@@ -58,6 +58,9 @@ export function onWatch(
     removeRuns(waiting.seqs, values.seqs)
     send(outbox, from, { type: 'outcomes', ledger: id, values: [values], fork })
   }
+  const later = laterCollected(voter, id, waiting.seqs)
+  tellLater(outbox, from, id, later, waiting.seqs)
+  removeRuns(waiting.seqs, allCollected(later))
   waiting.progress ||= progress
   if (waiting.seqs.length > 0) watchers.set(from, waiting)
   if (watchers.size === 0) watch.peers.delete(id)
@@ -154,6 +157,7 @@ export function watchTasks(
     askEverybody(outbox, members, id, rest, progress)
     watch.rewatchAt = Math.min(watch.rewatchAt, now + rewatchMs)
   }
+  hearCollected(watch, id, laterCollected(voter, id, rest), now, true)
   if (lost.length === 0) return
   // Another voter may have had more room.
   if (ledger !== undefined) askEverybody(outbox, members, id, lost, false)

@@ -130,6 +130,7 @@ export const sometimes = [
   'store settled',
   'sent unknown-ledger',
   'sent collected',
+  'sent collected-later',
   'outcome collected before it was told',
 ] as const
 

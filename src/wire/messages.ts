@@ -1,5 +1,5 @@
 import type { DirectGrant } from '../core/direct-grant.ts'
-import type { CollectedTasks } from '../core/collected.ts'
+import type { CollectedTasks, LaterCollected } from '../core/collected.ts'
 import type * as guests from '../core/guest-messages.ts'
 import type * as core from '../core/messages.ts'
 import {
@@ -248,6 +248,12 @@ const collected = record<CollectedTasks>(
   { type: 'collected' },
 )
 
+const collectedLater = record<LaterCollected>(
+  'CollectedLater',
+  { ledger: ledgerId, done: ranges, failed: ranges, cancelled: ranges, forgotten: ranges },
+  { type: 'collected-later' },
+)
+
 const watch = record<core.Watch>(
   'Watch',
   { ledger: ledgerId, seqs: ranges, progress: flag },
@@ -345,6 +351,7 @@ export const messages = union<core.Message>('Envelope', 'message', {
   records,
   compare,
   collected,
+  'collected-later': collectedLater,
   watch,
   unwatch,
   outcomes: outcomesMessage,

@@ -312,6 +312,7 @@ export const messages: Members<core.Message> = {
     end: fc.integer({ min: -1, max: maxSeq }),
     ...collectedSets,
   }),
+  'collected-later': member('collected-later', { ledger, ...collectedSets }),
   watch: member('watch', { ledger, seqs, progress: fc.boolean() }),
   unwatch: member('unwatch', { ledger, seqs }),
   outcomes: member('outcomes', { ledger, values: valuesList, fork }),

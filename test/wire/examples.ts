@@ -161,6 +161,7 @@ const messages: { [K in Message['type']]: Extract<Message, { type: K }> } = {
     settled: [4, 1],
   },
   collected: { type: 'collected', ...ofLedger, end: 1_000_000, ...collected },
+  'collected-later': { type: 'collected-later', ledger, ...collected },
   watch: { type: 'watch', ledger, seqs, progress: true },
   unwatch: { type: 'unwatch', ledger, seqs },
   outcomes: { type: 'outcomes', ledger, values: [failed, pending], fork: undefined },

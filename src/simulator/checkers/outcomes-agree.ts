@@ -21,7 +21,9 @@ export class OutcomesAgree extends Checker {
   }
 
   override outcomesCollected(actor: Actor, told: OutcomesCollected): void {
-    this.#collected(`${actor.peer} shows`, told.ledger, told.kind, told.seqs)
+    const { ledger, kind, seqs, later } = told
+    if (later) this.#collectedLater(`${actor.peer} shows`, ledger, kind, seqs)
+    else this.#collected(`${actor.peer} shows`, ledger, kind, seqs)
   }
 
   override cancelEnded(actor: Actor, ended: Parameters<Checker['cancelEnded']>[1]): void {
@@ -51,6 +53,10 @@ export class OutcomesAgree extends Checker {
     const { type } = message
     if (type === 'decided') this.#decided(`${actor.peer} says`, message.ledger, message.outcomes)
     if (type === 'collected') this.#allCollected(`${actor.peer} says`, message.ledger, message)
+    if (type === 'collected-later') {
+      for (const kind of collectedKinds)
+        this.#collectedLater(`${actor.peer} says`, message.ledger, kind, message[kind])
+    }
     if (type === 'outcomes') {
       for (const values of message.values)
         this.#compare(`${actor.peer} says`, message.ledger, values, message.fork)
@@ -79,6 +85,19 @@ export class OutcomesAgree extends Checker {
       else if (task.decided === undefined) {
         this.violation('S2', `${who} ${task.name} to be over, which is undecided`)
       }
+    }
+  }
+
+  /** What is collected of later generations must be how one of them has ended. */
+  #collectedLater(who: string, ledger: LedgerId, kind: CollectedKind, seqs: Ranges): void {
+    const { digests } = this.history
+    for (const seq of seqsOf(seqs)) {
+      const { name, later } = this.history.task(ledger, seq)
+      const isSo = later.some(({ decided }) => {
+        if (decided === undefined) return false
+        return kind === 'forgotten' || digests.factsOf(decided.digest)?.kind === kind
+      })
+      if (!isSo) this.violation('S2', `${who} ${kind} for a later ${name}, of which none is`)
     }
   }
 

@@ -44,6 +44,7 @@ export const schema = {
     installed: [58, 'Installed', 'message'],
     moved: [59, 'Moved', 'message'],
     collected: [60, 'Collected', 'message'],
+    collectedLater: [61, 'CollectedLater', 'message'],
   },
   GossipFrame: { hints: [1, 'Hint[]'] },
   Hint: {
@@ -249,6 +250,13 @@ export const schema = {
     failed: [5, 'bytes'],
     cancelled: [6, 'bytes'],
     forgotten: [7, 'bytes'],
+  },
+  CollectedLater: {
+    ledger: [1, 'bytes'],
+    done: [2, 'bytes'],
+    failed: [3, 'bytes'],
+    cancelled: [4, 'bytes'],
+    forgotten: [5, 'bytes'],
   },
   Watch: { ledger: [1, 'bytes'], seqs: [2, 'bytes'], progress: [3, 'bool'] },
   Unwatch: { ledger: [1, 'bytes'], seqs: [2, 'bytes'] },
