@@ -46,4 +46,19 @@ export const healingMutants: readonly Mutant[] = [
     ],
     { quick: false, seeds: losses },
   ),
+  mutant(
+    'up-again-is-no-news',
+    'Who comes back may make a majority that need not wait for those that are still away.',
+    [],
+    [
+      {
+        file: 'renew.ts',
+        from:
+          '    // With it there may be a majority again that can go on without those that are still away.\n' +
+          '    countAccepts(proposer, outbox, claiming, now)\n',
+        to: '',
+      },
+    ],
+    { seeds: { first: 9_910_254, count: 1, faults: ['swarm'] }, tests: ['core/settle.test.ts'] },
+  ),
 ]

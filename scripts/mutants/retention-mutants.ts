@@ -147,7 +147,7 @@ export const retentionMutants: readonly Mutant[] = [
     [],
     [{ file: 'watch.ts', from: '  tellLater(outbox, from, id, later, waiting.seqs)\n', to: '' }],
     {
-      seeds: { first: 9_951_929, count: 1, faults: ['swarm'] },
+      seeds: { first: 9_952_561, count: 1, faults: ['swarm'] },
       tests: ['core/generations.test.ts'],
     },
   ),

@@ -371,7 +371,12 @@ export function onVoterUp(
   now: Millis,
 ): void {
   proposer.up.add(peer)
-  for (const claiming of proposer.claims.values()) resettle(proposer, outbox, claiming, now, peer)
+  for (const claiming of [...proposer.claims.values()]) {
+    if (claiming.settlings.length === 0) continue
+    resettle(proposer, outbox, claiming, now, peer)
+    // With it there may be a majority again that can go on without those that are still away.
+    countAccepts(proposer, outbox, claiming, now)
+  }
   const beats = proposer.beats.get(peer)
   if (beats !== undefined) beats.at = now
 }

@@ -262,6 +262,19 @@ describe('a SETTLE that is behind at a majority', () => {
     assert.deepEqual(worker.proposer.retries, [])
   })
 
+  // Seed 9910254: the third voter never came back, and a cancel was not answered.
+  it('is raised once a majority is up again, though none of it has anything to answer any more', () => {
+    const { worker, settle } = settling()
+    worker.accept('v0', settle)
+    for (const peer of ['v0', 'v2']) {
+      onVoterDown(worker.proposer, worker.outbox, peer, worker.now)
+    }
+    worker.accept('v1', settle, { accepted: [], behind: task, counter: 40 })
+    assert.deepEqual(worker.proposer.retries, [])
+    onVoterUp(worker.proposer, worker.outbox, 'v0', worker.now)
+    assert.equal(worker.retry().intent, 'raise')
+  })
+
   it('is not sent for ever to voters that have lost the ledger, which end a cancel unanswered', () => {
     const worker = new TestProposer()
     const cancel = { request: 7, reason: bytes('enough') }
