@@ -33,6 +33,9 @@ import {
 } from './task-history.ts'
 import { digestBytes, ValueDigests } from './value-digest.ts'
 
+/** Entries by which a voter promises or accepts something. */
+const givesWord: ReadonlySet<Entry['type']> = new Set(['granted', 'accepted', 'succession'])
+
 /** Most processes that a simulation may have. Small enough for keys to be small integers, which are fast. */
 const proposersMax = 2 ** 16
 
@@ -156,7 +159,7 @@ export class History extends Observer {
     this.#written.take(actor.index, entry)
     if (entry.type === 'opened' || entry.type === 'installed') this.#learn(entry)
     if (entry.type === 'sealed' || entry.type === 'installed') this.#chosen(entry)
-    if (entry.type === 'granted' || entry.type === 'accepted') this.#noteWord(actor, entry.ledger)
+    if (givesWord.has(entry.type) && 'ledger' in entry) this.#noteWord(actor, entry.ledger)
     if (entry.type === 'stored') this.#learnRecords(entry.ledger, entry.chunk)
     if (entry.type === 'granted') this.#noteGrant(actor, entry)
     // Who does not hear that a claim was given back counts it.

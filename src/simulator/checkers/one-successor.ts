@@ -67,9 +67,10 @@ export class OneSuccessor extends Checker {
     const named = this.#named.get(key) ?? text
     this.#named.set(key, named)
     const name = `${actor.peer} takes ${text} for the voters of epoch ${epoch}`
-    if (named !== text) this.violation('S8', `${name}, which are ${named}`)
+    const ledger = this.history.ledger(id)
+    if (named !== text) this.violation('S8', `${name}, which are ${named}`, ledger)
     else if (epoch > 0 && !this.#chosen.has(`${key} ${text}`)) {
-      this.violation('S8', `${name}, which no majority has accepted`)
+      this.violation('S8', `${name}, which no majority has accepted`, ledger)
     }
   }
 
