@@ -142,6 +142,19 @@ export const retentionMutants: readonly Mutant[] = [
     { tests: ['core/ends.test.ts'] },
   ),
   mutant(
+    'copy-is-old',
+    'A copy is not given up as one of a ledger that all have forgotten before it is as old as that.',
+    [],
+    [
+      {
+        file: 'retire.ts',
+        from: "  const since = ledger.office === 'observer' ? ledger.since : ledger.openedAt\n",
+        to: '  const since = ledger.openedAt\n',
+      },
+    ],
+    { tests: ['core/retire.test.ts'] },
+  ),
+  mutant(
     'later-collected-untold',
     'Who waits for a task by its first name is told when the outcome of a later generation is not kept any more.',
     [],

@@ -72,6 +72,7 @@ export function replayVoter(voter: VoterState, entry: Entry, lsn: number, now: M
     const index = entry.type === 'opened' ? voterIndex(info, voter.peer) : -1
     const held = createLedger(info, index, voter.pageTasks, lsn)
     if (entry.type === 'opened') held.openedAt = wasAt(voter, entry.openedWallMs, now)
+    else held.since = now
     voter.ledgers.set(info.ledger, held)
     voter.moved.delete(info.ledger)
     voter.ends.delete(info.ledger)

@@ -198,7 +198,9 @@ export function onUnknown(
   if (index < 0 || voters[index]?.storageId !== storageId) return
   ledger.unknownTo |= 1 << index
   if (bitsIn(ledger.unknownTo) < majorityOf(voters.length)) return
-  if (now < ledger.openedAt + voter.retention.keepMs) return
+  // Whoever keeps a copy does not know when it was opened: not after it was copied.
+  const since = ledger.office === 'observer' ? ledger.since : ledger.openedAt
+  if (now < since + voter.retention.keepMs) return
   const { stored } = ledger
   const open = subtract(stored, ledger.settled)
   if (open.length > 0) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { CollectedTasks } from '../../src/core/collected.ts'
 import { onInvite } from '../../src/core/copying.ts'
-import { onInstall } from '../../src/core/join.ts'
+import { observe, onInstall } from '../../src/core/join.ts'
 import { stateAt } from '../../src/core/ledger.ts'
 import type { Compare, Message } from '../../src/core/messages.ts'
 import type { Ranges } from '../../src/core/ranges.ts'
@@ -14,7 +14,7 @@ import { onCollected, onUnknown, retireLedgers } from '../../src/core/retire.ts'
 import { compareWith, onCompare, onFetch } from '../../src/core/voter-compare.ts'
 import { onObserve, onSeal } from '../../src/core/voter-seal.ts'
 import { onClose, onOpen } from '../../src/core/voter-store.ts'
-import { ballot, chunkOf, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
+import { ballot, chunkOf, infoOf, ledgerId, plainSpec, TestVoter, valuesOf } from './fixtures.ts'
 import { noMembers } from './peers.ts'
 
 const ttlMs = plainSpec.resultTtlMs
@@ -303,6 +303,27 @@ describe('UNKNOWN LEDGER', () => {
     assert.equal(voter.voter.leases.byId.size, 0)
     assert.equal(voter.voter.bytes, 0)
     assert.deepEqual(voter.voter.retention.retired.get(ledgerId)?.end, 4)
+  })
+
+  // Seed 9974613: of three voters two were old copies of their disks, and the one that kept a copy took what was
+  // open for settled.
+  it('of a majority makes who keeps a copy give it up only as long after it has begun to', () => {
+    const voter = new TestVoter()
+    voter.now += 2 * keepMs
+    const info = infoOf(['v1', 'v2', 'v3'])
+    observe(voter.voter, voter.outbox, info, voter.now)
+    voter.take()
+    const again = new TestVoter()
+    again.now = voter.now + 1_000
+    for (const entry of voter.entries) replayVoter(again.voter, entry, 0, again.now)
+    for (const held of [voter, again]) {
+      held.now += keepMs - 1
+      for (const from of ['v1', 'v2']) hear(held, from)
+      assert.equal(held.voter.ledgers.size, 1)
+      held.now += 1
+      hear(held, 'v1')
+      assert.equal(held.voter.ledgers.size, 0)
+    }
   })
 
   it('counts once per voter, and only from the very storage that has voted', () => {

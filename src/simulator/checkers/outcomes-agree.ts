@@ -83,7 +83,7 @@ export class OutcomesAgree extends Checker {
       const task = this.history.task(ledger, seq)
       if (kind !== 'forgotten') this.#expectKind(who, task, kind)
       else if (task.decided === undefined) {
-        this.violation('S2', `${who} ${task.name} to be over, which is undecided`)
+        this.violation('S2', `${who} ${task.name} to be over, which is undecided`, task.ledger)
       }
     }
   }
