@@ -27,6 +27,9 @@ interface Register {
   settledOnDisk: boolean
 }
 
+/** Nothing is promised yet. */
+const nothing: Vote = { counter: 0, key: 0 }
+
 /**
  * Voter-local: promised and accepted never fall, settled is final; not by a crash either.
  * A promise binds a voter from when it leaves the process, an accept from when it is on disk.
@@ -82,6 +85,7 @@ export class VotersKeepTheirWord extends Checker {
       }
     }
     if (entry.type === 'installed') this.#merged(actor, entry.ledger)
+    if (entry.type === 'moved') this.#left(actor, entry.ledger)
     if (entry.type === 'granted' || entry.type === 'accepted') {
       const vote = { counter: entry.ballot.counter, key: this.history.ballotKey(entry.ballot) }
       const verb = entry.type === 'granted' ? 'promises' : 'accepts'
@@ -155,6 +159,19 @@ export class VotersKeepTheirWord extends Checker {
     }
   }
 
+  /**
+   * Who does not vote any more forgets what it has promised. Where that was of a majority, those that
+   * it may follow later have it; where it was not, no vote of a later epoch is counted with it.
+   */
+  #left(actor: Actor, ledger: LedgerId): void {
+    for (const [task, register] of this.#registers[actor.index] ?? []) {
+      if (task.ledger.id !== ledger) continue
+      Object.assign(register.promised, nothing)
+      Object.assign(register.binding, nothing)
+      register.accepted = 0
+    }
+  }
+
   #bind(actor: Actor, ledger: LedgerId, seqs: Ranges, vote: Vote): void {
     for (const seq of seqsOf(seqs)) raise(this.#register(actor, ledger, seq).binding, vote)
   }
@@ -166,8 +183,8 @@ export class VotersKeepTheirWord extends Checker {
     let register = registers.get(task)
     if (register === undefined) {
       register = {
-        promised: { counter: 0, key: 0 },
-        binding: { counter: 0, key: 0 },
+        promised: { ...nothing },
+        binding: { ...nothing },
         accepted: 0,
         settled: false,
         settledOnDisk: false,
