@@ -80,8 +80,10 @@ export class TaskHistory {
   readonly grants = new Map<number, number>()
   /** Voters that count a grant of others, whom they follow, by ballot. */
   readonly takenOver = new Map<number, number>()
-  /** Voters that a claim was given back to and that have not taken it back, by ballot. */
+  /** Voters that a claim was given back to and that had not taken it back when they last granted one, by ballot. */
   readonly unheard = new Map<number, number>()
+  /** Those of them that have taken it back since. */
+  readonly heard = new Map<number, number>()
   /** Digests of the reasons for which users have asked to cancel it. */
   readonly cancelReasons = new Set<number>()
   /** Digests of results that runs have returned, and who ran. */
