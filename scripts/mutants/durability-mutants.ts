@@ -201,6 +201,10 @@ export const durabilityMutants: readonly Mutant[] = [
         to: '{ ...store, grant }, 0)',
       },
     ],
-    { quick: false, seeds: { count: 150, faults: ['outages', 'slow-disks'] } },
+    {
+      quick: false,
+      seeds: { count: 150, faults: ['outages', 'slow-disks'] },
+      tests: ['core/record-durability.test.ts'],
+    },
   ),
 ]

@@ -146,6 +146,10 @@ export const forkMutants: readonly Mutant[] = [
     'A copy gives its open tasks to the voter that is left, which may never have had them.',
     [],
     [{ file: 'orphans.ts', from: '    giveOpen(machine, ledger, first, now)\n', to: '' }],
-    { quick: false, seeds: { first: 9_112_503, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_112_503, count: 1, faults: ['swarm'] },
+      tests: ['core/orphans.test.ts'],
+    },
   ),
 ]

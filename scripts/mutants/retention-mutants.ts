@@ -100,7 +100,11 @@ export const retentionMutants: readonly Mutant[] = [
         to: '    const { end } = ledger',
       },
     ],
-    { quick: false, seeds: { first: 9_291_787, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_291_787, count: 1, faults: ['swarm'] },
+      tests: ['core/retire.test.ts'],
+    },
   ),
   mutant(
     'handed-over-without-end',
