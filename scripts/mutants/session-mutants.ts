@@ -15,7 +15,7 @@ export const sessionMutants: readonly Mutant[] = [
         to: '    let lacking = subtract(asked, ledger.stored)\n    for (const lease of [...voter.leases.byId.values()]) {\n      if (lacking.length === 0 && lease.ledger === ledger.info.ledger) lease.until = now\n    }\n    voter.leases.lapseAt = now',
       },
     ],
-    { quick: false, seeds: { count: 60, faults: ['network'] } },
+    { quick: false, seeds: { count: 60, faults: ['network'] }, tests: ['core/evidence.test.ts'] },
   ),
   mutant(
     'store-lengthens-leases',
@@ -146,7 +146,11 @@ export const sessionMutants: readonly Mutant[] = [
         to: '    seqs: claiming.seqs,',
       },
     ],
-    { quick: false, seeds: { first: 9_530_060, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_530_060, count: 1, faults: ['swarm'] },
+      tests: ['core/ask.test.ts'],
+    },
   ),
   mutant(
     'release-ends-any-lease',
@@ -172,7 +176,11 @@ export const sessionMutants: readonly Mutant[] = [
         to: '  const until = largest(claiming.until, grants | 0xff, majorityOf(claiming.until.length))',
       },
     ],
-    { quick: false, seeds: { first: 9_509_370, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_509_370, count: 1, faults: ['swarm'] },
+      tests: ['core/renew.test.ts'],
+    },
   ),
   mutant(
     'delayed-once-more',
@@ -229,7 +237,11 @@ export const sessionMutants: readonly Mutant[] = [
         to: "import { abortRuns } from './drop-runs.ts'",
       },
     ],
-    { quick: false, seeds: { first: 9_797_630, count: 1, faults: ['swarm'] } },
+    {
+      quick: false,
+      seeds: { first: 9_797_630, count: 1, faults: ['swarm'] },
+      tests: ['core/drain.test.ts'],
+    },
   ),
   mutant(
     'guest-heard',
