@@ -331,15 +331,7 @@ export class History extends Observer {
     // Nobody is told where a voter grants a claim of its own again that it has taken over.
     const isOwn = this.votes(actor, ledger) !== undefined || ballot.proposer === actor.node
     for (const seq of seqsOf(seqs)) {
-      const { grants, takenOver, unheard, heard } = history.task(seq)
-      const by = isOwn ? grants : takenOver
-      by.set(key, (by.get(key) ?? 0) | bit)
-      // What was taken back before this grant does not count in it; what is taken back after it does.
-      for (const [given, voters] of heard) {
-        if ((voters & bit) === 0) continue
-        unheard.set(given, (unheard.get(given) ?? 0) & ~bit)
-        heard.set(given, voters & ~bit)
-      }
+      history.task(seq).noteGrant(key, bit, isOwn)
     }
   }
 
@@ -363,10 +355,7 @@ export class History extends Observer {
     const bit = history.bitOfPeer(peer, epoch)
     const key = this.ballotKey(ballot)
     for (const seq of seqsOf(seqs)) {
-      const task = history.task(seq)
-      const by = heard ? task.heard : task.unheard
-      by.set(key, (by.get(key) ?? 0) | bit)
-      if (!heard) task.heard.set(key, (task.heard.get(key) ?? 0) & ~bit)
+      history.task(seq).noteRelease(key, bit, heard)
     }
   }
 

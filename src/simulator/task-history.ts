@@ -107,6 +107,25 @@ export class TaskHistory {
     return `${this.ledger.id.slice(0, 8)}-${this.seq}`
   }
 
+  /** Adds a voter's grant of a claim, or one that it has taken over from another voter. */
+  noteGrant(ballotKey: number, bit: number, isOwn: boolean): void {
+    const by = isOwn ? this.grants : this.takenOver
+    by.set(ballotKey, (by.get(ballotKey) ?? 0) | bit)
+    // What was taken back before this grant does not count in it; what is taken back after it does.
+    for (const [given, voters] of this.heard) {
+      if ((voters & bit) === 0) continue
+      this.unheard.set(given, (this.unheard.get(given) ?? 0) & ~bit)
+      this.heard.set(given, voters & ~bit)
+    }
+  }
+
+  /** A voter is told that a claim is given back, or has taken it back. */
+  noteRelease(ballotKey: number, bit: number, heard: boolean): void {
+    const by = heard ? this.heard : this.unheard
+    by.set(ballotKey, (by.get(ballotKey) ?? 0) | bit)
+    if (!heard) this.heard.set(ballotKey, (this.heard.get(ballotKey) ?? 0) & ~bit)
+  }
+
   /** Adds a voter's durable accept. Returns all who accepted the same at that ballot. */
   accept({ epoch, ballotKey, counter, digest }: Omit<Tally, 'mask'>, bit: number): number {
     for (const tally of this.tallies) {
