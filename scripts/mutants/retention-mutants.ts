@@ -162,7 +162,7 @@ export const retentionMutants: readonly Mutant[] = [
     'later-collected-untold',
     'Who waits for a task by its first name is told when the outcome of a later generation is not kept any more.',
     [],
-    [{ file: 'watch.ts', from: '  tellLater(outbox, from, id, later, waiting.seqs)\n', to: '' }],
+    [{ file: 'watch.ts', from: '    tellLater(outbox, from, id, later, waiting.seqs)\n', to: '' }],
     {
       seeds: { first: 9_952_561, count: 1, faults: ['swarm'] },
       tests: ['core/generations.test.ts'],

@@ -58,15 +58,12 @@ export function* firstNamesOf(
   ledger: LedgerId,
   collected: Collected,
 ): Generator<{ readonly root: LedgerId; readonly collected: CollectedSets }> {
-  for (const [root, runs] of voter.forks) {
-    for (const run of runs) {
-      if (run.ledger !== ledger) continue
-      const some = pickCollected(collected, [run.first, run.count])
-      if (isNothing(some)) continue
-      const named = noneCollected()
-      for (const kind of collectedKinds) addRuns(named[kind], shifted(some[kind], run.fork.shift))
-      yield { root, collected: named }
-    }
+  for (const [root, { first, count, fork }] of runsIn(voter, ledger)) {
+    const some = pickCollected(collected, [first, count])
+    if (isNothing(some)) continue
+    const named = noneCollected()
+    for (const kind of collectedKinds) addRuns(named[kind], shifted(some[kind], fork.shift))
+    yield { root, collected: named }
   }
 }
 
@@ -76,12 +73,16 @@ export function* asFirstGeneration(
   ledger: LedgerId,
   values: Values,
 ): Generator<ForkedOutcomes> {
+  for (const [root, run] of runsIn(voter, ledger)) {
+    const part = pickValues(values, [run.first, run.count])
+    if (part !== undefined) yield firstNames(root, run, part)
+  }
+}
+
+/** Tasks of a ledger that were others before, with the ledger of the first ones. */
+function* runsIn(voter: VoterState, ledger: LedgerId): Generator<readonly [LedgerId, ForkRun]> {
   for (const [root, runs] of voter.forks) {
-    for (const run of runs) {
-      if (run.ledger !== ledger) continue
-      const part = pickValues(values, [run.first, run.count])
-      if (part !== undefined) yield firstNames(root, run, part)
-    }
+    for (const run of runs) if (run.ledger === ledger) yield [root, run]
   }
 }
 

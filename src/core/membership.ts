@@ -28,7 +28,7 @@ export interface Peer {
   /** The highest durable lsn seen of its storage. */
   lsn: Lsn
   lsnStorageId: StorageId
-  /** Its process start of which the last one was seen, and the highest one of those before it. */
+  /** The process start that was the last one to tell an lsn, and the highest lsn that those before it told. */
   lsnIncarnation: Incarnation
   lsnBefore: Lsn
   /** Free slots by its last presence. */
@@ -145,7 +145,7 @@ export function sawLsn(peer: Peer, lsn: Lsn): boolean {
     peer.writtenLsn = 0
   }
   if (peer.lsnIncarnation !== incarnation) {
-    // What was seen by nobody knows which start may be of this one.
+    // Where it is not known which start told it, it may have been this one.
     if (peer.lsnIncarnation !== '') peer.lsnBefore = peer.lsn
     peer.lsnIncarnation = incarnation
   }

@@ -8,7 +8,7 @@ import {
   noneCollected,
   pickCollected,
 } from './collected.ts'
-import type { LedgerId, Millis } from './ids.ts'
+import type { LedgerId, Millis, PeerId } from './ids.ts'
 import { removeRuns } from './intervals.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outbox } from './outbox.ts'
@@ -81,11 +81,9 @@ export function tellNews(
   now: Millis,
 ): void {
   const { ledger } = info
-  for (const [peer, waiting] of watch.peers.get(ledger) ?? []) {
-    tellCollected(outbox, peer, { info, end, collected }, waiting.seqs)
-    removeRuns(waiting.seqs, allCollected(collected))
-    if (waiting.seqs.length === 0) watch.peers.get(ledger)?.delete(peer)
-  }
+  tellWaiting(watch, ledger, collected, (peer, seqs) => {
+    tellCollected(outbox, peer, { info, end, collected }, seqs)
+  })
   hearCollected(watch, ledger, collected, now)
   if (!own) return
   // Of its own tasks a node is told without asking.
@@ -105,10 +103,23 @@ export function tellLaterNews(
   collected: Collected,
   now: Millis,
 ): void {
-  for (const [peer, waiting] of watch.peers.get(root) ?? []) {
-    tellLater(outbox, peer, root, collected, waiting.seqs)
-    removeRuns(waiting.seqs, allCollected(collected))
-    if (waiting.seqs.length === 0) watch.peers.get(root)?.delete(peer)
-  }
+  tellWaiting(watch, root, collected, (peer, seqs) => {
+    tellLater(outbox, peer, root, collected, seqs)
+  })
   hearCollected(watch, root, collected, now, true)
+}
+
+/** Tells each peer that waits; for what is collected nobody waits any more. */
+function tellWaiting(
+  watch: WatchState,
+  ledger: LedgerId,
+  collected: Collected,
+  tell: (peer: PeerId, seqs: Ranges) => void,
+): void {
+  const peers = watch.peers.get(ledger)
+  for (const [peer, { seqs }] of peers ?? []) {
+    tell(peer, seqs)
+    removeRuns(seqs, allCollected(collected))
+    if (seqs.length === 0) peers?.delete(peer)
+  }
 }

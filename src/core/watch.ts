@@ -58,9 +58,11 @@ export function onWatch(
     removeRuns(waiting.seqs, values.seqs)
     send(outbox, from, { type: 'outcomes', ledger: id, values: [values], fork })
   }
-  const later = laterCollected(voter, id, waiting.seqs)
-  tellLater(outbox, from, id, later, waiting.seqs)
-  removeRuns(waiting.seqs, allCollected(later))
+  if (voter.forks.has(id)) {
+    const later = laterCollected(voter, id, waiting.seqs)
+    tellLater(outbox, from, id, later, waiting.seqs)
+    removeRuns(waiting.seqs, allCollected(later))
+  }
   waiting.progress ||= progress
   if (waiting.seqs.length > 0) watchers.set(from, waiting)
   if (watchers.size === 0) watch.peers.delete(id)
@@ -157,7 +159,7 @@ export function watchTasks(
     askEverybody(outbox, members, id, rest, progress)
     watch.rewatchAt = Math.min(watch.rewatchAt, now + rewatchMs)
   }
-  hearCollected(watch, id, laterCollected(voter, id, rest), now, true)
+  if (voter.forks.has(id)) hearCollected(watch, id, laterCollected(voter, id, rest), now, true)
   if (lost.length === 0) return
   // Another voter may have had more room.
   if (ledger !== undefined) askEverybody(outbox, members, id, lost, false)

@@ -23,7 +23,12 @@ export function checkList(what: string, given: unknown, names: readonly string[]
   checkNames(what, given, names)
 }
 
-function checkNames(what: string, given: readonly unknown[], names: readonly string[]): void {
+/** Refuses names that nobody would read. */
+export function checkNames(
+  what: string,
+  given: readonly unknown[],
+  names: readonly string[],
+): void {
   const unknown = given.map(String).find(name => !names.includes(name))
   if (unknown === undefined) return
   throw new InvalidParametersError(`${what} knows no ${unknown}; it knows ${names.join(', ')}`)

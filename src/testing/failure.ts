@@ -21,11 +21,11 @@ const problemsShown = 10
 
 const failures = new WeakMap<object, Told>()
 
-/** What a test fails with: what is wrong, and how to see it again. */
+/** What a test fails with: what is wrong, and how to see it again where a seed repeats it. */
 export function failureOf(
   what: string,
   problems: readonly string[],
-  { seed, faults, file }: Origin,
+  origin?: Origin,
 ): AssertionError {
   const shown = problems.slice(0, problemsShown).map(problem => `  ${problem}`)
   const more = problems.length - shown.length
@@ -33,12 +33,18 @@ export function failureOf(
     what,
     ...shown,
     ...(more > 0 ? [`  and ${more} more`] : []),
-    `seed ${seed}${faults.length > 0 ? `, faults ${faults.join(',')}` : ''}`,
-    `again: ${rerunCommand(seed, file)}`,
+    ...(origin === undefined ? [] : againOf(origin)),
   ]
   const error = new AssertionError({ message: lines.join('\n') })
   failures.set(error, { what, problems })
   return error
+}
+
+function againOf({ seed, faults, file }: Origin): readonly string[] {
+  return [
+    `seed ${seed}${faults.length > 0 ? `, faults ${faults.join(',')}` : ''}`,
+    `again: ${rerunCommand(seed, file)}`,
+  ]
 }
 
 /** What a failure of a cluster tells; undefined for any other error. */

@@ -1,4 +1,3 @@
-import { AssertionError } from 'node:assert'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,15 +7,13 @@ import type { RunningNode } from '../running-node.ts'
 import { systemTimers } from '../time/system-timers.ts'
 import { delay } from '../time/timers.ts'
 import type { TestClusterConfig } from './cluster-init.ts'
+import { failureOf } from './failure.ts'
 import type { CrashOptions, Published, SettleOptions, TestCluster } from './test-cluster.ts'
 import * as check from './verb-checks.ts'
 
 /** How long `settle` may take, and how often it looks, in milliseconds. */
 const settleMsMax = 60_000
 const settleEveryMs = 50
-
-/** Problems that are told of at the most. */
-const problemsShown = 10
 
 /** States of tasks that are over. */
 const finalStates: ReadonlySet<string> = new Set(['done', 'failed', 'cancelled'])
@@ -78,11 +75,11 @@ export class TcpCluster implements TestCluster {
       const missing = this.#missing()
       // Who is down may still have it.
       if (missing.length > 0 && this.#down.size === 0) {
-        throw this.#failure('Tasks are lost', missing)
+        throw failureOf('Tasks are lost', missing)
       }
       const open = [...missing, ...this.#open()]
       if (open.length === 0) return
-      if (performance.now() > until) throw this.#failure(`Not settled after ${limitMs} ms`, open)
+      if (performance.now() > until) throw failureOf(`Not settled after ${limitMs} ms`, open)
       await delay(systemTimers, settleEveryMs)
     }
   }
@@ -150,12 +147,12 @@ export class TcpCluster implements TestCluster {
       return [state === undefined ? this.#missingText(id) : `Task ${id} is ${state}`]
     })
     const what = `${problems.length} of ${tasks.length} tasks are not done`
-    if (problems.length > 0) throw this.#failure(what, problems)
+    if (problems.length > 0) throw failureOf(what, problems)
   }
 
   assertConverged(): void {
     const problems = [...this.#missing(), ...this.#open(), ...this.#apart()]
-    if (problems.length > 0) throw this.#failure('The nodes are not of one mind', problems)
+    if (problems.length > 0) throw failureOf('The nodes are not of one mind', problems)
   }
 
   async stop(): Promise<void> {
@@ -263,13 +260,5 @@ export class TcpCluster implements TestCluster {
 
   #needsVirtual(what: string): Error {
     return new InvalidParametersError(`${what} needs a cluster with transport: 'virtual'`)
-  }
-
-  // In real time no seed repeats anything, so that none is told.
-  #failure(what: string, problems: readonly string[]): Error {
-    const more = problems.length - problemsShown
-    const lines = problems.slice(0, problemsShown).map(problem => `  ${problem}`)
-    if (more > 0) lines.push(`  and ${more} more`)
-    return new AssertionError({ message: [what, ...lines].join('\n') })
   }
 }

@@ -1,5 +1,6 @@
 import { InvalidParametersError } from '../errors.ts'
 import { schema } from '../wire/generated/schema.ts'
+import { checkNames } from './check-init.ts'
 import type { HoldFilter } from './held-messages.ts'
 import type { CrashOptions, Published, SettleOptions } from './test-cluster.ts'
 
@@ -121,10 +122,7 @@ function checkOptions<T extends object>(
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw wrong(`${verb} takes ${example}`, options)
   }
-  for (const name of Object.keys(options)) {
-    if ((known as readonly string[]).includes(name)) continue
-    throw new InvalidParametersError(`${verb} knows no ${name}; it knows ${known.join(', ')}`)
-  }
+  checkNames(verb, Object.keys(options), known)
   return options
 }
 
